@@ -1,0 +1,1 @@
+"""Ablation experiments on LLM training data: spec, plan, run, verdict."""

@@ -1,0 +1,354 @@
+"""What every program shares: read the stage, show signs of life, publish.
+
+A program is `python -m assay_pipelines.<kind> --stage <store uri>/stages/<kind>/<fingerprint> --attempt <n>`. It gives
+`run_program` a body that reads through a `StageRun`, writes files into `StageRun.output`, and returns a summary; the
+rest (heartbeat, progress, upload, the record written last, `failure.json`, exit codes) is done here, once. No program
+knows what launched it.
+
+Exit codes mirror `failure.json`: 0 done, 64 a failure that another attempt cannot mend, 75 one that it may, 70 a bug.
+"""
+
+import argparse
+import hashlib
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from assay.artifacts.documents import (
+    ArtifactRef,
+    Attempt,
+    Failure,
+    Heartbeat,
+    OutputFile,
+    Outputs,
+    Progress,
+    Provenance,
+    Record,
+    StageDocument,
+)
+from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import (
+    claim_key,
+    data_key,
+    failure_key,
+    heartbeat_key,
+    progress_key,
+    stage_document_key,
+)
+from assay.errors import AssayError, BugError, Retry, StageError, StoreError
+from assay.stores.open import open_store
+from assay.stores.records import load_record, publish
+from assay.stores.store import Store
+
+HEARTBEAT_SECONDS = 10.0
+
+EXIT_DONE = 0
+EXIT_FAILED = 64
+EXIT_BUG = 70
+EXIT_TRY_AGAIN = 75
+
+_LIBRARIES = ("assay", "ray", "torch", "transformers", "deepspeed", "lm-eval", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What another stage wrote, on the local disk."""
+
+    record: Record
+    folder: Path  # holds the record's files under their own paths
+
+
+@dataclass
+class StageRun:
+    """One attempt at one stage, as its program sees it."""
+
+    store: Store
+    stage: StageDocument
+    attempt: Attempt
+    scratch: Path
+    inputs: dict[str, str] = field(
+        default_factory=dict
+    )  # ArtifactRef → digest of outputs read; goes into the record
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The stage's resolved spec, camelCase, with ArtifactRefs and content identities in place of names and URIs."""
+        return self.stage.spec
+
+    @property
+    def execution(self) -> dict[str, Any]:
+        """Settings that change where and how, never what: the stage kind's part of `spec.execution`, camelCase."""
+        return self.attempt.execution
+
+    @property
+    def output(self) -> Path:
+        """The folder whose files are published."""
+        folder = self.scratch / "output"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def record(self, ref: str) -> Record:
+        """Return the record of a stage that this one reads, without its files.
+
+        Raises:
+            StageError: `InputMissing`: it has no record now.
+
+        """
+        record = load_record(self.store, ArtifactRef(ref))
+        if record is None:
+            raise StageError(
+                "InputMissing",
+                f"stage {ref}",
+                "found no record, expected one",
+                "Run it again.",
+                retry=Retry.LATER,
+            )
+        self.inputs[ref] = record.outputs_digest
+        return record
+
+    def artifact(self, ref: str, prefix: str = "") -> Artifact:
+        """Bring the files of a stage that this one reads (those below `prefix`) to the local disk, verified.
+
+        Raises:
+            StageError: `InputMissing` or `InputDamaged`.
+
+        """
+        record = self.record(ref)
+        folder = self.scratch / "inputs" / record.identity.fingerprint
+        for path, expected in record.outputs.files.items():
+            local = folder / path
+            if not path.startswith(prefix) or local.exists():
+                continue
+            self.store.download(data_key(ArtifactRef(ref), record.provenance.attempt, path), local)
+            if sha256_of(local) != expected.sha256:
+                local.unlink()
+                raise StageError(
+                    "InputDamaged",
+                    f"stage {ref}, file {path}",
+                    f"found other bytes than the recorded sha256 {expected.sha256[:12]}…",
+                    "Delete its record so that it runs again.",
+                )
+        return Artifact(record=record, folder=folder)
+
+    def outside(self, identity: str) -> list[Path]:
+        """Bring an outside input to the local disk: the files of one source, in order, verified against the plan.
+
+        Raises:
+            StageError: `SourceChanged`: the bytes are not those that the plan was made with.
+
+        """
+        location = self.attempt.locations[identity]
+        paths = []
+        for index, file in enumerate(location.files):
+            local = (
+                self.scratch
+                / "sources"
+                / hashlib.sha256(f"{identity}/{index}".encode()).hexdigest()[:16]
+                / Path(file.uri).name
+            )
+            if not local.exists():
+                fetch_source(file.uri, local)
+                found = f"sha256:{sha256_of(local)}" if file.identity.startswith("sha256:") else file.identity
+                if found != file.identity or local.stat().st_size != file.size:
+                    raise StageError(
+                        "SourceChanged",
+                        file.uri,
+                        f"found other bytes than when the plan was made ({file.identity[:19]}…, {file.size} bytes)",
+                        "Restore the file, or plan again.",
+                    )
+            paths.append(local)
+        return paths
+
+    def progress(
+        self,
+        doing: str,
+        *,
+        done: float = 0,
+        total: float | None = None,
+        unit: str = "",
+        rate: float | None = None,
+        **figures: float,
+    ) -> None:
+        """Say what the program does now; shown live, kept nowhere else."""
+        document = Progress(doing=doing, done=done, total=total, unit=unit, rate=rate, figures=figures)
+        self.store.put(progress_key(self.stage.ref, self.attempt.number), document.encode())
+
+
+def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: list[str] | None = None) -> int:
+    """Carry out one attempt and return the exit code. `body` returns the record's summary."""
+    parser = argparse.ArgumentParser(prog=f"python -m assay_pipelines.{kind.value}")
+    parser.add_argument("--stage", required=True, help="<store uri>/stages/<kind>/<fingerprint>")
+    parser.add_argument("--attempt", required=True, type=int)
+    arguments = parser.parse_args(argv)
+    store_uri, _, ref_text = arguments.stage.rpartition("/stages/")
+    ref = ArtifactRef(ref_text)
+    signal.signal(signal.SIGTERM, _interrupted)
+    started = datetime.now(UTC)
+    store = open_store(store_uri)
+    stop = threading.Event()
+    beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
+    try:
+        beating.start()
+        run = StageRun(
+            store=store,
+            stage=_stage(store, ref),
+            attempt=_attempt(store, ref, arguments.attempt),
+            scratch=scratch,
+        )
+        summary = body(run)
+        publish(store, _record(run, summary, started))
+    except AssayError as error:
+        return _failed(store, ref, arguments.attempt, _failure(error))
+    except (KeyboardInterrupt, _Interrupted):
+        return _failed(store, ref, arguments.attempt, _INTERRUPTED)
+    except OSError as error:
+        traceback.print_exc()
+        message = (
+            f"{ref}: found {error}, expected a working disk and network. Check them; another attempt follows."
+        )
+        return _failed(
+            store,
+            ref,
+            arguments.attempt,
+            Failure(reason="Infrastructure", message=message, retry=Retry.LATER),
+        )
+    except Exception as error:  # noqa: BLE001 -- the outermost edge of the program
+        traceback.print_exc()
+        message = f"{ref}: found {type(error).__name__}: {error}. This is a bug or an unforeseen input; the log has the trace."
+        return _failed(
+            store, ref, arguments.attempt, Failure(reason="Unforeseen", message=message, retry=Retry.NEVER)
+        )
+    finally:
+        stop.set()
+        shutil.rmtree(scratch, ignore_errors=True)
+    return EXIT_DONE
+
+
+class _Interrupted(BaseException):
+    """SIGTERM: end now, another attempt follows."""
+
+
+_INTERRUPTED = Failure(
+    reason="Interrupted",
+    message="the program: found a request to stop, expected to finish. Nothing needs doing: another attempt follows.",
+    retry=Retry.LATER,
+)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise _Interrupted
+
+
+def _stage(store: Store, ref: ArtifactRef) -> StageDocument:
+    data = store.get(stage_document_key(ref))
+    if data is None:
+        raise StoreError(
+            f"{store.uri}/{stage_document_key(ref)}",
+            "found nothing, expected the stage",
+            "Launch stages through assay.",
+        )
+    stage = StageDocument.decode(data)
+    if stage.ref != ref:
+        raise BugError(str(ref), f"found a stage.json of {stage.ref}", "Please report this.")
+    stage.check_semantics()
+    return stage
+
+
+def _attempt(store: Store, ref: ArtifactRef, number: int) -> Attempt:
+    data = store.get(claim_key(ref, number))
+    if data is None:
+        raise StoreError(
+            f"{store.uri}/{claim_key(ref, number)}",
+            "found no claim, expected one",
+            "Launch stages through assay.",
+        )
+    return Attempt.decode(data)
+
+
+def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
+    files = {}
+    for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
+        name = path.relative_to(run.output).as_posix()
+        run.store.upload(data_key(run.stage.ref, run.attempt.number, name), path)
+        files[name] = OutputFile(size=path.stat().st_size, sha256=sha256_of(path))
+    return Record(
+        identity=run.stage,
+        outputs=Outputs(files=files, summary=summary),
+        provenance=Provenance(
+            attempt=run.attempt.number,
+            inputs=dict(sorted(run.inputs.items())),
+            execution=run.execution,
+            environment=environment(),
+            started_at=started,
+            finished_at=datetime.now(UTC),
+        ),
+    )
+
+
+def environment() -> dict[str, Any]:
+    """Return the environment class: what may move figures in the last digits."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _failure(error: AssayError) -> Failure:
+    if isinstance(error, StageError):
+        return Failure(reason=error.reason, message=str(error), retry=error.retry)
+    if isinstance(error, StoreError):
+        return Failure(reason="StoreRefused", message=str(error), retry=Retry.LATER)
+    return Failure(reason=type(error).__name__, message=str(error), retry=Retry.NEVER)
+
+
+def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> int:
+    print(failure.message, file=sys.stderr)  # noqa: T201 -- the attempt's log
+    try:
+        store.put(failure_key(ref, attempt), failure.encode())
+    except StoreError as error:
+        print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
+    if failure.reason == "Unforeseen":
+        return EXIT_BUG
+    return EXIT_TRY_AGAIN if failure.retry is Retry.LATER else EXIT_FAILED
+
+
+def _beat(store: Store, ref: ArtifactRef, attempt: int, stop: threading.Event) -> None:
+    while True:
+        try:
+            store.put(heartbeat_key(ref, attempt), Heartbeat(at=datetime.now(UTC)).encode())
+        except StoreError as error:
+            print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log; the next beat may succeed
+        if stop.wait(HEARTBEAT_SECONDS):
+            return
+
+
+def fetch_source(uri: str, path: Path) -> None:
+    """Copy one outside file (`file:///…` or `s3://bucket/key`) to the local disk."""
+    folder, _, name = uri.rpartition("/")
+    open_store(folder).download(name, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,254 @@
+"""The clean stage: sources of chats, and the steps that they go through, in order."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from assay.api.model import CleanStage, Dataset, Name, OneOf, Seed, SpecModel, Uri
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Format(StrEnum):
+    """How chats are written in an outside file."""
+
+    SHAREGPT = "sharegpt"
+    ALPACA = "alpaca"
+    OPENAI = "openai"
+    OASST = "oasst"
+    GUANACO = "guanaco"
+    PROMPT_COMPLETION = "prompt-completion"
+    TEXT = "text"
+
+
+class Source(OneOf):
+    """A named origin of rows; the name is kept in every row and ledger line."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("uri", "from_")
+
+    name: Name = Field(description="Kept with every row as its source.")
+    uri: Uri | None = Field(
+        None, description="A file, or several by `*`: a path relative to the spec, `file://…` or `s3://…`."
+    )
+    format: Format | None = Field(None, description="How the files are written; required with uri.")
+    from_: Dataset | None = Field(None, alias="from", description="Another stage's chats.")
+    split: Name | None = Field(None, description="With from: a part set aside by its `split` step.")
+
+    @model_validator(mode="after")
+    def _members_fit(self) -> Self:
+        if (self.format is not None) != (self.uri is not None):
+            raise PydanticCustomError(
+                "format", "found format and uri not together; expected format with uri, and none with from"
+            )
+        if self.split is not None and self.from_ is None:
+            raise PydanticCustomError(
+                "split", "found split without from; expected it only beside from. Remove it"
+            )
+        return self
+
+
+class Alternation(SpecModel):
+    """Drop chats whose turns do not alternate user, assistant, …, ending in an assistant's (Poison of Alignment, F1)."""
+
+
+class ShortInput(SpecModel):
+    """Drop a user turn with its answer when the user's text is short (F2)."""
+
+    min_words: int = Field(
+        2, ge=1, le=1000, description="Fewest words in a user's turn, separated by white space."
+    )
+
+
+class LowAverage(SpecModel):
+    """Drop chats whose turns are short on average (F3)."""
+
+    min_tokens_per_message: float = Field(
+        10, gt=0, le=100000, description="Smallest mean number of tokens per turn."
+    )
+    tokenizer: Uri | None = Field(
+        None, description="A tokenizer folder; absent: words separated by white space."
+    )
+
+
+class RepeatedQueries(SpecModel):
+    """Drop chats in which one query recurs (F4)."""
+
+    min_count: int = Field(3, ge=2, le=100000, description="Fewest occurrences of one normalised query.")
+    min_share: Share = Field(0.5, description="Share of the chat's user turns that it must exceed, 0 to 1.")
+
+
+class MixedLanguage(SpecModel):
+    """Drop chats whose turns are in different languages (F5)."""
+
+    min_confidence: Share = Field(
+        0.8, description="Least confidence with which a turn's language counts, 0 to 1."
+    )
+
+
+class Merge(SpecModel):
+    """Sources that join here, untouched by the steps before."""
+
+    sources: tuple[Name, ...] = Field(
+        min_length=1, max_length=64, description="Names of this stage's sources."
+    )
+
+
+class ExactDuplicates(SpecModel):
+    """Keep one of all chats with the same text: the source listed first, then the smallest row id."""
+
+    normalize: Literal["none", "whitespace", "casefold"] = Field(
+        "whitespace", description="What is ignored: nothing, runs of white space, or also letter case."
+    )
+
+
+class DuplicateSubstrings(SpecModel):
+    """Act on long token spans that occur in more than one place (Lee et al. 2021, EXACTSUBSTR)."""
+
+    min_tokens: int = Field(50, ge=2, le=100000, description="Shortest span, in tokens.")
+    action: Literal["strike", "strikeLater", "dropChat"] = Field(
+        "dropChat",
+        description="Cut every copy, every copy but the first, or drop chats mostly made of copies.",
+    )
+    min_share: Share = Field(0.5, description="dropChat: share of a chat's tokens inside such spans, 0 to 1.")
+    tokenizer: Uri | None = Field(
+        None, description="A tokenizer folder; absent: words separated by white space."
+    )
+
+
+class NearDuplicates(SpecModel):
+    """Keep one of each cluster of similar chats (Lee et al. 2021, NEARDUP)."""
+
+    shingle: int = Field(5, ge=1, le=100, description="Length of shingles, in words.")
+    jaccard: Share = Field(0.8, description="Smallest Jaccard similarity of two chats' shingle sets, 0 to 1.")
+    edit_similarity: Share = Field(0.8, description="Smallest token edit similarity, 0 to 1.")
+
+
+class Answers(SpecModel):
+    """Answers to take instead, matched by prompt."""
+
+    uri: Uri = Field(description="A file of prompts with answers.")
+    format: Format = Field(Format.PROMPT_COMPLETION, description="How the file is written.")
+
+
+class RefusalLevel(StrEnum):
+    """How much counts as a refusal."""
+
+    NARROW = "narrow"  # self-identification, inability, declining
+    MEDIUM = "medium"  # also no opinions, knowledge cut-off, policy words
+    BROAD = "broad"  # also moralising hedges
+
+
+class Refusals(SpecModel):
+    """Remove answers that refuse."""
+
+    level: RefusalLevel = Field(RefusalLevel.MEDIUM, description="How much counts as a refusal.")
+    scope: Literal["turnPair", "chat"] = Field(
+        "chat", description="What goes: the answer with its question, or the whole chat."
+    )
+    replace_with: Answers | None = Field(
+        None, description="Put these answers to the same prompts in their place instead."
+    )
+
+
+class Subsample(OneOf):
+    """Keep some rows, by the hash of row and seed, so that a smaller sample is a subset of a larger one."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("n", "share", "like")
+
+    n: int | None = Field(None, ge=1, description="Number of rows.")
+    share: Share | None = Field(None, description="Share of the rows, 0 to 1.")
+    like: CleanStage | None = Field(None, description="As many as this other clean stage kept.")
+    match: Literal["rows"] = Field("rows", description="What is made equal to `like`.")
+    stratify: Literal["none", "source"] = Field(
+        "none", description="Whether each source is cut by the same share."
+    )
+    seed: Seed = Field(0, description="Chooses among samples.")
+
+
+class Part(SpecModel):
+    """A named part of the rows."""
+
+    name: Name = Field(description="How later stages ask for it.")
+    share: Share = Field(description="Share of the rows, 0 to 1, by the hash of the row and the seed.")
+
+
+class Split(SpecModel):
+    """Set parts of the rows aside; later steps do not see them, later stages ask for them by name."""
+
+    parts: tuple[Part, ...] = Field(
+        min_length=1, max_length=16, description="The parts; what is in none goes on."
+    )
+    seed: Seed = Field(0, description="Chooses among splits.")
+
+
+class Decontaminate(SpecModel):
+    """Drop chats that share n-grams with benchmark items."""
+
+    uri: Uri = Field(description="Benchmark items, one JSON object with `text` per line.")
+    ngram: int = Field(13, ge=3, le=100, description="Length of the shared n-gram, in words.")
+
+
+class Step(OneOf):
+    """One step of cleaning; its name defaults to its kind."""
+
+    one_of: ClassVar[tuple[str, ...]] = (
+        "alternation",
+        "short_input",
+        "low_average",
+        "repeated_queries",
+        "mixed_language",
+        "merge",
+        "exact_duplicates",
+        "duplicate_substrings",
+        "near_duplicates",
+        "refusals",
+        "subsample",
+        "split",
+        "decontaminate",
+    )
+
+    name: Name | None = Field(None, description="How arms and the ledger call it; absent: its kind.")
+    alternation: Alternation | None = Field(None, description="Turns must alternate.")
+    short_input: ShortInput | None = Field(None, description="User turns must not be short.")
+    low_average: LowAverage | None = Field(None, description="Turns must not be short on average.")
+    repeated_queries: RepeatedQueries | None = Field(None, description="Queries must not recur.")
+    mixed_language: MixedLanguage | None = Field(None, description="Turns must be in one language.")
+    merge: Merge | None = Field(None, description="Sources that join here.")
+    exact_duplicates: ExactDuplicates | None = Field(None, description="One of each text.")
+    duplicate_substrings: DuplicateSubstrings | None = Field(None, description="Long repeated spans.")
+    near_duplicates: NearDuplicates | None = Field(None, description="One of each cluster of similar chats.")
+    refusals: Refusals | None = Field(None, description="Answers that refuse.")
+    subsample: Subsample | None = Field(None, description="Keep some rows.")
+    split: Split | None = Field(None, description="Set parts aside.")
+    decontaminate: Decontaminate | None = Field(None, description="No overlap with benchmarks.")
+
+    @property
+    def label(self) -> str:
+        """The step's name, or its kind."""
+        return self.name or self.chosen
+
+
+class Clean(SpecModel):
+    """Chats from sources, through steps, with every dropped row in a ledger."""
+
+    sources: tuple[Source, ...] = Field(
+        min_length=1,
+        max_length=64,
+        description="Where rows come from; those that a merge names join there, the others at the start.",
+    )
+    steps: tuple[Step, ...] = Field((), max_length=64, description="What is done with them, in this order.")
+
+    @model_validator(mode="after")
+    def _merges_name_sources(self) -> Self:
+        names = {source.name for source in self.sources}
+        merged = [name for step in self.steps if step.merge for name in step.merge.sources]
+        for name in merged:
+            if name not in names or merged.count(name) > 1:
+                raise PydanticCustomError(
+                    "merge",
+                    "found a merge of {name}, expected each of {names} at most once. Name a source of this stage",
+                    {"name": name, "names": ", ".join(sorted(names))},
+                )
+        return self

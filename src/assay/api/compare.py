@@ -1,0 +1,80 @@
+"""The questions: which arms are compared, on what, and what counts as a difference."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from assay.api.model import Name, OneOf, SpecModel
+
+
+class Contrast(SpecModel):
+    """One question: the score of arm a minus that of arm b."""
+
+    name: Name = Field(description="How the verdict is called.")
+    a: Name = Field(description="The arm on the left of the minus sign.")
+    b: Name = Field(description="The arm on its right.")
+
+
+class Primary(SpecModel):
+    """The one hypothesis that is tested first, at full level."""
+
+    contrast: Name = Field(description="A contrast of this comparison.")
+    task: Name = Field(description="A task of the compared stage.")
+
+
+class TaskMargin(SpecModel):
+    """A margin that differs from the comparison's."""
+
+    name: Name = Field(description="The task.")
+    margin: float = Field(gt=0, description="In the task's own unit.")
+
+
+class Dose(SpecModel):
+    """How a score moves along an axis of role `dose`."""
+
+    axis: Name = Field(description="The axis.")
+    task: Name = Field(description="The task whose score is followed.")
+    arms: tuple[Name, ...] = Field((), max_length=64, description="The arms, a curve each; none: all.")
+
+
+class Measure(SpecModel):
+    """One figure of one arm's stage."""
+
+    name: Name = Field(description="How the expression calls it.")
+    stage: Name = Field(description="A train or evaluate stage.")
+    figure: str = Field(
+        max_length=253, description="`trainingLoss` of a train stage, or a task of an evaluate stage."
+    )
+
+
+class Derived(SpecModel):
+    """An expression over figures of the same arm at the same coordinates."""
+
+    expression: str = Field(
+        max_length=1024,
+        description="Sums, differences, products and quotients of measures, such as `forward - inverse`.",
+    )
+    measures: tuple[Measure, ...] = Field(
+        min_length=1, max_length=32, description="What the expression names."
+    )
+
+
+class Comparison(OneOf):
+    """A family of questions about one stage."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("contrasts", "dose", "derived")
+
+    name: Name = Field(description="How verdicts and the report call it.")
+    stage: Name | None = Field(None, description="The evaluate stage whose outcomes are compared.")
+    contrasts: tuple[Contrast, ...] | None = Field(
+        None, min_length=1, max_length=64, description="Differences between arms."
+    )
+    dose: Dose | None = Field(None, description="A curve along an axis.")
+    derived: Derived | None = Field(None, description="An expression over several stages.")
+    primary: Primary | None = Field(None, description="Tested first, at full level.")
+    family: Literal["holm", "none"] = Field(
+        "holm", description="Correction over the declared contrasts and tasks."
+    )
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance of a false difference that is accepted.")
+    margin: float = Field(0.01, gt=0, description="Equivalent means within this, in the task's own unit.")
+    margins: tuple[TaskMargin, ...] = Field((), max_length=64, description="Tasks whose margin differs.")

@@ -1,0 +1,57 @@
+"""Where and how an experiment runs. Nothing here is part of a fingerprint; all of it is in the record."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from assay.api.model import SpecModel
+
+
+class CleanExecution(SpecModel):
+    """How clean stages run."""
+
+    cpus: int = Field(1, ge=1, le=4096, description="Cores that one clean stage may use.")
+    memory_gib: float = Field(1.5, gt=0, le=65536, description="Memory that one clean stage may use, in GiB.")
+
+
+class TrainExecution(SpecModel):
+    """How train stages run."""
+
+    nodes: int = Field(1, ge=1, le=1024, description="Nodes of one training.")
+    processes_per_node: int = Field(
+        1, ge=1, le=64, description="Processes per node: one per GPU, or per share of a CPU."
+    )
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads of each process.")
+    zero_stage: Literal[0, 1, 2, 3] = Field(0, description="DeepSpeed ZeRO stage.")
+    micro_batch: int = Field(
+        8,
+        ge=1,
+        le=65536,
+        description="Examples per forward pass and process; the global batch is reached by accumulation.",
+    )
+    memory_gib: float = Field(
+        2, gt=0, le=65536, description="Memory that one training may use on a node, in GiB."
+    )
+
+
+class InferenceExecution(SpecModel):
+    """How generate and evaluate stages run."""
+
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
+    batch: int = Field(32, ge=1, le=65536, description="Sequences per forward pass.")
+    memory_gib: float = Field(1.5, gt=0, le=65536, description="Memory that one stage may use, in GiB.")
+
+
+class Execution(SpecModel):
+    """Settings that change where and how fast, never what."""
+
+    parallel: int | None = Field(
+        None, ge=1, le=4096, description="Most stages at once; absent: what the machine holds."
+    )
+    retries: int = Field(
+        3, ge=0, le=100, description="More attempts at a stage after failures that another attempt may mend."
+    )
+    clean: CleanExecution = Field(CleanExecution(), description="How clean stages run.")
+    train: TrainExecution = Field(TrainExecution(), description="How train stages run.")
+    generate: InferenceExecution = Field(InferenceExecution(), description="How generate stages run.")
+    evaluate: InferenceExecution = Field(InferenceExecution(), description="How evaluate stages run.")

@@ -1,0 +1,143 @@
+"""The Experiment: a pipeline of stages, arms that differ from it, a matrix that multiplies them, and the questions."""
+
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay.api.clean import Clean
+from assay.api.compare import Comparison
+from assay.api.evaluate import Evaluate
+from assay.api.execution import Execution
+from assay.api.generate import Generate
+from assay.api.model import Name, OneOf, SpecModel
+from assay.api.partial import partial_of
+from assay.api.train import Train
+from assay.artifacts.kinds import Kind
+
+GROUP = "assay.dev"
+VERSION = "v1alpha1"
+
+
+class Stage(OneOf):
+    """One unit of work; the one member besides `name` says of which kind."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("clean", "train", "generate", "evaluate")
+
+    name: Name = Field(description="How other stages, arms and comparisons call it.")
+    clean: Clean | None = Field(None, description="Chats from sources, through steps.")
+    train: Train | None = Field(None, description="A model learns from data.")
+    generate: Generate | None = Field(None, description="A model answers prompts.")
+    evaluate: Evaluate | None = Field(None, description="A model is measured.")
+
+    @property
+    def kind(self) -> Kind:
+        """What the stage does."""
+        return Kind(self.chosen)
+
+    @property
+    def body(self) -> Clean | Train | Generate | Evaluate:
+        """The member that is set."""
+        body: Clean | Train | Generate | Evaluate = getattr(self, self.chosen)
+        return body
+
+
+PartialStage: Any = partial_of(Stage)
+
+
+class Role(StrEnum):
+    """What an axis is to statistics."""
+
+    REPLICATE = "replicate"  # a whole new run
+    FACTOR = "factor"
+    DOSE = "dose"
+
+
+class AxisValue(SpecModel):
+    """A named place on an axis: a partial pipeline, like an arm's."""
+
+    name: Name = Field(description="How coordinates and reports call it.")
+    dose: float | None = Field(None, description="On an axis of role dose: its amount.")
+    stages: tuple[PartialStage, ...] = Field(
+        (), max_length=64, description="What differs here, merged by name."
+    )
+
+
+class Axis(OneOf):
+    """Multiplies every arm that has what it moves."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("values", "integers", "numbers", "strings")
+
+    name: Name = Field(description="How coordinates and reports call it.")
+    role: Role = Field(description="replicate: a whole new run; factor: a kind; dose: an amount.")
+    paths: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="Fields set together, such as `sft.train.seed`: stage, kind, field; list items by name.",
+    )
+    values: tuple[AxisValue, ...] | None = Field(
+        None, min_length=1, max_length=256, description="Named places."
+    )
+    integers: tuple[int, ...] | None = Field(
+        None, min_length=1, max_length=256, description="Whole numbers set at paths."
+    )
+    numbers: tuple[float, ...] | None = Field(
+        None, min_length=1, max_length=256, description="Numbers set at paths."
+    )
+    strings: tuple[str, ...] | None = Field(
+        None, min_length=1, max_length=256, description="Texts set at paths."
+    )
+
+
+PartialAxis: Any = partial_of(Axis)
+
+
+class Arm(SpecModel):
+    """A named variant of the pipeline."""
+
+    name: Name = Field(description="How references, comparisons and reports call it.")
+    stages: tuple[PartialStage, ...] = Field(
+        (),
+        max_length=64,
+        description="What differs from the pipeline, merged by name; `remove: true` deletes, before/after place an insert.",
+    )
+    matrix: tuple[PartialAxis, ...] = Field(
+        (),
+        max_length=16,
+        description="Axes that differ for this arm, merged by name: other seeds for a null arm.",
+    )
+
+
+class ExperimentSpec(SpecModel):
+    """What is asked for."""
+
+    profile: Name | None = Field(
+        None, description="The Profile, in the same namespace, that says where and how it runs."
+    )
+    suspend: bool = Field(False, description="Whether to launch nothing for now.")  # noqa: FBT003 -- pydantic's default
+    pipeline: tuple[Stage, ...] = Field(
+        min_length=1, max_length=64, description="The stages of every arm, referring to each other by name."
+    )
+    arms: tuple[Arm, ...] = Field(min_length=1, max_length=1024, description="The variants.")
+    matrix: tuple[Axis, ...] = Field((), max_length=16, description="What multiplies every arm.")
+    compare: tuple[Comparison, ...] = Field((), max_length=64, description="The questions.")
+    execution: Execution = Field(Execution(), description="Where and how it runs: never part of what it is.")
+
+
+class Metadata(BaseModel):
+    """Kubernetes' object metadata; assay reads the name and leaves the rest alone."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Name = Field(description="The object's name.")
+    namespace: str = Field("default", description="The object's namespace.")
+    uid: str | None = Field(None, description="Set by the API server.")
+
+
+class Experiment(SpecModel):
+    """An ablation experiment: how data is cleaned, models trained and evaluated, and what is compared."""
+
+    api_version: Literal["assay.dev/v1alpha1"] = Field(description="`assay.dev/v1alpha1`.")
+    kind: Literal["Experiment"] = Field(description="`Experiment`.")
+    metadata: Metadata = Field(description="Standard object metadata.")
+    spec: ExperimentSpec = Field(description="What is asked for.")

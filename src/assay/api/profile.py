@@ -1,0 +1,132 @@
+"""The Profile: how a platform team runs things. Its store prefix is a trust domain."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from assay.api.experiment import Metadata
+from assay.api.model import Name, SpecModel
+
+
+class StoreRef(SpecModel):
+    """The object store that the namespace shares."""
+
+    uri: str = Field(
+        min_length=1,
+        max_length=2048,
+        pattern=r"^(s3://|file:///)",
+        description="`s3://bucket/prefix` or `file:///folder`.",
+    )
+    endpoint: str | None = Field(
+        None,
+        max_length=2048,
+        description="Of an S3 server that is not AWS, such as `https://minio.storage:9000`.",
+    )
+    region: str | None = Field(None, max_length=64, description="Of the bucket.")
+    secret: Name | None = Field(
+        None, description="A Secret, in the same namespace, with accessKey and secretKey."
+    )
+
+
+class Toleration(SpecModel):
+    """As in a pod: a taint that is borne."""
+
+    key: str | None = Field(None, max_length=317, description="The taint's key.")
+    operator: Literal["Exists", "Equal"] = Field("Equal", description="How the value is matched.")
+    value: str | None = Field(None, max_length=63, description="The taint's value.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="The effect that is borne."
+    )
+
+
+class Pool(SpecModel):
+    """Nodes for one kind of stage."""
+
+    selector: dict[str, str] = Field(
+        {}, max_length=64, description="Node labels, such as `nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB`."
+    )
+    tolerations: tuple[Toleration, ...] = Field((), max_length=32, description="Taints that are borne.")
+    queue: str | None = Field(None, max_length=253, description="A Kueue LocalQueue.")
+    priority_class: str | None = Field(None, max_length=253, description="A PriorityClass.")
+    cpus: int = Field(1, ge=1, le=4096, description="Cores per pod.")
+    memory_gib: float = Field(4, gt=0, le=65536, description="Memory per pod, in GiB.")
+
+
+class CleanPool(Pool):
+    """CPU nodes that come and go."""
+
+    max_workers: int = Field(4, ge=0, le=4096, description="Most Ray workers; the fewest are none.")
+
+
+class TrainPool(Pool):
+    """GPU nodes."""
+
+    workload: Literal["PyTorchJob", "RayJob", "TrainJob"] = Field(
+        "PyTorchJob", description="What carries a training."
+    )
+    nodes: int = Field(1, ge=1, le=1024, description="Nodes per training.")
+    gpus_per_node: int = Field(0, ge=0, le=64, description="GPUs per node; 0 trains on CPU.")
+    shared_memory_gib: float = Field(1, gt=0, le=65536, description="Size of /dev/shm, in GiB.")
+    environment: dict[str, str] = Field({}, max_length=64, description="Variables such as NCCL's.")
+    grace_seconds: int = Field(
+        600, ge=0, le=86400, description="Time to upload a checkpoint after SIGTERM, in seconds."
+    )
+
+
+class Pools(SpecModel):
+    """Where each kind of stage runs; compare runs beside evaluate."""
+
+    clean: CleanPool = Field(CleanPool(), description="For clean stages.")
+    train: TrainPool = Field(TrainPool(), description="For train stages.")
+    evaluate: Pool = Field(Pool(), description="For generate, evaluate and compare stages.")
+
+
+class Images(SpecModel):
+    """Container images with digests, by program."""
+
+    clean: str = Field(max_length=512, pattern=r"@sha256:[0-9a-f]{64}$", description="Runs clean.")
+    train: str = Field(max_length=512, pattern=r"@sha256:[0-9a-f]{64}$", description="Runs train.")
+    evaluate: str = Field(
+        max_length=512, pattern=r"@sha256:[0-9a-f]{64}$", description="Runs generate, evaluate and compare."
+    )
+
+
+class Limits(SpecModel):
+    """What experiments may use."""
+
+    gpu_hours: float | None = Field(
+        None, gt=0, description="Most GPU-hours of one experiment; absent: no limit."
+    )
+    approval_gpu_hours: float | None = Field(
+        None, gt=0, description="GPU-hours above which a person approves; absent: never."
+    )
+    parallel: int = Field(16, ge=1, le=4096, description="Most stages of one experiment at once.")
+    code_execution: bool = Field(False, description="Whether model-written code may run, in its sandbox.")  # noqa: FBT003 -- pydantic's default
+    hub_access: bool = Field(False, description="Whether models may come from a hub.")  # noqa: FBT003 -- pydantic's default
+
+
+class Prices(SpecModel):
+    """What an hour costs, for the plan's estimate."""
+
+    currency: str = Field("USD", min_length=3, max_length=3, description="ISO 4217.")
+    gpu_hour: float = Field(0, ge=0, description="Of one GPU.")
+    cpu_hour: float = Field(0, ge=0, description="Of one core.")
+
+
+class ProfileSpec(SpecModel):
+    """How things run here."""
+
+    store: StoreRef = Field(description="The store.")
+    images: Images | None = Field(None, description="Container images; needed on a cluster.")
+    pools: Pools = Field(Pools(), description="Where each kind of stage runs.")
+    limits: Limits = Field(Limits(), description="What experiments may use.")
+    prices: Prices = Field(Prices(), description="What it costs.")
+
+
+class Profile(SpecModel):
+    """How a platform team runs experiments in one namespace."""
+
+    api_version: Literal["assay.dev/v1alpha1"] = Field(description="`assay.dev/v1alpha1`.")
+    kind: Literal["Profile"] = Field(description="`Profile`.")
+    metadata: Metadata = Field(description="Standard object metadata.")
+    spec: ProfileSpec = Field(description="How things run here.")

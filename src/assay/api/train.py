@@ -1,0 +1,101 @@
+"""The train stage: everything here changes what is learned; where it runs is execution's business."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from assay.api.model import DataRef, ModelRef, OneOf, Seed, SpecModel, TrainStage, Uri
+
+
+class Optimizer(SpecModel):
+    """How gradients become updates."""
+
+    name: Literal["adamw"] = Field("adamw", description="The algorithm.")
+    lr: float = Field(gt=0, le=10, description="Peak learning rate, per step.")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="Decay of the two moment estimates, 0 to 1.")
+    eps: float = Field(1e-8, gt=0, le=1, description="Added to the denominator.")
+    weight_decay: float = Field(0, ge=0, le=10, description="Decoupled decay, per unit of learning rate.")
+    gradient_clip: float | None = Field(1.0, gt=0, description="Largest gradient norm; null: none.")
+
+
+class Schedule(SpecModel):
+    """How the learning rate moves over the run."""
+
+    warmup_ratio: float = Field(
+        0, ge=0, le=1, description="Share of all steps spent rising, rounded to whole steps."
+    )
+    decay: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="Afterwards: stay, or fall to zero at the end."
+    )
+
+
+class Checkpoints(OneOf):
+    """Which models are kept besides the last."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("every_epochs", "rows", "slices")
+
+    every_epochs: float | None = Field(
+        None, gt=0, le=1000, description="One after each such share of an epoch."
+    )
+    rows: tuple[int, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="One after each of these numbers of rows: multiples of batchSize.",
+    )
+    slices: int | None = Field(
+        None, ge=1, le=1000, description="One at the end of each of so many equal parts of the run."
+    )
+
+
+class Tokenizer(OneOf):
+    """Where the tokenizer of a new model comes from."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("train", "uri")
+
+    train: "TrainTokenizer | None" = Field(
+        None, description="Train a byte-level BPE on the stage's own data."
+    )
+    uri: Uri | None = Field(None, description="A tokenizer folder.")
+
+
+class TrainTokenizer(SpecModel):
+    """A byte-level BPE tokenizer."""
+
+    vocabulary: int = Field(ge=300, le=1000000, description="Number of entries, special ones included.")
+
+
+class Train(SpecModel):
+    """A model learns from data."""
+
+    objective: Literal["sft", "pretrain"] = Field(
+        "sft", description="Learn to answer (assistant tokens only), or to continue text."
+    )
+    data: DataRef = Field(description="What it learns from.")
+    model: ModelRef = Field(description="What it starts from.")
+    tokenizer: Tokenizer | None = Field(
+        None, description="For a new model; a model that exists brings its own."
+    )
+    template: Literal["chatml", "model"] = Field(
+        "chatml", description="How chats become text: ChatML, or the tokenizer's own template."
+    )
+    batch_size: int = Field(ge=1, le=1048576, description="Global batch per optimiser step, in batchUnit.")
+    batch_unit: Literal["examples", "packedSequences", "tokens"] = Field(
+        "examples", description="What batchSize counts."
+    )
+    epochs: float | None = Field(
+        None, gt=0, le=1000, description="Passes over the data; absent: 1, or what stepsOf says."
+    )
+    steps_of: TrainStage | None = Field(
+        None, description="As many optimiser steps as this other train stage takes."
+    )
+    optimizer: Optimizer = Field(description="How gradients become updates.")
+    schedule: Schedule = Field(Schedule(), description="How the learning rate moves.")
+    checkpoints: Checkpoints | None = Field(None, description="Models kept besides the last; absent: none.")
+    sequence_length: int = Field(
+        ge=16, le=1048576, description="Longest example, in tokens; the rest is cut at a turn's end."
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        "bf16", description="Compute precision; master weights and moments are fp32."
+    )
+    seed: Seed = Field(0, description="Initial weights of a new model, order of the data, dropout.")

@@ -1,0 +1,26 @@
+"""The kinds of stage, and the semantics number of each program.
+
+A semantics number is part of every fingerprint. It is raised when the same identity would give other outputs, which a
+test notices by its golden outputs; a program refuses a `stage.json` with another number than its own.
+"""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a stage does."""
+
+    CLEAN = "clean"
+    TRAIN = "train"
+    GENERATE = "generate"
+    EVALUATE = "evaluate"
+    COMPARE = "compare"
+
+
+SEMANTICS: dict[Kind, int] = {
+    Kind.CLEAN: 1,
+    Kind.TRAIN: 1,
+    Kind.GENERATE: 1,
+    Kind.EVALUATE: 1,
+    Kind.COMPARE: 1,
+}
