@@ -25,3 +25,13 @@ def open_store(uri: str) -> Store:
         f"found scheme {parsed.scheme!r}, expected file or s3",
         "Give --store a folder or s3://bucket/prefix.",
     )
+
+
+def open_source(uri: str) -> Store:
+    """Open a folder of outside inputs, `file:///folder` or `s3://bucket/prefix`, to read from.
+
+    Raises:
+        StoreError: the scheme is unknown, or the store refuses.
+
+    """
+    return open_store(uri)
