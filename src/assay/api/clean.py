@@ -27,6 +27,7 @@ class Source(OneOf):
     """A named origin of rows; the name is kept in every row and ledger line."""
 
     one_of: ClassVar[tuple[str, ...]] = ("uri", "from_")
+    companions: ClassVar[dict[str, str]] = {"format": "uri", "split": "from_"}
 
     name: Name = Field(description="Kept with every row as its source.")
     uri: Uri | None = Field(

@@ -36,6 +36,7 @@ class OneOf(SpecModel):
     """Exactly one of `one_of` (field names, snake_case) is set."""
 
     one_of: ClassVar[tuple[str, ...]] = ()
+    companions: ClassVar[dict[str, str]] = {}  # a field that makes sense only beside a member → that member
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -133,6 +134,7 @@ class ModelRef(OneOf):
     """Where a model's weights come from."""
 
     one_of: ClassVar[tuple[str, ...]] = ("uri", "from_", "llama")
+    companions: ClassVar[dict[str, str]] = {"revision": "uri", "checkpoint": "from_"}
 
     uri: Uri | None = Field(
         None,

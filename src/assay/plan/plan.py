@@ -1,0 +1,75 @@
+"""The Plan: an experiment compiled to distinct stages. A value, frozen as `plan.json`."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field
+
+from assay.artifacts.canonical import digest
+from assay.artifacts.documents import ArtifactRef, Document, Location, StageDocument
+from assay.artifacts.kinds import Kind
+
+
+class Member(Document):
+    """A stage as one arm at one point of the matrix knows it."""
+
+    arm: str
+    coordinates: dict[str, str] = Field(default_factory=dict, description="Axis → value.")
+    stage: str
+
+    @property
+    def label(self) -> str:
+        """Such as `with-refusals/sft[seed=1]`."""
+        inside = ",".join(f"{axis}={value}" for axis, value in self.coordinates.items())
+        return f"{self.arm}/{self.stage}[{inside}]" if inside else f"{self.arm}/{self.stage}"
+
+
+class PlannedStage(Document):
+    """One distinct piece of work, and all who want it."""
+
+    document: StageDocument
+    members: tuple[Member, ...] = Field(description="Who wants it; the first gives it its label.")
+
+    @cached_property
+    def ref(self) -> ArtifactRef:
+        """What it writes."""
+        return self.document.ref
+
+    @property
+    def kind(self) -> Kind:
+        """What it does."""
+        return self.document.kind
+
+    @property
+    def reads(self) -> tuple[ArtifactRef, ...]:
+        """What it reads."""
+        return tuple(ArtifactRef(ref) for ref in self.document.reads)
+
+    @property
+    def label(self) -> str:
+        """A name for people: its first member's, and how many more there are."""
+        more = f" (+{len(self.members) - 1})" if len(self.members) > 1 else ""
+        return f"{self.members[0].label}{more}"
+
+
+class Plan(Document):
+    """All distinct stages in an order in which none precedes what it reads."""
+
+    experiment: str = Field(description="`<namespace>/<name>`.")
+    stages: tuple[PlannedStage, ...]
+    locations: dict[str, Location] = Field(
+        description="Content identity of an outside input → where it lies."
+    )
+    execution: dict[str, Any] = Field(description="`spec.execution`, whole.")
+    notes: tuple[str, ...] = Field((), description="What a reader should know.")
+
+    @cached_property
+    def by_ref(self) -> Mapping[ArtifactRef, PlannedStage]:
+        """The stages by what they write."""
+        return {stage.ref: stage for stage in self.stages}
+
+    @property
+    def digest(self) -> str:
+        """Identifies the plan: 64 hexadecimal digits."""
+        return digest("assay.plan/1", self.model_dump(mode="json", by_alias=True))

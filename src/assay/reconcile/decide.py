@@ -1,0 +1,228 @@
+"""From a plan and the facts to a decision.
+
+Each stage is judged alone (`judge`), in plan order, on what is known of those that it reads; then what is ready is
+launched as far as capacity reaches. Deciding twice on the same facts is the same decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from assay.artifacts.documents import ArtifactRef
+from assay.artifacts.kinds import Kind
+from assay.errors import Retry
+from assay.plan.comparisons import without
+from assay.plan.plan import Plan, PlannedStage
+from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, StageFact
+
+_LONGEST_BACKOFF_SECONDS = 60.0
+_POLL_SECONDS = 1.0  # how often a stage that runs elsewhere is looked at
+
+
+class State(StrEnum):
+    """How a stage stands."""
+
+    DONE = "done"
+    RUNNING = "running"
+    READY = "ready"  # could start now
+    WAITING = "waiting"  # for inputs, or for its next attempt
+    FAILED = "failed"
+    BLOCKED = "blocked"  # something that it reads failed
+
+
+FINAL = frozenset({State.DONE, State.FAILED, State.BLOCKED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """How one stage stands, and why."""
+
+    state: State
+    reason: str  # a CamelCase word
+    message: str = ""
+    attempt: int = 0  # the latest, 0 before the first
+    wake_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Claim and start an attempt."""
+
+    stage: PlannedStage
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discard:
+    """Remove a record whose artifact is gone, so that the stage runs again."""
+
+    ref: ArtifactRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to do now, how everything stands, and when to look again."""
+
+    actions: tuple[Discard | Launch, ...]
+    judgements: Mapping[ArtifactRef, Judgement]
+    finished: bool
+    wake_at: datetime
+
+
+def settled(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Plan:
+    """Return the plan with every comparison over failed inputs narrowed to those that are there."""
+    judgements = _judgements(plan, observed, now, policy)
+    stages = []
+    for stage in plan.stages:
+        lost = frozenset(ref for ref in stage.reads if judgements[ref].state in {State.FAILED, State.BLOCKED})
+        final = all(judgements[ref].state in FINAL for ref in stage.reads)
+        stages.append(without(stage, lost) if stage.kind is Kind.COMPARE and lost and final else stage)
+    return plan.model_copy(update={"stages": tuple(stages)})
+
+
+def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Decision:
+    """Decide what to do now. Total: it never raises, whatever the facts."""
+    judgements = _judgements(plan, observed, now, policy)
+    discards = tuple(
+        Discard(ref=stage.ref) for stage in plan.stages if _fact(observed, stage.ref).damage is not None
+    )
+    launches = () if policy.suspended else _launches(plan, observed, judgements, policy)
+    wakes = [judgement.wake_at for judgement in judgements.values() if judgement.wake_at is not None]
+    return Decision(
+        actions=(*discards, *launches),
+        judgements=judgements,
+        finished=not discards and all(judgement.state in FINAL for judgement in judgements.values()),
+        wake_at=min([*wakes, now + timedelta(seconds=_LONGEST_BACKOFF_SECONDS)]),
+    )
+
+
+def _judgements(
+    plan: Plan, observed: Observed, now: datetime, policy: Policy
+) -> dict[ArtifactRef, Judgement]:
+    judgements: dict[ArtifactRef, Judgement] = {}
+    for stage in plan.stages:
+        inputs = {ref: judgements[ref] for ref in stage.reads if ref in judgements}
+        judgements[stage.ref] = judge(stage, _fact(observed, stage.ref), inputs, now, policy)
+    return judgements
+
+
+def judge(
+    stage: PlannedStage,
+    fact: StageFact,
+    inputs: Mapping[ArtifactRef, Judgement],
+    now: datetime,
+    policy: Policy,
+) -> Judgement:
+    """Say how one stage stands."""
+    if fact.done and fact.damage is None:
+        return Judgement(state=State.DONE, reason="RecordFound", attempt=_latest(fact))
+    last = fact.attempts[-1] if fact.attempts else None
+    if last is not None and _runs(last, now, policy):
+        return _running(last, now, policy)
+    lost = [ref for ref, judgement in inputs.items() if judgement.state in {State.FAILED, State.BLOCKED}]
+    if stage.kind is not Kind.COMPARE and lost:
+        return Judgement(
+            state=State.BLOCKED, reason="InputFailed", message=f"needs {lost[0]}", attempt=_latest(fact)
+        )
+    if any(judgement.state not in FINAL for judgement in inputs.values()):
+        return Judgement(state=State.WAITING, reason="WaitingForInputs", attempt=_latest(fact))
+    return _next_attempt(fact, now, policy)
+
+
+def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
+    """A stage whose inputs are there and that does not run: start it, wait, or give it up."""
+    counted = [attempt for attempt in fact.attempts if attempt.claimed_at >= policy.since]
+    if not counted:
+        return Judgement(state=State.READY, reason="Ready", attempt=_latest(fact))
+    last = counted[-1]
+    if last.failure is not None and last.failure.retry is Retry.NEVER:
+        return Judgement(
+            state=State.FAILED, reason=last.failure.reason, message=last.failure.message, attempt=last.number
+        )
+    reason = last.failure.reason if last.failure else "Vanished"
+    message = last.failure.message if last.failure else "the program ended without a record or a reason"
+    if len(counted) > policy.retries:
+        return Judgement(
+            state=State.FAILED,
+            reason=reason,
+            message=f"after {len(counted)} attempts: {message}",
+            attempt=last.number,
+        )
+    delay = min(policy.backoff_seconds * 2 ** (len(counted) - 1), _LONGEST_BACKOFF_SECONDS)
+    due = last.last_sign_of_life + timedelta(seconds=delay)
+    if now < due:
+        return Judgement(
+            state=State.WAITING, reason=reason, message=message, attempt=last.number, wake_at=due
+        )
+    return Judgement(state=State.READY, reason=reason, message=message, attempt=last.number)
+
+
+def _runs(attempt: AttemptFact, now: datetime, policy: Policy) -> bool:
+    if attempt.failure is not None or attempt.phase is Phase.ENDED:
+        return False
+    return attempt.phase is Phase.RUNNING or now < attempt.last_sign_of_life + timedelta(
+        seconds=policy.stale_seconds
+    )
+
+
+def _running(attempt: AttemptFact, now: datetime, policy: Policy) -> Judgement:
+    if attempt.phase is Phase.RUNNING:
+        return Judgement(state=State.RUNNING, reason="Running", attempt=attempt.number)
+    stale = attempt.last_sign_of_life + timedelta(seconds=policy.stale_seconds)
+    wake_at = min(stale, now + timedelta(seconds=_POLL_SECONDS))
+    return Judgement(state=State.RUNNING, reason="RunningElsewhere", attempt=attempt.number, wake_at=wake_at)
+
+
+def _launches(
+    plan: Plan, observed: Observed, judgements: Mapping[ArtifactRef, Judgement], policy: Policy
+) -> tuple[Launch, ...]:
+    room = _Room(observed.capacity)
+    for stage in plan.stages:
+        fact = _fact(observed, stage.ref)
+        if judgements[stage.ref].state is State.RUNNING and fact.attempts[-1].mine:
+            room.take(_need(stage, policy))
+    launches = []
+    for stage in plan.stages:
+        fact = _fact(observed, stage.ref)
+        if (
+            judgements[stage.ref].state is State.READY
+            and fact.damage is None
+            and room.holds(_need(stage, policy))
+        ):
+            room.take(_need(stage, policy))
+            launches.append(Launch(stage=stage, number=_latest(fact) + 1))
+    return tuple(launches)
+
+
+class _Room:
+    """What is left of the capacity. Something always fits into empty room, however large."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._left = capacity
+        self._empty = True
+
+    def holds(self, need: Need) -> bool:
+        left = self._left
+        return self._empty or (
+            left.stages >= 1 and left.cpus >= need.cpus and left.memory_gib >= need.memory_gib
+        )
+
+    def take(self, need: Need) -> None:
+        left = self._left
+        self._empty = False
+        self._left = Capacity(
+            cpus=left.cpus - need.cpus, memory_gib=left.memory_gib - need.memory_gib, stages=left.stages - 1
+        )
+
+
+def _need(stage: PlannedStage, policy: Policy) -> Need:
+    return policy.needs.get(stage.kind, Need(cpus=1, memory_gib=1))
+
+
+def _fact(observed: Observed, ref: ArtifactRef) -> StageFact:
+    return observed.stages.get(ref, StageFact())
+
+
+def _latest(fact: StageFact) -> int:
+    return fact.attempts[-1].number if fact.attempts else 0
