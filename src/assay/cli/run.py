@@ -26,7 +26,11 @@ def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> No
     reused = sum(judgement.state is State.DONE for judgement in control.look()[1].judgements.values())
     signal.signal(signal.SIGTERM, _interrupted)
     terminal = console()
-    view: View = LiveView(terminal, local.store) if terminal.is_terminal and output == "text" else PlainView(as_json=output == "json")
+    view: View = (
+        LiveView(terminal, local.store)
+        if terminal.is_terminal and output == "text"
+        else PlainView(as_json=output == "json")
+    )
     last: list[tuple[Plan, Decision]] = []
 
     def watch(plan: Plan, decision: Decision) -> None:
