@@ -58,7 +58,7 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
         judgement = decision.judgements[stage.ref]
         if judgement.state is State.FAILED:
             sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {judgement.message}\n")
-    report = write_report(local.experiment, plan, local.store)
+    report = write_report(plan, local.store)
     if output == "json":
         say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
     else:
