@@ -37,7 +37,10 @@ def a_pipeline() -> list[Plain]:
         {"name": "answers", "generate": {"model": {"from": "sft"}, "prompts": {"from": "cleaned"}}},
         {
             "name": "scores",
-            "evaluate": {"model": {"from": "sft"}, "tasks": [{"name": "refusals", "refusalRate": {"answers": "answers"}}]},
+            "evaluate": {
+                "model": {"from": "sft"},
+                "tasks": [{"name": "refusals", "refusalRate": {"answers": "answers"}}],
+            },
         },
     ]
 
@@ -48,12 +51,20 @@ def an_experiment(**spec: Any) -> Experiment:
         "pipeline": a_pipeline(),
         "arms": [
             {"name": "without"},
-            {"name": "with", "stages": [{"name": "cleaned", "clean": {"steps": [{"name": "refusals", "remove": True}]}}]},
+            {
+                "name": "with",
+                "stages": [{"name": "cleaned", "clean": {"steps": [{"name": "refusals", "remove": True}]}}],
+            },
         ],
         **spec,
     }
     return Experiment.model_validate(
-        {"apiVersion": "assay.dev/v1alpha1", "kind": "Experiment", "metadata": {"name": "test"}, "spec": whole}
+        {
+            "apiVersion": "assay.dev/v1alpha1",
+            "kind": "Experiment",
+            "metadata": {"name": "test"},
+            "spec": whole,
+        }
     )
 
 

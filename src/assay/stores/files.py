@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assay.errors import StoreError
@@ -43,7 +43,8 @@ def appearing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise refusal(str(path), error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def flush(path: Path) -> None:

@@ -24,7 +24,15 @@ def test_removing_a_step_leaves_the_others_in_order():
 
 
 def test_a_step_can_be_placed_before_another():
-    arm = {"name": "a", "stages": [{"name": "cleaned", "clean": {"steps": [{"shortInput": {"minWords": 3}, "before": "exactDuplicates"}]}}]}
+    arm = {
+        "name": "a",
+        "stages": [
+            {
+                "name": "cleaned",
+                "clean": {"steps": [{"shortInput": {"minWords": 3}, "before": "exactDuplicates"}]},
+            }
+        ],
+    }
 
     steps = stage_of(an_experiment(arms=[arm]), "a", "cleaned").clean.steps
 
@@ -40,7 +48,12 @@ def test_a_step_without_a_place_goes_last():
 
 
 def test_one_field_of_a_step_changes_and_the_others_stay():
-    arm = {"name": "a", "stages": [{"name": "cleaned", "clean": {"steps": [{"name": "refusals", "refusals": {"scope": "turnPair"}}]}}]}
+    arm = {
+        "name": "a",
+        "stages": [
+            {"name": "cleaned", "clean": {"steps": [{"name": "refusals", "refusals": {"scope": "turnPair"}}]}}
+        ],
+    }
 
     refusals = stage_of(an_experiment(arms=[arm]), "a", "cleaned").clean.steps[2].refusals
 
@@ -57,7 +70,9 @@ def test_setting_one_member_of_an_exactly_one_of_clears_the_others_and_what_goes
     assert (model.uri, model.from_, model.checkpoint) == ("models/base", None, None)
 
 
-@pytest.mark.parametrize("words", [{"name": "refusal", "remove": True}, {"shortInput": {}, "after": "refusal"}])
+@pytest.mark.parametrize(
+    "words", [{"name": "refusal", "remove": True}, {"shortInput": {}, "after": "refusal"}]
+)
 def test_a_patch_of_what_is_not_there_is_refused_with_the_nearest_name(words):
     arm = {"name": "a", "stages": [{"name": "cleaned", "clean": {"steps": [words]}}]}
 
@@ -72,21 +87,33 @@ def test_a_stage_that_the_pipeline_lacks_must_be_whole():
         expand(an_experiment(arms=[arm]))
 
 
-SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed", "cleaned.clean.steps.subsample.seed"], "integers": [1, 2]}
+SEEDS = {
+    "name": "seed",
+    "role": "replicate",
+    "paths": ["sft.train.seed", "cleaned.clean.steps.subsample.seed"],
+    "integers": [1, 2],
+}
 
 
 def test_an_axis_sets_all_its_paths_together_and_skips_what_an_arm_lacks():
     sample = {"name": "cut", "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"n": 5}}]}}]}
     experiment = an_experiment(arms=[{"name": "whole"}, sample], matrix=[SEEDS])
 
-    assert [item.label for item in expand(experiment).instances] == ["whole[seed=1]", "whole[seed=2]", "cut[seed=1]", "cut[seed=2]"]
+    assert [item.label for item in expand(experiment).instances] == [
+        "whole[seed=1]",
+        "whole[seed=2]",
+        "cut[seed=1]",
+        "cut[seed=2]",
+    ]
     assert stage_of(experiment, "whole[seed=2]", "sft").train.seed == 2
     assert stage_of(experiment, "cut[seed=2]", "cleaned").clean.steps[-1].subsample.seed == 2
 
 
 def test_an_arm_that_an_axis_does_not_move_is_not_multiplied_and_the_plan_says_so():
     base = {"name": "base", "stages": [{"name": "sft", "remove": True}]}
-    expansion = expand(an_experiment(arms=[{"name": "whole"}, base], matrix=[SEEDS | {"paths": ["sft.train.seed"]}]))
+    expansion = expand(
+        an_experiment(arms=[{"name": "whole"}, base], matrix=[SEEDS | {"paths": ["sft.train.seed"]}])
+    )
 
     assert [item.label for item in expansion.instances] == ["whole[seed=1]", "whole[seed=2]", "base"]
     assert expansion.notes == ("arm base: axis seed moves nothing in it, so it does not multiply it",)
@@ -94,13 +121,30 @@ def test_an_arm_that_an_axis_does_not_move_is_not_multiplied_and_the_plan_says_s
 
 def test_an_arm_can_have_other_values_on_an_axis():
     null = {"name": "null", "matrix": [{"name": "seed", "integers": [101]}]}
-    expansion = expand(an_experiment(arms=[{"name": "whole"}, null], matrix=[SEEDS | {"paths": ["sft.train.seed"]}]))
+    expansion = expand(
+        an_experiment(arms=[{"name": "whole"}, null], matrix=[SEEDS | {"paths": ["sft.train.seed"]}])
+    )
 
-    assert [item.label for item in expansion.instances] == ["whole[seed=1]", "whole[seed=2]", "null[seed=101]"]
+    assert [item.label for item in expansion.instances] == [
+        "whole[seed=1]",
+        "whole[seed=2]",
+        "null[seed=101]",
+    ]
 
 
 def test_an_axis_of_named_values_patches_like_an_arm():
-    axis = {"name": "dose", "role": "dose", "values": [{"name": f"n{n}", "dose": n, "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"n": n}}]}}]} for n in (5, 9)]}
+    axis = {
+        "name": "dose",
+        "role": "dose",
+        "values": [
+            {
+                "name": f"n{n}",
+                "dose": n,
+                "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"n": n}}]}}],
+            }
+            for n in (5, 9)
+        ],
+    }
 
     experiment = an_experiment(arms=[{"name": "a"}], matrix=[axis])
 

@@ -14,7 +14,11 @@ from assay.errors import SpecError
 from assay.plan.plan import Plan
 
 SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
-CONTRAST = {"name": "effect", "stage": "scores", "contrasts": [{"name": "refusals", "a": "with", "b": "without"}]}
+CONTRAST = {
+    "name": "effect",
+    "stage": "scores",
+    "contrasts": [{"name": "refusals", "a": "with", "b": "without"}],
+}
 
 
 def refs(plan):
@@ -60,7 +64,9 @@ def test_the_name_and_place_of_a_source_file_do_not_matter_but_its_content_does(
 
 
 def test_execution_does_not_matter():
-    assert refs(a_plan(execution={"train": {"zeroStage": 3, "microBatch": 1}, "parallel": 4})) == refs(a_plan())
+    assert refs(a_plan(execution={"train": {"zeroStage": 3, "microBatch": 1}, "parallel": 4})) == refs(
+        a_plan()
+    )
 
 
 def test_a_default_written_out_is_the_default():
@@ -83,7 +89,13 @@ def test_a_changed_field_changes_its_stage_and_all_that_read_it_and_nothing_else
 
 def test_a_reference_to_another_arm_is_at_the_same_coordinates():
     steps = [{"name": "refusals", "remove": True}, {"subsample": {"like": "without/cleaned"}}]
-    arm = {"name": "sized", "stages": [{"name": "cleaned", "clean": {"steps": steps}}, {"name": "sft", "train": {"stepsOf": "without/sft"}}]}
+    arm = {
+        "name": "sized",
+        "stages": [
+            {"name": "cleaned", "clean": {"steps": steps}},
+            {"name": "sft", "train": {"stepsOf": "without/sft"}},
+        ],
+    }
     plan = a_plan(arms=[{"name": "without"}, arm], matrix=[SEEDS])
 
     sized = plan.by_ref[ref_of(plan, "sized/sft[seed=2]")]
@@ -94,12 +106,42 @@ def test_a_reference_to_another_arm_is_at_the_same_coordinates():
 @pytest.mark.parametrize(
     ("arms", "message"),
     [
-        ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "claened"}}}]}], "'claened'.*Did you mean 'cleaned'"),
+        (
+            [{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "claened"}}}]}],
+            "'claened'.*Did you mean 'cleaned'",
+        ),
         ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "b/cleaned"}}}]}], "arm 'b'"),
-        ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "sft"}}}]}], "a train stage, expected a clean or generate stage"),
-        ([{"name": "a", "stages": [{"name": "sft", "train": {"model": {"from": "sft"}}}]}], "circle a/sft → a/sft"),
-        ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "cleaned", "split": "heldOut"}}}]}], "split 'heldOut'"),
-        ([{"name": "a", "stages": [{"name": "scores", "evaluate": {"model": {"from": "sft", "checkpoint": {"epoch": 0.5}}}}]}], "does not keep it"),
+        (
+            [{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "sft"}}}]}],
+            "a train stage, expected a clean or generate stage",
+        ),
+        (
+            [{"name": "a", "stages": [{"name": "sft", "train": {"model": {"from": "sft"}}}]}],
+            "circle a/sft → a/sft",
+        ),
+        (
+            [
+                {
+                    "name": "a",
+                    "stages": [{"name": "sft", "train": {"data": {"from": "cleaned", "split": "heldOut"}}}],
+                }
+            ],
+            "split 'heldOut'",
+        ),
+        (
+            [
+                {
+                    "name": "a",
+                    "stages": [
+                        {
+                            "name": "scores",
+                            "evaluate": {"model": {"from": "sft", "checkpoint": {"epoch": 0.5}}},
+                        }
+                    ],
+                }
+            ],
+            "does not keep it",
+        ),
     ],
 )
 def test_a_reference_that_cannot_hold_is_refused(arms, message):
@@ -108,7 +150,10 @@ def test_a_reference_that_cannot_hold_is_refused(arms, message):
 
 
 def test_a_checkpoint_that_is_kept_can_be_referred_to():
-    stages = [{"name": "sft", "train": {"checkpoints": {"everyEpochs": 0.5}}}, {"name": "scores", "evaluate": {"model": {"from": "sft", "checkpoint": {"epoch": 0.5}}}}]
+    stages = [
+        {"name": "sft", "train": {"checkpoints": {"everyEpochs": 0.5}}},
+        {"name": "scores", "evaluate": {"model": {"from": "sft", "checkpoint": {"epoch": 0.5}}}},
+    ]
 
     assert a_plan(arms=[{"name": "a", "stages": stages}])
 
