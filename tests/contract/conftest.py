@@ -15,28 +15,30 @@ S3_SERVERS = ("minio", "seaweedfs")
 REAL = ("folder", *S3_SERVERS)
 
 
-@pytest.fixture(autouse=True)
-def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def forget_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_credentials(monkeypatch)
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets the environment for a server; named arguments override, None unsets."""
+    """Sets the environment for a server; named arguments override."""
 
-    def set_environment(server: Any, **overrides: str | None) -> None:
+    def set_environment(server: Any, **overrides: str) -> None:
         values = {
             "AWS_ENDPOINT_URL": server.endpoint,
             "AWS_REGION": server.region,
             "AWS_ACCESS_KEY_ID": server.access_key,
             "AWS_SECRET_ACCESS_KEY": server.secret_key,
         } | overrides
+        forget_credentials(monkeypatch)
         for name, value in values.items():
-            if value is None:
-                monkeypatch.delenv(name, raising=False)
-            else:
-                monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name, value)
 
     return set_environment
 

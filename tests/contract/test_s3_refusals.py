@@ -74,7 +74,7 @@ def test_a_missing_bucket_is_told_and_not_made(server: Any, aws: Any) -> None:
 
 def test_a_bucket_name_that_cannot_be_is_told(server: Any, aws: Any) -> None:
     aws(server)
-    assert "a name that S3 does not allow" in refusal_of("s3://UPPER_case/prefix").found
+    assert "a name that S3 does not allow" in refusal_of("s3://no!bucket/prefix").found
 
 
 def test_an_invalid_session_token_is_told(server: Any, aws: Any) -> None:

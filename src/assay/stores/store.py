@@ -15,9 +15,8 @@ RESERVED = ".assay/"
 PROBE = f"{RESERVED}probe"
 """Created once by whoever first opens the store for writing, and left there: every later opening tries to create it again."""
 
-_UNSPEAKABLE = re.compile(
-    "[\\x00-\\x1f\\x7f\\ud800-\\udfff]"
-)  # control characters, and what UTF-8 cannot encode
+# Control characters; the backslash, which SeaweedFS reads as a slash; surrogates, which have no UTF-8.
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
