@@ -4,7 +4,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders import a_plan
+from builders import a_pipeline, a_plan
 from e2e import crash
 
 from assay.adapters.local import LocalBackend
@@ -13,13 +13,18 @@ from assay.reconcile.decide import State
 from assay.reconcile.facts import Policy
 from assay.stores.folder import FolderStore
 
-SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1]}
+PIPELINE = [
+    {"name": "cleaned", "clean": a_pipeline()[0]["clean"]},
+    {"name": "scores", "evaluate": {"model": {"uri": "model"}, "tasks": [{"name": "text", "bitsPerByte": {"data": {"from": "cleaned"}}}]}},
+]
 CONTRAST = {"name": "effect", "stage": "scores", "contrasts": [{"name": "refusals", "a": "with", "b": "without"}]}
 
 
 def plan(name: str = "both"):
     """Return the plan of an experiment by name: `both` arms compared, or `one` of them alone."""
-    return a_plan(matrix=[SEEDS], compare=[CONTRAST]) if name == "both" else a_plan(matrix=[SEEDS], arms=[{"name": "without"}])
+    if name == "one":
+        return a_plan(pipeline=PIPELINE, arms=[{"name": "without"}])
+    return a_plan(pipeline=PIPELINE, compare=[CONTRAST])
 
 
 def main() -> None:
