@@ -1,10 +1,10 @@
 """Arms merge over the pipeline, and the matrix multiplies what it moves."""
 
 import pytest
-from builders import an_experiment
 
 from assay.errors import SpecError
 from assay.plan.arms import expand
+from builders import an_experiment
 
 
 def stage_of(experiment, label, name):

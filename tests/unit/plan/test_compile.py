@@ -4,7 +4,6 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from builders import a_pipeline, a_plan, an_experiment
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from assay.artifacts.documents import StageDocument
 from assay.artifacts.kinds import Kind
 from assay.errors import SpecError
 from assay.plan.plan import Plan
+from builders import a_pipeline, a_plan, an_experiment
 
 SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
 CONTRAST = {
