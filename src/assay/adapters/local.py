@@ -26,6 +26,7 @@ from assay.errors import StageError
 from assay.reconcile.facts import Capacity, Phase
 from assay.stores.open import open_store
 
+PROGRAMS = "assay_pipelines"  # the package that holds one program per kind
 GRACE_SECONDS = 20.0  # between asking to end and killing
 _LOG_SECONDS = 2.0  # how often growing logs are copied
 
@@ -35,8 +36,11 @@ Key = tuple[ArtifactRef, int]
 class LocalBackend:
     """Runs programs on this machine."""
 
-    def __init__(self, *, parallel: int | None = None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, parallel: int | None = None, environment: Mapping[str, str] | None = None, programs: str = PROGRAMS
+    ) -> None:
         self._parallel = parallel
+        self._programs = programs
         self._environment = dict(environment or {})
         self._servers: dict[Kind, _Server] = {}
         self._children: dict[Key, _Child] = {}
@@ -114,7 +118,7 @@ class LocalBackend:
 
     def _server(self, kind: Kind) -> "_Server":
         if kind not in self._servers:
-            server = _Server(kind, Path(self._folder.name), self._environment)
+            server = _Server(f"{self._programs}.{kind.value}", Path(self._folder.name), self._environment)
             self._servers[kind] = server
             self._selector.register(server.events, selectors.EVENT_READ, server)
         return self._servers[kind]
@@ -156,12 +160,12 @@ class _Child:
 class _Server:
     """The runner's end of one fork server."""
 
-    def __init__(self, kind: Kind, folder: Path, environment: Mapping[str, str]) -> None:
-        self._kind = kind
-        self._log = folder / f"server-{kind.value}.log"
+    def __init__(self, program: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self._program = program
+        self._log = folder / f"server-{program}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "assay.adapters.forkserver", f"assay_pipelines.{kind.value}"],
+                [sys.executable, "-m", "assay.adapters.forkserver", program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -212,7 +216,7 @@ class _Server:
         )
         return StageError(
             "ProgramNotAvailable",
-            f"the {self._kind.value} program",
+            f"the program {self._program}",
             f"found that it cannot be loaded here: {what}\n{tail}\n",
             "Install what a laptop needs: pip install 'assay[local]'.",
         )

@@ -75,7 +75,10 @@ def report(
     file: File,
     store: Store = STORE,
     to: Annotated[
-        Path | None, typer.Option(help="Folder for report.html and report.json; absent: the current one.")
+        Path | None,
+        typer.Option(
+            help="Folder for report.html and report.json; absent: beside the experiment in the store."
+        ),
     ] = None,
     output: Json = "text",
 ) -> None:

@@ -66,7 +66,11 @@ def tally(judgements: Mapping[ArtifactRef, Judgement]) -> str:
     """Such as `12 of 40 stages done, 2 running, 1 failed`."""
     counts = {state: sum(judgement.state is state for judgement in judgements.values()) for state in State}
     parts = [f"{counts[State.DONE]} of {len(judgements)} stages done"]
-    parts += [f"{counts[state]} {state.value}" for state in (State.RUNNING, State.FAILED, State.BLOCKED) if counts[state]]
+    parts += [
+        f"{counts[state]} {state.value}"
+        for state in (State.RUNNING, State.FAILED, State.BLOCKED)
+        if counts[state]
+    ]
     return ", ".join(parts)
 
 
@@ -105,7 +109,16 @@ class PlainView:
     def _tell(self, stage: PlannedStage, state: str, judgement: Judgement, took: str) -> None:
         if self._as_json:
             line = {"stage": stage.label, "ref": str(stage.ref), "state": state, "attempt": judgement.attempt}
-            say(json.dumps(line | ({"reason": judgement.reason, "message": judgement.message} if judgement.message else {})))
+            say(
+                json.dumps(
+                    line
+                    | (
+                        {"reason": judgement.reason, "message": judgement.message}
+                        if judgement.message
+                        else {}
+                    )
+                )
+            )
             return
         why = f": {judgement.reason}: {judgement.message}" if judgement.message else ""
         say(f"{state:<8} {stage.label}{took}{why}")
@@ -143,7 +156,11 @@ class LiveView:
             before = self._decision.judgements if self._decision else {}
             for ref, judgement in decision.judgements.items():
                 was = before.get(ref)
-                if was is not None and was.state is not judgement.state and judgement.state in {State.DONE, State.FAILED}:
+                if (
+                    was is not None
+                    and was.state is not judgement.state
+                    and judgement.state in {State.DONE, State.FAILED}
+                ):
                     self._ended.append(ref)
             self._plan, self._decision = plan, decision
 

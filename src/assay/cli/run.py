@@ -26,7 +26,11 @@ def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> No
     reused = sum(judgement.state is State.DONE for judgement in control.look()[1].judgements.values())
     signal.signal(signal.SIGTERM, _interrupted)
     terminal = console()
-    view: View = LiveView(terminal, local.store) if terminal.is_terminal and output == "text" else PlainView(as_json=output == "json")
+    view: View = (
+        LiveView(terminal, local.store)
+        if terminal.is_terminal and output == "text"
+        else PlainView(as_json=output == "json")
+    )
     last: list[tuple[Plan, Decision]] = []
 
     def watch(plan: Plan, decision: Decision) -> None:
@@ -54,7 +58,7 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
         judgement = decision.judgements[stage.ref]
         if judgement.state is State.FAILED:
             sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {judgement.message}\n")
-    report = write_report(local.experiment, plan, local.store)
+    report = write_report(plan, local.store)
     if output == "json":
         say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
     else:

@@ -1,4 +1,4 @@
-"""`assay validate`: is the spec right, and can it be compiled?"""
+"""`assay validate`: whether the spec is right and compiles."""
 
 import json
 from pathlib import Path

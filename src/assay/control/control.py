@@ -99,7 +99,7 @@ class Control:
             owner=self._backend.owner,
             claimed_at=self._clock(),
             execution=self._plan.execution.get(document.kind.value, {}),
-            locations={key: self._plan.locations[key] for key in _locations(document.spec, self._plan)},
+            locations=self._plan.locations_of(document),
         )
         if claim(self._store, document.ref, attempt):
             self._backend.launch(self._store.uri, document.ref, attempt)
