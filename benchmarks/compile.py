@@ -14,7 +14,10 @@ ARMS = 1000
 
 
 def main() -> None:
-    pipeline = [*a_pipeline(), {"name": "more", "generate": {"model": {"from": "sft"}, "prompts": {"from": "cleaned"}, "seed": 9}}]
+    pipeline = [
+        *a_pipeline(),
+        {"name": "more", "generate": {"model": {"from": "sft"}, "prompts": {"from": "cleaned"}, "seed": 9}},
+    ]
     arms = [
         {
             "name": f"a{number}",
@@ -34,7 +37,9 @@ def main() -> None:
     for document in documents:
         hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     bare = time.perf_counter() - start
-    print(f"compile: {ARMS} arms x {len(pipeline)} stages -> {len(plan.stages)} distinct in {took:.2f} s (goal 3 s)")
+    print(
+        f"compile: {ARMS} arms x {len(pipeline)} stages -> {len(plan.stages)} distinct in {took:.2f} s (goal 3 s)"
+    )
     print(f"bare: json.dumps + sha256 of the same documents in {bare:.2f} s: {took / bare:.0f} times as long")
 
 

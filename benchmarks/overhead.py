@@ -15,19 +15,20 @@ TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 os.environ["PYTHONPATH"] = str(TESTS)
 
-from builders import a_plan
-
 from assay.adapters.local import LocalBackend
 from assay.control.control import Control
 from assay.reconcile.facts import Policy
 from assay.stores.folder import FolderStore
+from builders import a_plan
 
 RUNS = 12
 
 
 def carried_out(backend: LocalBackend, first_seed: int) -> tuple[int, float]:
     seeds = list(range(first_seed, first_seed + RUNS))
-    plan = a_plan(matrix=[{"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": seeds}])
+    plan = a_plan(
+        matrix=[{"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": seeds}]
+    )
     with tempfile.TemporaryDirectory() as folder:
         control = Control(
             plan,
@@ -57,7 +58,9 @@ def main() -> None:
     stages, took = carried_out(backend, 1000)
     backend.close()
     bare = bare_forks(stages)
-    print(f"local backend: {stages} stages one after another in {took:.2f} s: {1000 * took / stages:.0f} ms each (goal 1000 ms)")
+    print(
+        f"local backend: {stages} stages one after another in {took:.2f} s: {1000 * took / stages:.0f} ms each (goal 1000 ms)"
+    )
     print(f"bare fork and exit: {1000 * bare / stages:.1f} ms each")
 
 

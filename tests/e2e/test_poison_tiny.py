@@ -14,7 +14,13 @@ SAMPLE = ROOT / "manifests/samples/poison-tiny.yaml"
 
 def assay(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("assay"), *arguments]
-    return subprocess.run([str(item) for item in command], capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"})
+    return subprocess.run(
+        [str(item) for item in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,4 +92,6 @@ def test_a_one_field_edit_reuses_all_that_it_does_not_touch(study):
 
     changed = {row["kind"] for row in plan["stages"] if row["plan"] != "reuse"}
     assert changed == {"generate", "evaluate", "compare"}
-    assert "temperature: 0.5 here, 0.7 there" in next(row["why"] for row in plan["stages"] if row["kind"] == "generate")
+    assert "temperature: 0.5 here, 0.7 there" in next(
+        row["why"] for row in plan["stages"] if row["kind"] == "generate"
+    )

@@ -26,8 +26,12 @@ def bare(tmp_path_factory):
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    return subprocess.run([str(item) for item in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")
+    }
+    return subprocess.run(
+        [str(item) for item in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_bare_assay_brings_neither_ray_nor_torch(bare, tmp_path):
@@ -37,14 +41,25 @@ def test_bare_assay_brings_neither_ray_nor_torch(bare, tmp_path):
 
 
 def test_bare_assay_plans_the_sample(bare, tmp_path):
-    done = run(bare / "assay", "plan", ROOT / "manifests/samples/poison-tiny.yaml", "--store", "store", "-o", "json", cwd=tmp_path)
+    done = run(
+        bare / "assay",
+        "plan",
+        ROOT / "manifests/samples/poison-tiny.yaml",
+        "--store",
+        "store",
+        "-o",
+        "json",
+        cwd=tmp_path,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert '"reuse": 0' in done.stdout
 
 
 def test_running_without_the_programs_says_what_to_install(bare, tmp_path):
-    done = run(bare / "assay", "run", ROOT / "manifests/samples/poison-tiny.yaml", "--store", "store", cwd=tmp_path)
+    done = run(
+        bare / "assay", "run", ROOT / "manifests/samples/poison-tiny.yaml", "--store", "store", cwd=tmp_path
+    )
 
     assert done.returncode != 0
     assert "pip install 'assay[local]'" in done.stderr
