@@ -102,6 +102,8 @@ def load_tokenizer(folder: Path, name: str) -> Tokenizer:
             "found one without character offsets, expected a fast tokenizer (tokenizer.json)",
             "Convert it with transformers.",
         )
+    fast.backend_tokenizer.no_truncation()
+    fast.backend_tokenizer.no_padding()
     return Tokenizer(fast, f"tokenizer of {name}")
 
 
