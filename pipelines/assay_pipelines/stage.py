@@ -161,8 +161,18 @@ class StageRun:
         write_progress(self.store, self.stage.ref, self.attempt.number, document)
 
 
-def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: list[str] | None = None) -> int:
-    """Carry out one attempt and return the exit code. `body` returns the record's summary."""
+def run_program(
+    kind: Kind,
+    body: Callable[[StageRun], dict[str, Any]],
+    argv: list[str] | None = None,
+    *,
+    speaks: bool = True,
+) -> int:
+    """Carry out one attempt and return the exit code. `body` returns the record's summary.
+
+    Of several processes that carry out an attempt together, one `speaks`; the others tell no more than a failure, and of
+    failures the first that is told counts.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m assay_pipelines.{kind.value}")
     parser.add_argument("--stage", required=True, help="<store uri>/stages/<kind>/<fingerprint>")
     parser.add_argument("--attempt", required=True, type=int)
@@ -176,12 +186,14 @@ def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: li
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
     try:
-        beating.start()
+        if speaks:
+            beating.start()
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
         stage.check_semantics()
         run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
         summary = body(run)
-        publish(store, _record(run, summary, started))
+        if speaks:
+            publish(store, _record(run, summary, started))
     except AssayError as error:
         return _failed(store, ref, arguments.attempt, _failure(error))
     except (KeyboardInterrupt, _Interrupted):
