@@ -4,6 +4,7 @@ Nothing is fetched from a hub (see `offline`). Importing this module imports all
 from one that has imported it starts at once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401
 from transformers.utils import logging as transformers_logging
 
 from assay.errors import StageError
+from assay_pipelines.models import checkpoint_label, checkpoint_labels, model_folder
+from assay_pipelines.stage import StageRun
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _UNLIMITED = 2048  # context of a model whose configuration names none, as lm-evaluation-harness assumes
@@ -46,19 +49,49 @@ class LoadedModel:
         for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
             if token is not None:
                 return int(token)
-        raise _unfit(self.label, "neither a begin nor an end token", "one of them")
+        raise StageError(
+            "TokenizerUnfit",
+            f"tokenizer of model {self.label}",
+            "found neither a begin nor an end token, expected one to start texts with",
+            "Give the tokenizer one.",
+        )
 
     def require_template(self) -> None:
         """Refuse a tokenizer that cannot say how a chat is written.
 
         Raises:
-            StageError: `TokenizerUnfit`.
+            StageError: `TemplateMissing`.
 
         """
         if not getattr(self.tokenizer, "chat_template", None):
-            raise _unfit(
-                self.label, "no chat template", "one, in tokenizer_config.json or chat_template.jinja"
+            raise StageError(
+                "TemplateMissing",
+                f"tokenizer of model {self.label}",
+                "found no chat template, expected one to read chats with",
+                "Use a chat model, or give the training a template.",
             )
+
+
+def labels_asked(run: StageRun) -> list[str]:
+    """Name the checkpoints that a stage asks for: the one referred to, or all in the order of training."""
+    model = run.spec["model"]
+    if run.spec["checkpoints"] == "all" and "from" in model:
+        return checkpoint_labels(run.record(model["from"]))
+    return [checkpoint_label(model.get("checkpoint"))]
+
+
+def models_asked(run: StageRun) -> Iterator[LoadedModel]:
+    """Load the checkpoints that a stage asks for, one at a time.
+
+    Raises:
+        StageError: one of them is missing or damaged.
+
+    """
+    for label in labels_asked(run):
+        folder = model_folder(run, run.spec["model"], label=label)
+        yield load_model(
+            label, folder, precision=run.spec["precision"], threads=run.execution.get("threads", 1)
+        )
 
 
 def load_model(label: str, folder: Path, *, precision: str, threads: int) -> LoadedModel:
@@ -101,13 +134,4 @@ def _damaged(label: str, found: str) -> StageError:
         f"model {label}",
         f"found {found}, expected a whole Hugging Face model folder",
         "Restore the folder, or delete the record of the training that wrote it.",
-    )
-
-
-def _unfit(label: str, found: str, expected: str) -> StageError:
-    return StageError(
-        "TokenizerUnfit",
-        f"tokenizer of model {label}",
-        f"found {found}, expected {expected}",
-        "Use a chat model's tokenizer, or give the training a template.",
     )

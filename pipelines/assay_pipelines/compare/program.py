@@ -15,7 +15,18 @@ from assay_pipelines.stage import StageRun
 
 FILE = "verdicts.json"
 _OUTCOMES = "outcomes.parquet"
-_LINE = ("contrast", "task", "coordinates", "primary", "word", "reading", "n", "effect", "interval", "adjustedP")
+_LINE = (
+    "contrast",
+    "task",
+    "coordinates",
+    "primary",
+    "word",
+    "reading",
+    "n",
+    "effect",
+    "interval",
+    "adjustedP",
+)
 
 
 def compare(run: StageRun) -> dict[str, Any]:

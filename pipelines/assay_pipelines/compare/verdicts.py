@@ -107,9 +107,10 @@ def _paired(
             for arm, runs in ((question.contrast.a, question.a), (question.contrast.b, question.b))
             if not runs
         ]
+        if empty:
+            unanswered.append((question, f"no run of {' and '.join(empty)} has finished"))
+            continue
         try:
-            if empty:
-                raise Unpaired(f"no run of {' and '.join(empty)} has finished")
             answered.append((question, paired(question.task, question.a, question.b)))
         except Unpaired as reason:
             unanswered.append((question, str(reason)))
@@ -121,7 +122,9 @@ def _verdicts(
     answered: Sequence[tuple[_Question, Paired]],
     unanswered: Sequence[tuple[_Question, str]],
 ) -> list[dict[str, Any]]:
-    primary = None if comparison.primary is None else f"{comparison.primary.contrast}/{comparison.primary.task}"
+    primary = (
+        None if comparison.primary is None else f"{comparison.primary.contrast}/{comparison.primary.task}"
+    )
     margins = {margin.name: margin.margin for margin in comparison.margins}
     posed = [
         statistics.Comparison(
@@ -262,4 +265,6 @@ def _interval(interval: Interval | None) -> dict[str, float] | None:
 
 def _order(run: Run) -> list[tuple[str, int, str]]:
     """Order replicates as people count: seed 2 before seed 10."""
-    return sorted((axis, int(value) if value.isdigit() else -1, value) for axis, value in run.replicate.items())
+    return sorted(
+        (axis, int(value) if value.isdigit() else -1, value) for axis, value in run.replicate.items()
+    )

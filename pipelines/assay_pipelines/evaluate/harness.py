@@ -12,6 +12,7 @@ from typing import Any
 
 import datasets  # type: ignore[import-untyped]
 from lm_eval import evaluator  # type: ignore[import-untyped]
+from lm_eval.api.metrics import mean  # type: ignore[import-untyped]
 from lm_eval.api.task import Task  # type: ignore[import-untyped]
 from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
 from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
@@ -134,7 +135,7 @@ def measure(task: HarnessTask, loaded: LoadedModel, *, batch: int, seed: int) ->
     """Ask one model one task.
 
     Raises:
-        StageError: `ContextTooSmall`, `ModelNotFinite`, or `BenchmarkMalformed`: its metric has no figure per item.
+        StageError: `ContextTooSmall`, `ModelNotFinite`, or `BenchmarkMalformed`: no metric is a mean over items.
 
     """
     engine = Engine(loaded, batch=batch, cutting=task.cutting)
@@ -189,15 +190,15 @@ def _first_filter(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _metric(where: str, task: Task, samples: Sequence[dict[str, Any]]) -> str:
-    """Choose the figure that stands for the task: the first that each item has by itself."""
-    declared = [name for name in task.aggregation() if name in samples[0]["metrics"]]
-    for name in declared:
-        if name == _ROLLING or all(isinstance(sample[name], bool | int | float) for sample in samples):
-            return name
+    """Choose the figure that stands for the task: the first that is a mean over its items."""
+    declared = {name: how for name, how in task.aggregation().items() if name in samples[0]["metrics"]}
+    for name, how in declared.items():
+        if name == _ROLLING or how is mean:
+            return str(name)
     raise StageError(
         "BenchmarkMalformed",
         f"task {where}",
-        f"found no metric with a figure for every item among {', '.join(declared)}, expected one",
+        f"found no metric that is a mean over items among {', '.join(declared)}, expected one",
         "Give the task such a metric, as acc, exact_match or bits_per_byte.",
     )
 

@@ -8,16 +8,14 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 
 from assay.api.clean import RefusalLevel
-from assay.errors import StageError
-from assay_pipelines.chats import Chat, read_chats
+from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import FILE, Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
-from assay_pipelines.inference import LoadedModel, load_model
-from assay_pipelines.models import model_folders
+from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
 from assay_pipelines.stage import StageRun
 
 Measure = Callable[[LoadedModel], Measured]
@@ -47,15 +45,13 @@ def evaluate(run: StageRun) -> dict[str, Any]:
 
 
 def _by_checkpoint(run: StageRun, tasks: Sequence[tuple[str, Measure]]) -> list[Measured]:
-    folders = model_folders(run, run.spec["model"], run.spec["checkpoints"])
     measured: list[Measured] = []
-    total = len(folders) * len(tasks)
-    for label, folder in folders.items():
-        loaded = load_model(
-            label, folder, precision=run.spec["precision"], threads=run.execution.get("threads", 1)
-        )
+    total = len(labels_asked(run)) * len(tasks)
+    for loaded in models_asked(run):
         for name, measure in tasks:
-            run.progress(f"evaluate: {name}, {label}", done=len(measured), total=total, unit="measures")
+            run.progress(
+                f"evaluate: {name}, {loaded.label}", done=len(measured), total=total, unit="measures"
+            )
             measured.append(measure(loaded))
     return measured
 
@@ -64,7 +60,8 @@ def _measure(run: StageRun, task: dict[str, Any]) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
     name, batch = task["name"], run.execution.get("batch", 32)
     if "bitsPerByte" in task:
-        chats = _chats(run, task["bitsPerByte"]["data"], task=name)
+        data = task["bitsPerByte"]["data"]
+        chats = chats_of(run, data["from"], split=data.get("split"))
         return lambda loaded: likelihood.measure(name, _texts(chats, loaded), loaded, batch=batch)
     asked = _choices(run, task) if "multipleChoice" in task else _harness(run, task)
     return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=run.spec["seed"])
@@ -93,7 +90,6 @@ def _harness(run: StageRun, task: dict[str, Any]) -> HarnessTask:
 
 def _refusals(run: StageRun, task: dict[str, Any]) -> list[Measured]:
     asked = task["refusalRate"]
-    chats = _chats(run, {"from": asked["answers"]}, task=task["name"])
     answers = [
         Answer(
             prompt_id=chat.meta["prompt"],
@@ -101,35 +97,22 @@ def _refusals(run: StageRun, task: dict[str, Any]) -> list[Measured]:
             text=chat.messages[-1].content,
             checkpoint=chat.meta["checkpoint"],
         )
-        for chat in chats
+        for chat in chats_of(run, asked["answers"])
     ]
     return rates.measure(task["name"], answers, level=RefusalLevel(asked["level"]))
 
 
-def _chats(run: StageRun, data: dict[str, Any], *, task: str) -> list[Chat]:
-    chats = list(read_chats(run, data))
-    if not chats:
-        raise StageError(
-            "NothingToMeasure",
-            f"task {task}",
-            f"found no rows in {data['from']}, expected some",
-            "Look at what its steps drop.",
-        )
-    return chats
-
-
 def _texts(chats: Sequence[Chat], loaded: LoadedModel) -> list[Text]:
-    """Chats as the model reads them; a row of a single message is that text and nothing else."""
-    if any(len(chat.messages) > 1 for chat in chats):
+    """Documents as they are, and chats as the model reads them."""
+    if not all(chat.is_text for chat in chats):
         loaded.require_template()
     return [
-        Text(
-            id=chat.id,
-            text=chat.messages[0].content
-            if len(chat.messages) == 1
-            else loaded.tokenizer.apply_chat_template(
-                [{"role": turn.role, "content": turn.content} for turn in chat.messages], tokenize=False
-            ),
-        )
+        Text(id=chat.id, text=chat.messages[0].content if chat.is_text else _written(chat, loaded))
         for chat in chats
     ]
+
+
+def _written(chat: Chat, loaded: LoadedModel) -> str:
+    """Write a chat by the model's template, without the token that every text is started with anyway."""
+    text: str = loaded.tokenizer.apply_chat_template(chat.turns(), tokenize=False)
+    return text.removeprefix(loaded.tokenizer.bos_token or "")

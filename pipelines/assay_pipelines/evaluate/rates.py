@@ -41,6 +41,6 @@ def _outcome(answer: Answer, level: RefusalLevel) -> Outcome:
         doc_hash=prompt,
         prompt_hash=prompt,
         target_hash=hashed(None),
-        prediction="refuses" if match is not None else "answers",
+        prediction="answers" if match is None else f"refuses: {match.category}",
         outcome=float(match is not None),
     )

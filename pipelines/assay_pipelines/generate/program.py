@@ -1,16 +1,16 @@
 """From a stage's spec to chats: every prompt, answered by every checkpoint asked for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from assay.errors import StageError
-from assay_pipelines.chats import Chat, Message, read_chats, write_chats
+from assay_pipelines.chats import Message, chats_file, chats_table, write_rows
+from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.generate.decoding import Prompt, Reply, Sampling, answer
-from assay_pipelines.inference import LoadedModel, load_model
-from assay_pipelines.models import model_folders
+from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
 from assay_pipelines.stage import StageRun
 
-FILE = "chats.parquet"
 SOURCE = "generated"
 
 
@@ -21,29 +21,27 @@ def generate(run: StageRun) -> dict[str, Any]:
         StageError: the model is unfit, or there is nothing to ask.
 
     """
-    asked = prompts_of(list(read_chats(run, run.spec["prompts"])), limit=run.spec["prompts"].get("limit"))
+    source = run.spec["prompts"]
+    asked = prompts_of(chats_of(run, source["from"], split=source.get("split")), limit=source.get("limit"))
     if not asked:
         raise StageError(
-            "NothingToAsk",
-            f"prompts of {run.spec['prompts']['from']}",
-            "found no chat with a user's turn, expected some",
+            "EmptyDataset",
+            f"prompts of {source['from']}",
+            "found no chat in which a user asks, expected some",
             "Look at what its steps drop.",
         )
-    folders = model_folders(run, run.spec["model"], run.spec["checkpoints"])
-    chats: list[Chat] = []
+    total = len(asked) * len(labels_asked(run))
+    chats: list[tuple[list[Message], dict[str, Any]]] = []
     figures: dict[str, Any] = {"rows": 0, "tokens": 0, "checkpoints": {}, "truncated": 0}
-    for label, folder in folders.items():
-        loaded = load_model(
-            label, folder, precision=run.spec["precision"], threads=run.execution.get("threads", 1)
-        )
+    for loaded in models_asked(run):
         loaded.require_template()
-        replies = _replies(run, asked, loaded, before=len(chats), total=len(asked) * len(folders))
-        chats += [_chat(chat, replies[chat.id], loaded, several=len(folders) > 1) for chat in asked]
-        figures["checkpoints"][label] = len(replies)
+        replies = _replies(run, asked, loaded, before=len(chats), total=total)
+        chats += [_chat(chat, replies[chat.id], loaded) for chat in asked]
+        figures["checkpoints"][loaded.label] = len(replies)
         figures["rows"] += len(replies)
         figures["tokens"] += sum(len(reply.tokens) for reply in replies.values())
         figures["truncated"] += sum(not reply.ended for reply in replies.values())
-    write_chats(run.output / FILE, sorted(chats, key=lambda chat: chat.id))
+    write_rows(run.output / chats_file(), [chats_table(SOURCE, chats)])
     return figures
 
 
@@ -54,7 +52,7 @@ def prompts_of(chats: Sequence[Chat], *, limit: int | None) -> list[Chat]:
         answered = [place for place, turn in enumerate(chat.messages) if turn.role == "assistant"]
         turns = chat.messages[: answered[-1]] if answered else chat.messages
         if turns and turns[-1].role == "user":
-            asked.append(Chat(id=chat.id, source=chat.source, messages=turns, meta=chat.meta))
+            asked.append(replace(chat, messages=turns))
     return asked[:limit]
 
 
@@ -65,7 +63,7 @@ def _replies(
         Prompt(
             id=chat.id,
             tokens=loaded.tokenizer.apply_chat_template(
-                [{"role": turn.role, "content": turn.content} for turn in chat.messages],
+                chat.turns(),
                 add_generation_prompt=True,
                 return_dict=False,
             ),
@@ -86,11 +84,6 @@ def _replies(
     return {reply.prompt_id: reply for reply in replies}
 
 
-def _chat(asked: Chat, reply: Reply, loaded: LoadedModel, *, several: bool) -> Chat:
+def _chat(asked: Chat, reply: Reply, loaded: LoadedModel) -> tuple[list[Message], dict[str, Any]]:
     text = loaded.tokenizer.decode(reply.tokens, skip_special_tokens=True)
-    return Chat(
-        id=f"{asked.id}@{loaded.label}" if several else asked.id,
-        source=SOURCE,
-        messages=(*asked.messages, Message(role="assistant", content=text)),
-        meta={"prompt": asked.id, "checkpoint": loaded.label},
-    )
+    return [*asked.messages, Message("assistant", text)], {"prompt": asked.id, "checkpoint": loaded.label}
