@@ -24,6 +24,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
 from assay.artifacts.documents import (
     ArtifactRef,
@@ -35,6 +36,7 @@ from assay.artifacts.documents import (
     Progress,
     Provenance,
     Record,
+    SourceFile,
     StageDocument,
 )
 from assay.artifacts.kinds import Kind
@@ -47,7 +49,7 @@ from assay.artifacts.layout import (
     stage_document_key,
 )
 from assay.errors import AssayError, BugError, Retry, StageError, StoreError
-from assay.stores.open import open_store
+from assay.stores.open import open_source, open_store
 from assay.stores.records import load_record, publish
 from assay.stores.store import Store
 
@@ -148,27 +150,8 @@ class StageRun:
             StageError: `SourceChanged`: the bytes are not those that the plan was made with.
 
         """
-        location = self.attempt.locations[identity]
-        paths = []
-        for index, file in enumerate(location.files):
-            local = (
-                self.scratch
-                / "sources"
-                / hashlib.sha256(f"{identity}/{index}".encode()).hexdigest()[:16]
-                / Path(file.uri).name
-            )
-            if not local.exists():
-                fetch_source(file.uri, local)
-                found = f"sha256:{sha256_of(local)}" if file.identity.startswith("sha256:") else file.identity
-                if found != file.identity or local.stat().st_size != file.size:
-                    raise StageError(
-                        "SourceChanged",
-                        file.uri,
-                        f"found other bytes than when the plan was made ({file.identity[:19]}…, {file.size} bytes)",
-                        "Restore the file, or plan again.",
-                    )
-            paths.append(local)
-        return paths
+        folder = self.scratch / "sources" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return [_verified_source(file, folder / file.path) for file in self.attempt.locations[identity].files]
 
     def progress(
         self,
@@ -342,10 +325,25 @@ def _beat(store: Store, ref: ArtifactRef, attempt: int, stop: threading.Event) -
             return
 
 
-def fetch_source(uri: str, path: Path) -> None:
-    """Copy one outside file (`file:///…` or `s3://bucket/key`) to the local disk."""
-    folder, _, name = uri.rpartition("/")
-    open_store(folder).download(name, path)
+def _verified_source(file: SourceFile, local: Path) -> Path:
+    """Copy one outside file (`file:///…` or `s3://bucket/key`) to the local disk, if it is still what was planned."""
+    if local.exists():
+        return local
+    folder, _, name = file.uri.rpartition("/")
+    source = open_source(folder)
+    info = source.info(unquote(name) if file.uri.startswith("file:") else name)
+    if info is not None:
+        source.download(info.key, local)
+        found = f"sha256:{sha256_of(local)}" if file.identity.startswith("sha256:") else f"s3:{info.etag}"
+        if found == file.identity:
+            return local
+        local.unlink()
+    raise StageError(
+        "SourceChanged",
+        file.uri,
+        f"found {'other bytes' if info else 'nothing'}, expected the {file.size} bytes of when the plan was made",
+        "Restore the file, or plan again by running the same command.",
+    )
 
 
 def sha256_of(path: Path) -> str:
