@@ -55,7 +55,7 @@ def start(*, cpus: int, memory_gib: float) -> str:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     for left in reversed(range(_STARTS)):
         try:
-            context = ray.init(
+            ray.init(
                 address="local",
                 num_cpus=cpus,
                 object_store_memory=max(_LEAST_STORE, int(memory_gib * _STORE_SHARE * _GIB)),
@@ -63,7 +63,7 @@ def start(*, cpus: int, memory_gib: float) -> str:
                 log_to_driver=False,
                 configure_logging=False,
             )
-            return str(context.address_info["address"])
+            return str(ray.get_runtime_context().gcs_address)
         except Exception as error:
             ray.shutdown()
             if not left:
