@@ -126,6 +126,7 @@ def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | 
         key_for=segment.key_for,
         gone=gone,
         aside=aside,
+        told=account is not None,
     )
     return dataset.map_batches(partial(judge, this=this), **_ARROW).materialize()
 
