@@ -168,8 +168,18 @@ class StageRun:
         self.store.put(progress_key(self.stage.ref, self.attempt.number), document.encode())
 
 
-def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: list[str] | None = None) -> int:
-    """Carry out one attempt and return the exit code. `body` returns the record's summary."""
+def run_program(
+    kind: Kind,
+    body: Callable[[StageRun], dict[str, Any]],
+    argv: list[str] | None = None,
+    *,
+    speaks: bool = True,
+) -> int:
+    """Carry out one attempt and return the exit code. `body` returns the record's summary.
+
+    Of several processes that carry out an attempt together, one `speaks`; the others tell no more than a failure, and of
+    failures the first that is told counts.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m assay_pipelines.{kind.value}")
     parser.add_argument("--stage", required=True, help="<store uri>/stages/<kind>/<fingerprint>")
     parser.add_argument("--attempt", required=True, type=int)
@@ -183,7 +193,8 @@ def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: li
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
     try:
-        beating.start()
+        if speaks:
+            beating.start()
         run = StageRun(
             store=store,
             stage=_stage(store, ref),
@@ -191,7 +202,8 @@ def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: li
             scratch=scratch,
         )
         summary = body(run)
-        publish(store, _record(run, summary, started))
+        if speaks:
+            publish(store, _record(run, summary, started))
     except AssayError as error:
         return _failed(store, ref, arguments.attempt, _failure(error))
     except (KeyboardInterrupt, _Interrupted):
@@ -307,7 +319,7 @@ def _failure(error: AssayError) -> Failure:
 def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> int:
     print(failure.message, file=sys.stderr)  # noqa: T201 -- the attempt's log
     try:
-        store.put(failure_key(ref, attempt), failure.encode())
+        store.create(failure_key(ref, attempt), failure.encode())
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
     if failure.reason == "Unforeseen":
