@@ -37,7 +37,11 @@ class LocalBackend:
     """Runs programs on this machine."""
 
     def __init__(
-        self, *, parallel: int | None = None, environment: Mapping[str, str] | None = None, programs: str = PROGRAMS
+        self,
+        *,
+        parallel: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        programs: str = PROGRAMS,
     ) -> None:
         self._parallel = parallel
         self._programs = programs
