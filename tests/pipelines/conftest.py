@@ -45,6 +45,7 @@ class Bench:
         files = [
             SourceFile(
                 uri=path.as_uri(),
+                path=path.name,
                 size=path.stat().st_size,
                 identity=f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}",
             )
