@@ -121,12 +121,12 @@ def _parsed(table: pa.Table) -> pa.Table:
 def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Any:
     aside = NOWHERE if account is None else account.rows.row[account.part > 0]
     this = Pass(
+        first=account is None,
         steps=segment.local,
         joining=tuple(spec.joining()),
         key_for=segment.key_for,
         gone=gone,
         aside=aside,
-        told=account is not None,
     )
     return dataset.map_batches(partial(judge, this=this), **_ARROW).materialize()
 
