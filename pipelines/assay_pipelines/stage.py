@@ -24,30 +24,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
 from assay.artifacts.documents import (
     ArtifactRef,
     Attempt,
     Failure,
-    Heartbeat,
     OutputFile,
     Outputs,
     Progress,
     Provenance,
     Record,
+    SourceFile,
     StageDocument,
 )
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import (
-    claim_key,
-    data_key,
-    failure_key,
-    heartbeat_key,
-    progress_key,
-    stage_document_key,
-)
-from assay.errors import AssayError, BugError, Retry, StageError, StoreError
-from assay.stores.open import open_store
+from assay.artifacts.layout import data_key
+from assay.errors import AssayError, Retry, StageError, StoreError
+from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
+from assay.stores.open import open_source, open_store
 from assay.stores.records import load_record, publish
 from assay.stores.store import Store
 
@@ -148,27 +143,8 @@ class StageRun:
             StageError: `SourceChanged`: the bytes are not those that the plan was made with.
 
         """
-        location = self.attempt.locations[identity]
-        paths = []
-        for index, file in enumerate(location.files):
-            local = (
-                self.scratch
-                / "sources"
-                / hashlib.sha256(f"{identity}/{index}".encode()).hexdigest()[:16]
-                / Path(file.uri).name
-            )
-            if not local.exists():
-                fetch_source(file.uri, local)
-                found = f"sha256:{sha256_of(local)}" if file.identity.startswith("sha256:") else file.identity
-                if found != file.identity or local.stat().st_size != file.size:
-                    raise StageError(
-                        "SourceChanged",
-                        file.uri,
-                        f"found other bytes than when the plan was made ({file.identity[:19]}…, {file.size} bytes)",
-                        "Restore the file, or plan again.",
-                    )
-            paths.append(local)
-        return paths
+        folder = self.scratch / "sources" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return [_verified_source(file, folder / file.path) for file in self.attempt.locations[identity].files]
 
     def progress(
         self,
@@ -182,7 +158,7 @@ class StageRun:
     ) -> None:
         """Say what the program does now; shown live, kept nowhere else."""
         document = Progress(doing=doing, done=done, total=total, unit=unit, rate=rate, figures=figures)
-        self.store.put(progress_key(self.stage.ref, self.attempt.number), document.encode())
+        write_progress(self.store, self.stage.ref, self.attempt.number, document)
 
 
 def run_program(
@@ -212,12 +188,9 @@ def run_program(
     try:
         if speaks:
             beating.start()
-        run = StageRun(
-            store=store,
-            stage=_stage(store, ref),
-            attempt=_attempt(store, ref, arguments.attempt),
-            scratch=scratch,
-        )
+        stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
+        stage.check_semantics()
+        run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
         summary = body(run)
         if speaks:
             publish(store, _record(run, summary, started))
@@ -261,32 +234,6 @@ _INTERRUPTED = Failure(
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise _Interrupted
-
-
-def _stage(store: Store, ref: ArtifactRef) -> StageDocument:
-    data = store.get(stage_document_key(ref))
-    if data is None:
-        raise StoreError(
-            f"{store.uri}/{stage_document_key(ref)}",
-            "found nothing, expected the stage",
-            "Launch stages through assay.",
-        )
-    stage = StageDocument.decode(data)
-    if stage.ref != ref:
-        raise BugError(str(ref), f"found a stage.json of {stage.ref}", "Please report this.")
-    stage.check_semantics()
-    return stage
-
-
-def _attempt(store: Store, ref: ArtifactRef, number: int) -> Attempt:
-    data = store.get(claim_key(ref, number))
-    if data is None:
-        raise StoreError(
-            f"{store.uri}/{claim_key(ref, number)}",
-            "found no claim, expected one",
-            "Launch stages through assay.",
-        )
-    return Attempt.decode(data)
 
 
 def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
@@ -336,7 +283,7 @@ def _failure(error: AssayError) -> Failure:
 def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> int:
     print(failure.message, file=sys.stderr)  # noqa: T201 -- the attempt's log
     try:
-        store.create(failure_key(ref, attempt), failure.encode())
+        fail(store, ref, attempt, failure)
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
     if failure.reason == "Unforeseen":
@@ -347,17 +294,32 @@ def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> i
 def _beat(store: Store, ref: ArtifactRef, attempt: int, stop: threading.Event) -> None:
     while True:
         try:
-            store.put(heartbeat_key(ref, attempt), Heartbeat(at=datetime.now(UTC)).encode())
+            beat(store, ref, attempt, datetime.now(UTC))
         except StoreError as error:
             print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log; the next beat may succeed
         if stop.wait(HEARTBEAT_SECONDS):
             return
 
 
-def fetch_source(uri: str, path: Path) -> None:
-    """Copy one outside file (`file:///…` or `s3://bucket/key`) to the local disk."""
-    folder, _, name = uri.rpartition("/")
-    open_store(folder).download(name, path)
+def _verified_source(file: SourceFile, local: Path) -> Path:
+    """Copy one outside file (`file:///…` or `s3://bucket/key`) to the local disk, if it is still what was planned."""
+    if local.exists():
+        return local
+    folder, _, name = file.uri.rpartition("/")
+    source = open_source(folder)
+    info = source.info(unquote(name) if file.uri.startswith("file:") else name)
+    if info is not None:
+        source.download(info.key, local)
+        found = f"sha256:{sha256_of(local)}" if file.identity.startswith("sha256:") else f"s3:{info.etag}"
+        if found == file.identity:
+            return local
+        local.unlink()
+    raise StageError(
+        "SourceChanged",
+        file.uri,
+        f"found {'other bytes' if info else 'nothing'}, expected the {file.size} bytes of when the plan was made",
+        "Restore the file, or plan again by running the same command.",
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -4,9 +4,8 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from assay.api.model import CleanStage, Dataset, Name, OneOf, Seed, SpecModel, Uri
+from assay.api.model import CleanStage, Dataset, Name, OneOf, Rule, Seed, SpecModel, Uri, fault
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -26,6 +25,7 @@ class Format(StrEnum):
 class Source(OneOf):
     """A named origin of rows; the name is kept in every row and ledger line."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (Rule("!has(self.uri) || has(self.format)", "uri needs format"),)
     one_of: ClassVar[tuple[str, ...]] = ("uri", "from_")
     companions: ClassVar[dict[str, str]] = {"format": "uri", "split": "from_"}
 
@@ -38,14 +38,11 @@ class Source(OneOf):
     split: Name | None = Field(None, description="With from: a part set aside by its `split` step.")
 
     @model_validator(mode="after")
-    def _members_fit(self) -> Self:
-        if (self.format is not None) != (self.uri is not None):
-            raise PydanticCustomError(
-                "format", "found format and uri not together; expected format with uri, and none with from"
-            )
-        if self.split is not None and self.from_ is None:
-            raise PydanticCustomError(
-                "split", "found split without from; expected it only beside from. Remove it"
+    def _format_known(self) -> Self:
+        if self.uri is not None and self.format is None:
+            raise fault(
+                "found uri without format, expected the format of its files",
+                f"Add `format`, one of {', '.join(Format)}.",
             )
         return self
 
@@ -178,10 +175,23 @@ class Part(SpecModel):
 class Split(SpecModel):
     """Set parts of the rows aside; later steps do not see them, later stages ask for them by name."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.parts.map(part, part.share).sum() <= 1.000001", "shares must not add up to more than 1"),
+    )
+
     parts: tuple[Part, ...] = Field(
         min_length=1, max_length=16, description="The parts; what is in none goes on."
     )
     seed: Seed = Field(0, description="Chooses among splits.")
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        total = sum(part.share for part in self.parts)
+        if total > 1 + 1e-6:
+            raise fault(
+                f"found shares that add up to {total:g}, expected at most 1", "Make the parts smaller."
+            )
+        return self
 
 
 class Decontaminate(SpecModel):
@@ -243,13 +253,12 @@ class Clean(SpecModel):
 
     @model_validator(mode="after")
     def _merges_name_sources(self) -> Self:
-        names = {source.name for source in self.sources}
+        names = sorted({source.name for source in self.sources})
         merged = [name for step in self.steps if step.merge for name in step.merge.sources]
         for name in merged:
             if name not in names or merged.count(name) > 1:
-                raise PydanticCustomError(
-                    "merge",
-                    "found a merge of {name}, expected each of {names} at most once. Name a source of this stage",
-                    {"name": name, "names": ", ".join(sorted(names))},
+                raise fault(
+                    f"found a merge of {name}, expected each of {', '.join(names)} at most once",
+                    "Name a source of this stage.",
                 )
         return self

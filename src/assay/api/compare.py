@@ -1,10 +1,12 @@
 """The questions: which arms are compared, on what, and what counts as a difference."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from assay.api.model import Name, OneOf, SpecModel
+from assay.api.model import IDENTIFIER_PATTERN, Name, OneOf, Rule, SpecModel, fault
+
+Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=63)]
 
 
 class Contrast(SpecModel):
@@ -40,10 +42,12 @@ class Dose(SpecModel):
 class Measure(SpecModel):
     """One figure of one arm's stage."""
 
-    name: Name = Field(description="How the expression calls it.")
+    name: Identifier = Field(description="How the expression calls it.")
     stage: Name = Field(description="A train or evaluate stage.")
     figure: str = Field(
-        max_length=253, description="`trainingLoss` of a train stage, or a task of an evaluate stage."
+        min_length=1,
+        max_length=253,
+        description="`trainingLoss` of a train stage, or a task of an evaluate stage.",
     )
 
 
@@ -51,6 +55,7 @@ class Derived(SpecModel):
     """An expression over figures of the same arm at the same coordinates."""
 
     expression: str = Field(
+        min_length=1,
         max_length=1024,
         description="Sums, differences, products and quotients of measures, such as `forward - inverse`.",
     )
@@ -62,7 +67,14 @@ class Derived(SpecModel):
 class Comparison(OneOf):
     """A family of questions about one stage."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.stage) != has(self.derived)",
+            "contrasts and dose need stage; derived names its stages in its measures",
+        ),
+    )
     one_of: ClassVar[tuple[str, ...]] = ("contrasts", "dose", "derived")
+    companions: ClassVar[dict[str, str]] = {"primary": "contrasts"}
 
     name: Name = Field(description="How verdicts and the report call it.")
     stage: Name | None = Field(None, description="The evaluate stage whose outcomes are compared.")
@@ -78,3 +90,16 @@ class Comparison(OneOf):
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance of a false difference that is accepted.")
     margin: float = Field(0.01, gt=0, description="Equivalent means within this, in the task's own unit.")
     margins: tuple[TaskMargin, ...] = Field((), max_length=64, description="Tasks whose margin differs.")
+
+    @model_validator(mode="after")
+    def _stage_fits(self) -> Self:
+        if self.stage is None and self.derived is None:
+            raise fault(
+                f"found {self.chosen} without stage, expected the evaluate stage that is compared",
+                "Add `stage`.",
+            )
+        if self.stage is not None and self.derived is not None:
+            raise fault(
+                "found stage beside derived, expected it in derived.measures only", "Remove `stage` here."
+            )
+        return self

@@ -3,10 +3,22 @@
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from assay.api.clean import RefusalLevel
-from assay.api.model import DataRef, GenerateStage, ModelRef, Name, Seed, SpecModel, Uri
+from assay.api.model import (
+    PINNED,
+    DataRef,
+    GenerateStage,
+    ModelRef,
+    Name,
+    OneOf,
+    Revision,
+    Rule,
+    Seed,
+    SpecModel,
+    Uri,
+    refuse_unpinned,
+)
 
 
 class MultipleChoice(SpecModel):
@@ -43,27 +55,42 @@ class RefusalRate(SpecModel):
     level: RefusalLevel = Field(RefusalLevel.MEDIUM, description="How much counts as a refusal.")
 
 
-class Task(SpecModel):
+class LabelRate(SpecModel):
+    """Share of answers to which a text classifier gives one label, such as the positive ones."""
+
+    rules: ClassVar[tuple[Rule, ...]] = PINNED
+
+    answers: GenerateStage = Field(description="The stage that wrote the answers.")
+    uri: Uri = Field(
+        description="A sequence-classification model folder: a path, `s3://…`, or `hf://owner/name` with a revision."
+    )
+    revision: Revision | None = Field(None, description="Pinned commit of an `hf://` model.")
+    label: str = Field(min_length=1, max_length=253, description="The label, as the classifier spells it.")
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        refuse_unpinned(self.uri, self.revision)
+        return self
+
+
+class Task(OneOf):
     """One thing measured; at most one kind, and without one it is lm-evaluation-harness' task of this name."""
 
-    kinds: ClassVar[tuple[str, ...]] = ("harness", "multiple_choice", "bits_per_byte", "refusal_rate")
+    one_of: ClassVar[tuple[str, ...]] = (
+        "harness",
+        "multiple_choice",
+        "bits_per_byte",
+        "refusal_rate",
+        "label_rate",
+    )
+    none_allowed: ClassVar[bool] = True
 
     name: Name = Field(description="How verdicts and reports call it.")
     harness: Harness | None = Field(None, description="A task of lm-evaluation-harness.")
     multiple_choice: MultipleChoice | None = Field(None, description="Questions with choices, from a file.")
     bits_per_byte: BitsPerByte | None = Field(None, description="Likelihood of held-out text.")
     refusal_rate: RefusalRate | None = Field(None, description="Share of answers that refuse.")
-
-    @model_validator(mode="after")
-    def _at_most_one(self) -> Self:
-        present = [name for name in self.kinds if getattr(self, name) is not None]
-        if len(present) > 1:
-            raise PydanticCustomError(
-                "task",
-                "found {found}, expected at most one kind of measure. Make two tasks of it",
-                {"found": " and ".join(present)},
-            )
-        return self
+    label_rate: LabelRate | None = Field(None, description="Share of answers that a classifier labels so.")
 
 
 class Evaluate(SpecModel):

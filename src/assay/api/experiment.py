@@ -1,22 +1,24 @@
 """The Experiment: a pipeline of stages, arms that differ from it, a matrix that multiplies them, and the questions."""
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from assay.api.clean import Clean
 from assay.api.compare import Comparison
 from assay.api.evaluate import Evaluate
 from assay.api.execution import Execution
 from assay.api.generate import Generate
-from assay.api.model import Name, OneOf, SpecModel
+from assay.api.model import FIELD_PATH_PATTERN, Name, OneOf, Rule, SpecModel, fault
 from assay.api.partial import partial_of
 from assay.api.train import Train
 from assay.artifacts.kinds import Kind
 
 GROUP = "assay.dev"
 VERSION = "v1alpha1"
+
+FieldPath = Annotated[str, Field(pattern=FIELD_PATH_PATTERN, max_length=512)]
 
 
 class Stage(OneOf):
@@ -57,7 +59,9 @@ class AxisValue(SpecModel):
     """A named place on an axis: a partial pipeline, like an arm's."""
 
     name: Name = Field(description="How coordinates and reports call it.")
-    dose: float | None = Field(None, description="On an axis of role dose: its amount.")
+    dose: float | None = Field(
+        None, description="On an axis of role dose: its amount, such as a number of rows."
+    )
     stages: tuple[PartialStage, ...] = Field(
         (), max_length=64, description="What differs here, merged by name."
     )
@@ -66,11 +70,22 @@ class AxisValue(SpecModel):
 class Axis(OneOf):
     """Multiplies every arm that has what it moves."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.values) != (has(self.paths) && size(self.paths) > 0)",
+            "integers, numbers and strings need paths to set; values have their own stages and no paths",
+        ),
+        Rule(
+            "!has(self.values) || self.values.all(value, has(value.dose) == (self.role == 'dose'))",
+            "every value of a dose axis has a dose, and no value of another axis has one",
+        ),
+        Rule("self.role != 'dose' || !has(self.strings)", "a dose is an amount, not a text"),
+    )
     one_of: ClassVar[tuple[str, ...]] = ("values", "integers", "numbers", "strings")
 
     name: Name = Field(description="How coordinates and reports call it.")
     role: Role = Field(description="replicate: a whole new run; factor: a kind; dose: an amount.")
-    paths: tuple[str, ...] = Field(
+    paths: tuple[FieldPath, ...] = Field(
         (),
         max_length=64,
         description="Fields set together, such as `sft.train.seed`: stage, kind, field; list items by name.",
@@ -84,9 +99,43 @@ class Axis(OneOf):
     numbers: tuple[float, ...] | None = Field(
         None, min_length=1, max_length=256, description="Numbers set at paths."
     )
-    strings: tuple[str, ...] | None = Field(
+    strings: tuple[Annotated[str, Field(max_length=2048)], ...] | None = Field(
         None, min_length=1, max_length=256, description="Texts set at paths."
     )
+
+    @model_validator(mode="after")
+    def _paths_fit(self) -> Self:
+        if self.values is None and not self.paths:
+            raise fault(
+                f"found {self.chosen} without paths, expected the fields that they set", "Add `paths`."
+            )
+        if self.values is not None and self.paths:
+            raise fault(
+                "found paths beside values, expected each value to say in its stages what differs",
+                "Remove `paths`, or write integers, numbers or strings.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _doses_fit(self) -> Self:
+        is_dose = self.role is Role.DOSE
+        if is_dose and self.strings is not None:
+            raise fault(
+                "found strings on an axis of role dose, expected amounts",
+                "Write integers, numbers or values.",
+            )
+        for value in self.values or ():
+            if is_dose and value.dose is None:
+                raise fault(
+                    f"found value {value.name} without dose on an axis of role dose, expected its amount",
+                    "Add `dose` to it.",
+                )
+            if not is_dose and value.dose is not None:
+                raise fault(
+                    f"found a dose on value {value.name} of an axis of role {self.role}, expected none",
+                    "Remove it, or make the role dose.",
+                )
+        return self
 
 
 PartialAxis: Any = partial_of(Axis)
@@ -130,7 +179,7 @@ class Metadata(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Name = Field(description="The object's name.")
-    namespace: str = Field("default", description="The object's namespace.")
+    namespace: str = Field("default", max_length=63, description="The object's namespace.")
     uid: str | None = Field(None, description="Set by the API server.")
 
 

@@ -1,9 +1,10 @@
 """The common shape of everything a user writes.
 
-A spec model is closed (unknown fields are errors), frozen, camelCase outside and snake_case inside. Three ideas recur:
+A spec model is closed (unknown fields are errors), frozen, camelCase outside and snake_case inside. Four ideas recur:
 
 * `OneOf`: exactly one of some members is set, as in `model: {uri: …}` or `model: {from: …}`.
 * `Named`: list items that have a `name`, by which arms patch them.
+* `Rule`: what a validator here demands, said again in CEL, so that the API server demands it too.
 * Markers on fields: `Refers` (the value names a stage), `Outside` (the value is a URI whose content is identity),
   `Neutral` (a value that is left out of fingerprints, so that fields added later keep every cache).
 """
@@ -18,8 +19,18 @@ from pydantic_core import PydanticCustomError
 from assay.artifacts.kinds import Kind
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A validator's demand in CEL; `self` is the object."""
+
+    cel: str
+    message: str
+
+
 class SpecModel(BaseModel):
     """Closed, frozen, camelCase."""
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
 
     model_config = ConfigDict(
         extra="forbid",
@@ -33,30 +44,65 @@ class SpecModel(BaseModel):
 
 
 class OneOf(SpecModel):
-    """Exactly one of `one_of` (field names, snake_case) is set."""
+    """Exactly one of `one_of` (field names, snake_case) is set; at most one where `none_allowed`."""
 
     one_of: ClassVar[tuple[str, ...]] = ()
+    none_allowed: ClassVar[bool] = False
     companions: ClassVar[dict[str, str]] = {}  # a field that makes sense only beside a member → that member
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        present = [name for name in self.one_of if getattr(self, name) is not None]
-        if len(present) != 1:
-            names = ", ".join(type(self).model_fields[name].alias or name for name in self.one_of)
-            found = (
-                " and ".join(type(self).model_fields[name].alias or name for name in present)
-                or "none of them"
-            )
-            raise PydanticCustomError(
-                "one_of", "found {found}, expected exactly one of {names}", {"found": found, "names": names}
-            )
+        present = [spelled(type(self), name) for name in self.one_of if getattr(self, name) is not None]
+        members = ", ".join(spelled(type(self), name) for name in self.one_of)
+        if not present and not self.none_allowed:
+            raise fault(f"found none of {members}, expected exactly one of them", "Add one.")
+        if len(present) > 1:
+            number = "at most one" if self.none_allowed else "exactly one"
+            raise fault(f"found {' and '.join(present)}, expected {number} of {members}", "Keep one of them.")
+        for name, member in self.companions.items():
+            if getattr(self, name) is not None and getattr(self, member) is None:
+                field, beside = spelled(type(self), name), spelled(type(self), member)
+                raise fault(f"found {field} without {beside}, expected it only beside {beside}", "Remove it.")
         return self
 
     @property
     def chosen(self) -> str:
         """The member that is set, as spelled in YAML."""
         name = next(name for name in self.one_of if getattr(self, name) is not None)
-        return type(self).model_fields[name].alias or name
+        return spelled(type(self), name)
+
+
+def spelled(model: type[SpecModel], attribute: str) -> str:
+    """Return a field's name as in YAML."""
+    return model.model_fields[attribute].alias or attribute
+
+
+def fault(found: str, do: str) -> PydanticCustomError:
+    """Make what a validator raises: what was found against what was expected, and what to do."""
+    return PydanticCustomError("fault", "{found}. {do}", {"found": found, "do": do})
+
+
+def refuse_unpinned(uri: str | None, revision: str | None) -> None:
+    """Raise a fault for a hub model that may change, or for a revision of something else."""
+    is_hub = uri is not None and uri.startswith("hf://")
+    if is_hub and revision is None:
+        raise fault(
+            "found an hf:// model without revision, expected a pinned commit", "Add `revision: <commit>`."
+        )
+    if revision is not None and not is_hub:
+        raise fault("found revision without an hf:// uri, expected it only beside one", "Remove revision.")
+
+
+PINNED = (
+    Rule(
+        "!(has(self.uri) && self.uri.startsWith('hf://')) || has(self.revision)",
+        "an hf:// model needs a revision, a pinned commit",
+    ),
+    Rule(
+        "!has(self.revision) || (has(self.uri) && self.uri.startsWith('hf://'))",
+        "revision goes only beside an hf:// uri",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +127,25 @@ class Neutral:
 NAME_PATTERN = r"^[a-z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?$"
 REFERENCE_PATTERN = r"^[a-z0-9][a-zA-Z0-9_-]{0,62}(/[a-z0-9][a-zA-Z0-9_-]{0,62})?$"
 
+REVISION_PATTERN = r"^[0-9a-f]{40}$"
+IDENTIFIER_PATTERN = r"^[a-z][a-zA-Z0-9_]*$"
+STORE_PATTERN = r"^(s3://|file:///)"
+IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
+FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
+
+IN_WORDS = {  # what a pattern demands
+    NAME_PATTERN: "a name: a small letter or a digit, then letters, digits, - or _, ending in a letter or a digit",
+    REFERENCE_PATTERN: "a stage, or arm/stage",
+    REVISION_PATTERN: "a full commit: 40 hexadecimal digits",
+    IDENTIFIER_PATTERN: "a name for an expression: a small letter, then letters, digits or _",
+    STORE_PATTERN: "s3://bucket/prefix or file:///folder",
+    IMAGE_PATTERN: "an image with its digest, ending in @sha256: and 64 hexadecimal digits",
+    FIELD_PATH_PATTERN: "names with dots between them, such as sft.train.seed",
+}
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
 Uri = Annotated[str, Field(min_length=1, max_length=2048), Outside()]
+Revision = Annotated[str, Field(pattern=REVISION_PATTERN, max_length=40)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 Dataset = Annotated[
@@ -117,6 +180,10 @@ class Checkpoint(OneOf):
 class Llama(SpecModel):
     """A Llama architecture, trained from random weights."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.hiddenSize % self.heads == 0", "heads must divide hiddenSize"),
+    )
+
     hidden_size: int = Field(ge=8, le=16384, description="Width of the residual stream, in units.")
     layers: int = Field(ge=1, le=256, description="Number of transformer blocks.")
     heads: int = Field(ge=1, le=256, description="Attention heads per block; divides hiddenSize.")
@@ -129,10 +196,20 @@ class Llama(SpecModel):
     context: int = Field(2048, ge=16, le=1048576, description="Longest sequence, in tokens.")
     tie_embeddings: bool = Field(True, description="Whether input and output embeddings are one matrix.")  # noqa: FBT003 -- pydantic's default
 
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.hidden_size % self.heads:
+            raise fault(
+                f"found hiddenSize {self.hidden_size} with {self.heads} heads, expected a multiple of heads",
+                "Change one of them.",
+            )
+        return self
+
 
 class ModelRef(OneOf):
     """Where a model's weights come from."""
 
+    rules: ClassVar[tuple[Rule, ...]] = PINNED
     one_of: ClassVar[tuple[str, ...]] = ("uri", "from_", "llama")
     companions: ClassVar[dict[str, str]] = {"revision": "uri", "checkpoint": "from_"}
 
@@ -140,23 +217,12 @@ class ModelRef(OneOf):
         None,
         description="A Hugging Face model folder: a path, `s3://…`, or `hf://owner/name` with a revision.",
     )
-    revision: str | None = Field(None, max_length=64, description="Pinned commit of an `hf://` model.")
+    revision: Revision | None = Field(None, description="Pinned commit of an `hf://` model.")
     from_: TrainStage | None = Field(None, alias="from", description="A train stage.")
     checkpoint: Checkpoint | None = Field(None, description="Which of that stage's models; absent: the last.")
     llama: Llama | None = Field(None, description="A new model of this shape, from random weights.")
 
     @model_validator(mode="after")
-    def _members_fit(self) -> Self:
-        if self.checkpoint is not None and self.from_ is None:
-            raise PydanticCustomError(
-                "checkpoint", "found checkpoint without from; expected it only beside from. Remove it"
-            )
-        if self.revision is not None and self.uri is None:
-            raise PydanticCustomError(
-                "revision", "found revision without uri; expected it only beside an hf:// uri. Remove it"
-            )
-        if self.uri is not None and self.uri.startswith("hf://") and self.revision is None:
-            raise PydanticCustomError(
-                "revision", "found an hf:// model without revision; expected a pinned commit. Add revision"
-            )
+    def _pinned(self) -> Self:
+        refuse_unpinned(self.uri, self.revision)
         return self

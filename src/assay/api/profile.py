@@ -1,11 +1,15 @@
 """The Profile: how a platform team runs things. Its store prefix is a trust domain."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from assay.api.experiment import Metadata
-from assay.api.model import Name, SpecModel
+from assay.api.model import IMAGE_PATTERN, STORE_PATTERN, Name, SpecModel
+
+Text = Annotated[str, Field(max_length=2048)]
+Label = Annotated[str, Field(max_length=63)]
+Image = Annotated[str, Field(pattern=IMAGE_PATTERN, max_length=512)]
 
 
 class StoreRef(SpecModel):
@@ -14,7 +18,7 @@ class StoreRef(SpecModel):
     uri: str = Field(
         min_length=1,
         max_length=2048,
-        pattern=r"^(s3://|file:///)",
+        pattern=STORE_PATTERN,
         description="`s3://bucket/prefix` or `file:///folder`.",
     )
     endpoint: str | None = Field(
@@ -42,7 +46,7 @@ class Toleration(SpecModel):
 class Pool(SpecModel):
     """Nodes for one kind of stage."""
 
-    selector: dict[str, str] = Field(
+    selector: dict[str, Label] = Field(
         {}, max_length=64, description="Node labels, such as `nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB`."
     )
     tolerations: tuple[Toleration, ...] = Field((), max_length=32, description="Taints that are borne.")
@@ -67,7 +71,7 @@ class TrainPool(Pool):
     nodes: int = Field(1, ge=1, le=1024, description="Nodes per training.")
     gpus_per_node: int = Field(0, ge=0, le=64, description="GPUs per node; 0 trains on CPU.")
     shared_memory_gib: float = Field(1, gt=0, le=65536, description="Size of /dev/shm, in GiB.")
-    environment: dict[str, str] = Field({}, max_length=64, description="Variables such as NCCL's.")
+    environment: dict[str, Text] = Field({}, max_length=64, description="Variables such as NCCL's.")
     grace_seconds: int = Field(
         600, ge=0, le=86400, description="Time to upload a checkpoint after SIGTERM, in seconds."
     )
@@ -84,11 +88,9 @@ class Pools(SpecModel):
 class Images(SpecModel):
     """Container images with digests, by program."""
 
-    clean: str = Field(max_length=512, pattern=r"@sha256:[0-9a-f]{64}$", description="Runs clean.")
-    train: str = Field(max_length=512, pattern=r"@sha256:[0-9a-f]{64}$", description="Runs train.")
-    evaluate: str = Field(
-        max_length=512, pattern=r"@sha256:[0-9a-f]{64}$", description="Runs generate, evaluate and compare."
-    )
+    clean: Image = Field(description="Runs clean.")
+    train: Image = Field(description="Runs train.")
+    evaluate: Image = Field(description="Runs generate, evaluate and compare.")
 
 
 class Limits(SpecModel):

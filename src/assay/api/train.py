@@ -1,10 +1,13 @@
 """The train stage: everything here changes what is learned; where it runs is execution's business."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from assay.api.model import DataRef, ModelRef, OneOf, Seed, SpecModel, TrainStage, Uri
+from assay.api.model import DataRef, ModelRef, OneOf, Rule, Seed, SpecModel, TrainStage, Uri, fault
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Rows = Annotated[int, Field(ge=1)]
 
 
 class Optimizer(SpecModel):
@@ -12,7 +15,9 @@ class Optimizer(SpecModel):
 
     name: Literal["adamw"] = Field("adamw", description="The algorithm.")
     lr: float = Field(gt=0, le=10, description="Peak learning rate, per step.")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="Decay of the two moment estimates, 0 to 1.")
+    betas: tuple[Decay, Decay] = Field(
+        (0.9, 0.999), description="Decay of the two moment estimates, 0 to below 1."
+    )
     eps: float = Field(1e-8, gt=0, le=1, description="Added to the denominator.")
     weight_decay: float = Field(0, ge=0, le=10, description="Decoupled decay, per unit of learning rate.")
     gradient_clip: float | None = Field(1.0, gt=0, description="Largest gradient norm; null: none.")
@@ -37,7 +42,7 @@ class Checkpoints(OneOf):
     every_epochs: float | None = Field(
         None, gt=0, le=1000, description="One after each such share of an epoch."
     )
-    rows: tuple[int, ...] | None = Field(
+    rows: tuple[Rows, ...] | None = Field(
         None,
         min_length=1,
         max_length=64,
@@ -48,25 +53,32 @@ class Checkpoints(OneOf):
     )
 
 
-class Tokenizer(OneOf):
-    """Where the tokenizer of a new model comes from."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("train", "uri")
-
-    train: "TrainTokenizer | None" = Field(
-        None, description="Train a byte-level BPE on the stage's own data."
-    )
-    uri: Uri | None = Field(None, description="A tokenizer folder.")
-
-
 class TrainTokenizer(SpecModel):
     """A byte-level BPE tokenizer."""
 
     vocabulary: int = Field(ge=300, le=1000000, description="Number of entries, special ones included.")
 
 
+class Tokenizer(OneOf):
+    """Where the tokenizer of a new model comes from."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("train", "uri")
+
+    train: TrainTokenizer | None = Field(None, description="Train a byte-level BPE on the stage's own data.")
+    uri: Uri | None = Field(None, description="A tokenizer folder.")
+
+
 class Train(SpecModel):
     """A model learns from data."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.model.llama) || has(self.tokenizer)", "a new model needs a tokenizer"),
+        Rule(
+            "self.batchUnit != 'examples' || !has(self.checkpoints) || !has(self.checkpoints.rows)"
+            " || self.checkpoints.rows.all(row, row % self.batchSize == 0)",
+            "checkpoints.rows must be multiples of batchSize",
+        ),
+    )
 
     objective: Literal["sft", "pretrain"] = Field(
         "sft", description="Learn to answer (assistant tokens only), or to continue text."
@@ -99,3 +111,22 @@ class Train(SpecModel):
         "bf16", description="Compute precision; master weights and moments are fp32."
     )
     seed: Seed = Field(0, description="Initial weights of a new model, order of the data, dropout.")
+
+    @model_validator(mode="after")
+    def _new_model_has_tokenizer(self) -> Self:
+        if self.model.llama is not None and self.tokenizer is None:
+            raise fault(
+                "found a new model (llama) without tokenizer, expected one", "Add `tokenizer`: train or uri."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _checkpoints_fall_on_steps(self) -> Self:
+        rows = self.checkpoints.rows if self.checkpoints is not None else None
+        off = [row for row in rows or () if row % self.batch_size]
+        if self.batch_unit == "examples" and off:
+            raise fault(
+                f"found checkpoints after {', '.join(map(str, off))} rows, expected multiples of batchSize {self.batch_size}",
+                "Change checkpoints.rows or batchSize.",
+            )
+        return self

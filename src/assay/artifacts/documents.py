@@ -94,6 +94,7 @@ class SourceFile(Document):
     """One file of an outside input, as it was when the plan was made."""
 
     uri: str
+    path: str = Field(description="Its name below the input, unique there.")
     size: int = Field(description="Bytes.")
     identity: str = Field(description="`sha256:<hex>` of the content, or `s3:<etag>` of a large object.")
 

@@ -1,6 +1,6 @@
 """The Plan: an experiment compiled to distinct stages. A value, frozen as `plan.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -69,7 +69,23 @@ class Plan(Document):
         """The stages by what they write."""
         return {stage.ref: stage for stage in self.stages}
 
+    def locations_of(self, document: StageDocument) -> dict[str, Location]:
+        """Say where the outside inputs of one stage lie."""
+        wanted = set(_strings(document.spec))
+        return {identity: location for identity, location in self.locations.items() if identity in wanted}
+
     @property
     def digest(self) -> str:
         """Identifies the plan: 64 hexadecimal digits."""
         return digest("assay.plan/1", self.model_dump(mode="json", by_alias=True))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)

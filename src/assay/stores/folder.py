@@ -1,6 +1,9 @@
 """A folder as a store: for laptops, and for shared file systems with hard links.
 
-Create-if-absent is `link(2)`, which fails when the name exists, from a temporary file that holds all the bytes.
+Every write goes to a temporary file below `.assay/tmp/`, is flushed to the disk, and then gets its name in one system
+call: `rename(2)` replaces, `link(2)` creates and fails when the name exists. So a writer killed at any moment leaves
+the old object or the new one, and at worst a temporary file, which a later opening sweeps. Folders are not flushed: a
+name that a power cut takes back reads as "not there", which is always safe.
 """
 
 import errno
@@ -8,15 +11,29 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from assay.errors import StoreError
-from assay.stores.store import ObjectInfo
+from assay.stores.files import appearing, flush, refusal
+from assay.stores.store import (
+    RESERVED,
+    ObjectInfo,
+    check_creates_once,
+    check_folder,
+    check_key,
+    check_prefix,
+)
 
-_TEMPORARY = ".tmp-"
+_TEMPORARIES = f"{RESERVED}tmp"
+_ABANDONED_SECONDS = 24 * 3600.0  # longer than any upload goes without writing
+_NAMING_TRIES = 10  # a concurrent delete may take an emptied folder away before the name is given
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 class FolderStore:
@@ -24,133 +41,207 @@ class FolderStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
-        self._attempting(self._root.mkdir, parents=True, exist_ok=True)
+
+    def __repr__(self) -> str:
+        return f"FolderStore({self.uri!r})"
 
     @property
     def uri(self) -> str:
         """`file:///…`."""
         return self._root.as_uri()
 
+    def check(self) -> None:
+        """Make the folder, sweep what killed writers left, and see that objects can be created.
+
+        Raises:
+            StoreError: the folder cannot be written to, or its file system has no hard links.
+
+        """
+        with self._refusing():
+            (self._root / _TEMPORARIES).mkdir(parents=True, exist_ok=True)
+            self._sweep()
+        check_creates_once(self)
+
+    def check_readable(self) -> None:
+        """See that the folder is there.
+
+        Raises:
+            StoreError: it is not.
+
+        """
+        if not self._root.is_dir():
+            raise StoreError(self.uri, "found no folder, expected one", "Check the path.")
+
     def get(self, key: str) -> bytes | None:
         """Return the file's bytes, or None."""
-        try:
-            return self._path(key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        except OSError as error:
-            raise self._refusal(error) from error
+        with self._refusing():
+            try:
+                return self._path(key).read_bytes()
+            except _ABSENT:
+                return None
 
     def info(self, key: str) -> ObjectInfo | None:
         """Return the file's size and times, or None."""
-        path = self._path(key)
-        try:
-            status = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if not path.is_file():
-            return None
-        return ObjectInfo(
-            key=key,
-            size=status.st_size,
-            modified=datetime.fromtimestamp(status.st_mtime, UTC),
-            etag=hashlib.sha256(
-                f"{status.st_mtime_ns}/{status.st_size}/{status.st_ino}".encode()
-            ).hexdigest(),
-        )
+        with self._refusing():
+            return _info(key, self._path(key))
 
     def create(self, key: str, data: bytes) -> bool:
         """Write atomically if absent."""
-        temporary = self._written(key, data)
-        try:
-            os.link(temporary, self._path(key))
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise self._refusal(error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        path = self._path(key)
+        with self._temporary() as temporary:
+            temporary.write_bytes(data)
+            flush(temporary)
+            try:
+                _named(os.link, temporary, path)
+            except FileExistsError:
+                # Over NFS a link may be made and yet be reported as existing; see O_EXCL in open(2).
+                return temporary.stat().st_nlink > 1
+            except OSError as error:
+                if error.errno in _NO_LINKS:
+                    raise self._linkless(error) from error
+                raise
         return True
 
     def put(self, key: str, data: bytes) -> None:
         """Write atomically, replacing."""
-        temporary = self._written(key, data)
-        self._attempting(os.replace, temporary, self._path(key))
+        path = self._path(key)
+        with self._temporary() as temporary:
+            temporary.write_bytes(data)
+            flush(temporary)
+            _named(os.replace, temporary, path)
 
     def upload(self, key: str, path: Path) -> None:
         """Copy a file in, atomically."""
-        temporary = self._temporary(key)
-        self._attempting(shutil.copyfile, path, temporary)
-        self._attempting(os.replace, temporary, self._path(key))
+        target = self._path(key)
+        with self._temporary() as temporary:
+            shutil.copyfile(path, temporary)
+            flush(temporary)
+            _named(os.replace, temporary, target)
 
     def download(self, key: str, path: Path) -> None:
         """Copy a file out, atomically."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
-        try:
-            shutil.copyfile(self._path(key), temporary)
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"{self.uri}/{key}", "found nothing, expected an object", "Run the stage again."
-            ) from error
-        except OSError as error:
-            raise self._refusal(error) from error
-        temporary.replace(path)
+        source = self._path(key)
+        with appearing(path) as temporary:
+            try:
+                shutil.copyfile(source, temporary)
+            except _ABSENT as error:
+                if source.is_file():
+                    raise
+                raise StoreError(
+                    f"{self.uri}/{key}", "found nothing, expected an object", "Run the stage again."
+                ) from error
 
     def keys(self, prefix: str) -> Iterator[ObjectInfo]:
-        """List files, in order of key."""
-        folder = self._path(prefix.rpartition("/")[0])
-        found = (
-            path.relative_to(self._root).as_posix()
-            for path in folder.rglob("*")
-            if path.is_file() and not path.name.startswith(_TEMPORARY)
-        )
-        for key in sorted(key for key in found if key.startswith(prefix)):
-            info = self.info(key)
-            if info is not None:
-                yield info
+        """List files, folder by folder."""
+        folder, _, _ = check_prefix(prefix).rpartition("/")
+        with self._refusing():
+            for key, path in _walk(f"{folder}/" if folder else "", self._root / folder, prefix):
+                info = _info(key, path)
+                if info is not None:
+                    yield info
 
     def children(self, prefix: str) -> list[str]:
         """Return the next path segments."""
-        try:
-            return sorted(name for name in os.listdir(self._path(prefix)) if not name.startswith(_TEMPORARY))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        with self._refusing():
+            return [
+                entry.name
+                for entry in _entries(self._root / check_folder(prefix))
+                if not f"{prefix}{entry.name}/".startswith(RESERVED)
+            ]
 
     def delete(self, key: str) -> None:
-        """Remove the file."""
-        try:
-            self._path(key).unlink(missing_ok=True)
-        except OSError as error:
-            raise self._refusal(error) from error
+        """Remove the file, and the folders that it leaves empty."""
+        path = self._path(key)
+        with self._refusing():
+            try:
+                path.unlink()
+            except _ABSENT:
+                return
+            for folder in path.relative_to(self._root).parents[:-1]:
+                try:
+                    (self._root / folder).rmdir()
+                except OSError:  # not empty, or gone
+                    return
 
     def _path(self, key: str) -> Path:
-        return self._root / key
+        return self._root / check_key(key)
 
-    def _temporary(self, key: str) -> Path:
-        folder = self._path(key).parent
-        self._attempting(folder.mkdir, parents=True, exist_ok=True)
-        return folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        folder = self._root / _TEMPORARIES
+        temporary = folder / secrets.token_hex(16)
+        with self._refusing():
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield temporary
+            finally:
+                temporary.unlink(missing_ok=True)
 
-    def _written(self, key: str, data: bytes) -> Path:
-        temporary = self._temporary(key)
-        self._attempting(temporary.write_bytes, data)
-        return temporary
-
-    def _attempting(self, act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
         try:
-            return act(*arguments, **named)
+            yield
         except OSError as error:
-            raise self._refusal(error) from error
+            raise refusal(self.uri, error) from error
 
-    def _refusal(self, error: OSError) -> StoreError:
-        found = (
-            "the disk is full"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT)
-            else f"{error.strerror} ({error.filename})"
+    def _sweep(self) -> None:
+        oldest = time.time() - _ABANDONED_SECONDS
+        for entry in _entries(self._root / _TEMPORARIES):
+            try:
+                if entry.stat().st_mtime < oldest:
+                    Path(entry).unlink()
+            except FileNotFoundError:  # its writer, or another opening, was quicker
+                continue
+
+    def _linkless(self, error: OSError) -> StoreError:
+        return StoreError(
+            self.uri,
+            f"found that hard links cannot be made here ({error.strerror}), expected a file system that has them",
+            "Use a folder on a local disk or NFS, or an S3 store.",
         )
-        do = (
-            "Free some space, then run the same command again."
-            if "full" in found
-            else "Check the folder and its permissions."
-        )
-        return StoreError(self.uri, f"found that {found}, expected a writable folder", do)
+
+
+def _named(name: Callable[[Path, Path], None], temporary: Path, path: Path) -> None:
+    """Give a written file its name, making the folders on the way."""
+    for _ in range(_NAMING_TRIES - 1):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return name(temporary, path)
+        except FileNotFoundError:
+            continue
+    return name(temporary, path)
+
+
+def _info(key: str, path: Path) -> ObjectInfo | None:
+    try:
+        status = path.stat()
+    except _ABSENT:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    version = f"{status.st_mtime_ns}/{status.st_size}/{status.st_ino}"
+    return ObjectInfo(
+        key=key,
+        size=status.st_size,
+        modified=datetime.fromtimestamp(status.st_mtime, UTC),
+        etag=hashlib.sha256(version.encode()).hexdigest(),
+    )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except _ABSENT:
+        return []
+
+
+def _walk(folder_key: str, folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    for entry in _entries(folder):
+        key = f"{folder_key}{entry.name}"
+        if entry.is_dir():
+            below = f"{key}/"
+            if (below.startswith(prefix) or prefix.startswith(below)) and not below.startswith(RESERVED):
+                yield from _walk(below, Path(entry), prefix)
+        elif key.startswith(prefix):
+            yield key, Path(entry)

@@ -1,29 +1,81 @@
-"""Reading and publishing what is done."""
+"""Reading, publishing and verifying what is done."""
+
+from dataclasses import dataclass
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.layout import data_key, record_key
+from assay.errors import StoreError
+from assay.stores.documents import read_document
 from assay.stores.store import Store
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordState:
+    """Whether a stage is done, and if so, what keeps its record from being used."""
+
+    record: Record | None
+    damage: str | None  # a clause, such as `data/model.bin is gone or cut short`
+
+
 def load_record(store: Store, ref: ArtifactRef) -> Record | None:
-    """Return the stage's record, or None while it is not done."""
-    data = store.get(record_key(ref))
-    return None if data is None else Record.decode(data)
+    """Return the stage's record, or None while it is not done.
+
+    Raises:
+        StoreError: what lies there is no record, or that of another stage.
+
+    """
+    record = read_document(store, record_key(ref), Record)
+    if record is not None and record.identity.ref != ref:
+        raise StoreError(
+            f"{store.uri}/{record_key(ref)}",
+            f"found the record of {record.identity.ref}, expected that of the stage whose folder it is in",
+            "Delete it; assay runs the stage again.",
+        )
+    return record
 
 
 def publish(store: Store, record: Record) -> Record:
     """Make the stage done, unless it is: the record that counts is returned, whoever wrote it."""
     ref = record.identity.ref
-    if store.create(record_key(ref), record.encode()):
-        return record
-    existing = load_record(store, ref)
-    return record if existing is None else existing
+    while not store.create(record_key(ref), record.encode()):
+        existing = load_record(store, ref)
+        if existing is not None:  # otherwise it was withdrawn in between
+            return existing
+    return record
+
+
+def verify(store: Store, ref: ArtifactRef) -> RecordState:
+    """Say whether the stage's record may be used now: its files are there, and its inputs are still those it read.
+
+    While an input has no record, nobody can say, and the record counts as absent: the input's stage runs again, and if
+    it writes the same bytes, this record holds again.
+
+    Raises:
+        StoreError: what lies there is no record.
+
+    """
+    record = load_record(store, ref)
+    if record is None:
+        return RecordState(record=None, damage=None)
+    missing = missing_outputs(store, record)
+    if missing:
+        return RecordState(record=record, damage=f"{_several(missing)} gone or cut short")
+    now = {read: load_record(store, ArtifactRef(read)) for read in record.provenance.inputs}
+    if None in now.values():
+        return RecordState(record=None, damage=None)
+    digests = {read: upstream.outputs_digest for read, upstream in now.items() if upstream is not None}
+    changed = [read for read, was in record.provenance.inputs.items() if digests[read] != was]
+    return RecordState(record=record, damage=f"{_several(changed)} not what was read" if changed else None)
 
 
 def missing_outputs(store: Store, record: Record) -> list[str]:
     """Name the output files that are gone or have another size than the record says."""
-    ref, attempt = record.identity.ref, record.provenance.attempt
-    found = {path: store.info(data_key(ref, attempt, path)) for path in record.outputs.files}
-    return [
-        path for path, info in found.items() if info is None or info.size != record.outputs.files[path].size
-    ]
+    if not record.outputs.files:
+        return []
+    folder = data_key(record.identity.ref, record.provenance.attempt, "")
+    sizes = {info.key.removeprefix(folder): info.size for info in store.keys(folder)}
+    return [path for path, file in record.outputs.files.items() if sizes.get(path) != file.size]
+
+
+def _several(names: list[str]) -> str:
+    return f"{names[0]} is" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more are"

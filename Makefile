@@ -1,0 +1,34 @@
+# Everything a developer runs; CI runs the same. It needs Python and make, nothing else.
+
+PYTHON ?= python3
+# What `make test` hands to pytest: make test ARGS="-k fingerprint"
+ARGS ?=
+RUN := .tools/uv/bin/uv run --no-sync
+
+.DEFAULT_GOAL := help
+.PHONY: help setup servers test lint fmt demo
+
+help: ## Show these lines
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## Fill .venv with what uv.lock says (30 s the first time, nothing when nothing changed)
+	@$(PYTHON) scripts/setup.py
+
+servers: setup ## Build MinIO, a real S3 server for the tests (five minutes, once per machine)
+	@$(RUN) python scripts/minio-server/build.py >/dev/null
+
+test: servers ## Run the tests
+	@$(RUN) pytest $(ARGS)
+
+lint: setup ## Check style, types and the layers
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+fmt: setup ## Format the code and mend what can be mended
+	$(RUN) ruff check --fix-only
+	$(RUN) ruff format
+
+demo: setup ## Run a small study here, from data to verdict
+	$(RUN) assay run manifests/samples/poison-tiny.yaml --store demo-store

@@ -1,0 +1,1 @@
+"""The real world behind the ports. Only here and in `stores` is anything read or started."""

@@ -1,0 +1,116 @@
+"""Outside inputs on disk, in S3 and on a hub: what they hold now.
+
+Identity is content: a file's is its SHA-256, several files' the digest of theirs in order of name, a folder's (a model, a
+tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from assay.artifacts.canonical import digest
+from assay.artifacts.documents import Location, SourceFile
+from assay.errors import SpecError
+from assay.plan.compile import Resolved
+from assay.plan.identity import OutsideInput
+from assay.stores.open import open_source
+
+LARGE_BYTES = 64 * 2**20  # objects above this are not read for planning
+
+
+class FileSources:
+    """Resolves paths relative to the spec's folder, `file://`, `s3://` and, where allowed, `hf://`."""
+
+    def __init__(self, base: Path, *, hub: bool = False) -> None:
+        self._base = base.absolute()
+        self._hub = hub
+
+    def resolve(self, wanted: OutsideInput) -> Resolved:
+        """Return what the URI holds now."""
+        scheme = urlparse(wanted.uri).scheme
+        if scheme == "hf":
+            return self._hub_model(wanted)
+        if scheme == "s3":
+            return _objects(wanted.uri)
+        if scheme not in ("", "file"):
+            raise SpecError(
+                wanted.uri,
+                f"found scheme {scheme!r}, expected a path, file://, s3:// or hf://",
+                "Correct the URI.",
+            )
+        path = Path(unquote(urlparse(wanted.uri).path)) if scheme == "file" else self._base / wanted.uri
+        return _files(path, wanted.uri)
+
+    def _hub_model(self, wanted: OutsideInput) -> Resolved:
+        if not self._hub:
+            raise SpecError(
+                wanted.key,
+                "found a hub model, expected a local folder or s3://: nothing is downloaded from a hub unless the profile allows it",
+                "Download it once and give its folder, or let the profile allow hub access.",
+            )
+        return Resolved(
+            identity=f"hub:{wanted.key.removeprefix('hf://')}", location=Location(uri=wanted.key, files=())
+        )
+
+
+def _files(path: Path, written: str) -> Resolved:
+    if path.is_dir():
+        found = sorted(item for item in path.rglob("*") if item.is_file() and not item.name.startswith("."))
+        files = tuple(_file(item, item.relative_to(path).as_posix()) for item in found)
+        named = [[file.path, file.identity] for file in files]
+        return _resolved(written, path.as_uri(), files, digest("assay.folder/1", named))
+    anchor, pattern = Path(path.anchor), path.relative_to(path.anchor).as_posix()
+    found = sorted(anchor.glob(pattern)) if "*" in pattern else [path] if path.exists() else []
+    files = tuple(_file(item, f"{index:05d}-{item.name}") for index, item in enumerate(found))
+    return _resolved(written, path.as_uri(), files, _content(files))
+
+
+def _file(path: Path, name: str) -> SourceFile:
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SpecError(
+            str(path), f"found {error.strerror}, expected a readable file", "Check its permissions."
+        ) from error
+    return SourceFile(uri=path.as_uri(), path=name, size=path.stat().st_size, identity=f"sha256:{sha256}")
+
+
+def _objects(uri: str) -> Resolved:
+    fixed = uri.split("*", maxsplit=1)[0]
+    folder, _, _ = fixed.rpartition("/")
+    store = open_source(folder)
+    wanted = re.compile(
+        "[^/]*".join(re.escape(part) for part in uri.removeprefix(f"{folder}/").split("*")) + "(/.*)?"
+    )
+    files: list[SourceFile] = []
+    listing = store.keys(fixed.removeprefix(f"{folder}/"))
+    for info in sorted(listing, key=lambda info: info.key):  # S3 servers differ in the order they list in
+        if not wanted.fullmatch(info.key):
+            continue
+        data = store.get(info.key) if info.size <= LARGE_BYTES else None
+        identity = f"s3:{info.etag}" if data is None else f"sha256:{hashlib.sha256(data).hexdigest()}"
+        name = (
+            f"{len(files):05d}-{info.key.rpartition('/')[2]}" if "*" in uri else info.key.rpartition("/")[2]
+        )
+        files.append(SourceFile(uri=f"{folder}/{info.key}", path=name, size=info.size, identity=identity))
+    return _resolved(uri, uri, tuple(files), _content(tuple(files)))
+
+
+def _content(files: tuple[SourceFile, ...]) -> str:
+    return digest("assay.files/1", [[file.identity, file.size] for file in files])
+
+
+def _resolved(written: str, uri: str, files: tuple[SourceFile, ...], content: str) -> Resolved:
+    if not files:
+        raise SpecError(
+            written,
+            f"found nothing at {uri}, expected at least one file",
+            "Check the path; relative ones start at the spec's folder.",
+        )
+    if all(file.size == 0 for file in files):
+        raise SpecError(
+            written, f"found only empty files at {uri}, expected content", "Check how the file was written."
+        )
+    return Resolved(identity=f"sha256:{content}", location=Location(uri=uri, files=files))

@@ -1,0 +1,73 @@
+"""What the operator tells in an object's status; open, so that a newer operator may tell more under an older CRD."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from assay.api.model import SpecModel
+
+Line = Annotated[str, Field(max_length=1024)]
+
+
+class Condition(SpecModel):
+    """As everywhere in Kubernetes."""
+
+    type: str = Field(max_length=63, description="What it says something about, such as Accepted.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: str = Field(max_length=63, description="Why, in one documented CamelCase word.")
+    message: str = Field(
+        "", max_length=32768, description="Why, for people; field paths where a spec is at fault."
+    )
+    last_transition_time: str | None = Field(
+        None, max_length=40, description="When the status changed last, RFC 3339."
+    )
+    observed_generation: int | None = Field(
+        None, ge=0, description="Number of the generation that it speaks of."
+    )
+
+
+class StageStatus(SpecModel):
+    """How one stage stands."""
+
+    name: str = Field(max_length=512, description="Arm, stage and coordinates, such as base/sft[seed=1].")
+    kind: str = Field(max_length=63, description="clean, train, generate, evaluate or compare.")
+    state: str = Field(max_length=63, description="done, running, ready, waiting, failed or blocked.")
+    attempt: int = Field(0, ge=0, description="Number of the latest attempt, from 1; 0 before the first.")
+    message: Line = Field("", description="What it waits for, or why it failed.")
+
+
+class PlanStatus(SpecModel):
+    """The frozen plan."""
+
+    digest: str = Field(max_length=64, description="Identifies the plan: 64 hexadecimal digits.")
+    uri: str = Field("", max_length=2048, description="Where plan.json lies.")
+
+
+class ExperimentStatus(SpecModel):
+    """How the experiment stands."""
+
+    phase: str | None = Field(None, max_length=63, description="One word, such as Running.")
+    observed_generation: int | None = Field(
+        None, ge=0, description="Number of the generation that was planned last."
+    )
+    plan: PlanStatus | None = Field(None, description="The frozen plan.")
+    total: int | None = Field(None, ge=0, description="Number of distinct stages.")
+    done: int | None = Field(None, ge=0, description="Number of stages that are done.")
+    reused: int | None = Field(None, ge=0, description="Number of stages that were done before it asked.")
+    failed: int | None = Field(None, ge=0, description="Number of stages that failed.")
+    progress: str | None = Field(None, max_length=63, description="done/total, such as 12/40.")
+    verdict: Line | None = Field(None, description="The primary verdict, in one line.")
+    verdicts: tuple[Line, ...] = Field((), max_length=64, description="A line for each contrast.")
+    conditions: tuple[Condition, ...] = Field((), max_length=32, description="Accepted, Planned and so on.")
+    stages: tuple[StageStatus, ...] = Field(
+        (), max_length=100, description="Those that need attention first; all of them are in the store."
+    )
+
+
+class ProfileStatus(SpecModel):
+    """Whether the profile can be used."""
+
+    observed_generation: int | None = Field(
+        None, ge=0, description="Number of the generation that was looked at last."
+    )
+    conditions: tuple[Condition, ...] = Field((), max_length=32, description="Ready and so on.")

@@ -1,0 +1,29 @@
+"""`assay report`: what is known so far, as a page and as JSON."""
+
+from pathlib import Path
+
+from assay.artifacts.canonical import canonical_json
+from assay.cli.terminal import say
+from assay.cli.verdicts import print_verdicts
+from assay.report.write import read_report, write_report
+from assay.settings.local import backend_for, open_local
+
+
+def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
+    """Write the report from what is done so far."""
+    local = open_local(file, store_uri)
+    backend = backend_for(local.experiment, None)
+    plan, _ = local.control(backend).look()
+    backend.close()
+    report = write_report(plan, local.store) if to is None else read_report(plan, local.store)
+    location = report.location
+    if to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+        (to / "report.html").write_text(report.html)
+        (to / "report.json").write_bytes(canonical_json(report.data))
+        location = str(to / "report.html")
+    if output == "json":
+        say(canonical_json(report.data).decode())
+        return
+    print_verdicts(report.data)
+    say(f"report: {location}")

@@ -1,0 +1,73 @@
+"""`assay run`: carry the plan out on this machine."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from assay.cli.progress import LiveView, PlainView, View
+from assay.cli.terminal import console, say
+from assay.cli.verdicts import print_verdicts
+from assay.plan.plan import Plan
+from assay.reconcile.decide import Decision, State
+from assay.report.write import write_report
+from assay.settings.local import Local, backend_for, open_local
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> None:
+    """Run what is not done yet, then report."""
+    local = open_local(file, store_uri)
+    backend = backend_for(local.experiment, parallel)
+    control = local.control(backend)
+    reused = sum(judgement.state is State.DONE for judgement in control.look()[1].judgements.values())
+    signal.signal(signal.SIGTERM, _interrupted)
+    terminal = console()
+    view: View = (
+        LiveView(terminal, local.store)
+        if terminal.is_terminal and output == "text"
+        else PlainView(as_json=output == "json")
+    )
+    last: list[tuple[Plan, Decision]] = []
+
+    def watch(plan: Plan, decision: Decision) -> None:
+        last[:] = [(plan, decision)]
+        view.watch(plan, decision)
+
+    try:
+        with view:
+            decision = control.run(watch)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: asking what runs to end …\n")
+        backend.stop()
+        sys.stderr.write("What is finished is kept: run the same command to go on.\n")
+        sys.exit(EXIT_INTERRUPTED)
+    finally:
+        backend.close()
+    plan = last[-1][0]
+    _finish(local, plan, decision, reused, output)
+
+
+def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: str) -> None:
+    states = [judgement.state for judgement in decision.judgements.values()]
+    ran, failed = states.count(State.DONE) - reused, len(states) - states.count(State.DONE)
+    for stage in plan.stages:
+        judgement = decision.judgements[stage.ref]
+        if judgement.state is State.FAILED:
+            sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {judgement.message}\n")
+    report = write_report(plan, local.store)
+    if output == "json":
+        say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
+    else:
+        print_verdicts(report.data)
+        say(f"reused {reused}, ran {ran}" + (f", failed or blocked {failed}" if failed else ""))
+        say(f"report: {report.location}")
+    if failed:
+        sys.exit(EXIT_FAILED)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

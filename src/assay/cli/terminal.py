@@ -1,0 +1,24 @@
+"""How text reaches the terminal."""
+
+import sys
+
+from rich.console import Console
+
+
+def console() -> Console:
+    """Return the console of standard output: colours and widths only on a terminal; labels have brackets, so no markup."""
+    return Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+
+
+def say(text: str) -> None:
+    """Print a line as it is."""
+    sys.stdout.write(f"{text}\n")
+
+
+def duration(seconds: float) -> str:
+    """Such as `8 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"

@@ -1,0 +1,62 @@
+"""Why one stage is not another: the fields in which their identities differ."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from assay.artifacts.documents import StageDocument
+
+_ABSENT = "absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One field of two identities."""
+
+    path: str  # such as `steps.shortInput.minWords`
+    mine: Any
+    theirs: Any
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_short(self.mine)} here, {_short(self.theirs)} there"
+
+
+def differences(mine: StageDocument, theirs: StageDocument) -> list[Difference]:
+    """Return every field in which two stages differ; none for the same stage."""
+    found = list(_differences("", mine.spec, theirs.spec))
+    if mine.semantics != theirs.semantics:
+        found.append(Difference(path="semantics", mine=mine.semantics, theirs=theirs.semantics))
+    return found
+
+
+def nearest(
+    mine: StageDocument, others: Iterable[StageDocument]
+) -> tuple[StageDocument, list[Difference]] | None:
+    """Return, among stages of the same kind, the one that differs in the fewest fields, and in which."""
+    compared = [(other, differences(mine, other)) for other in others if other.kind is mine.kind]
+    return min(compared, key=lambda pair: (len(pair[1]), pair[0].fingerprint), default=None)
+
+
+def _differences(path: str, mine: Any, theirs: Any) -> Iterator[Difference]:
+    mine, theirs = _by_name(mine), _by_name(theirs)
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for key in [*mine, *(key for key in theirs if key not in mine)]:
+            inner = f"{path}.{key}" if path else key
+            yield from _differences(inner, mine.get(key, _ABSENT), theirs.get(key, _ABSENT))
+    elif mine != theirs:
+        yield Difference(path=path, mine=mine, theirs=theirs)
+
+
+def _by_name(value: Any) -> Any:
+    """A list of named items as a mapping, its order kept as a member; other lists by position."""
+    if not isinstance(value, list | tuple) or not any(isinstance(item, dict) for item in value):
+        return value
+    names = [item.get("name") if isinstance(item, dict) else None for item in value]
+    if None in names or len(set(names)) < len(names):
+        return {str(index): item for index, item in enumerate(value)}
+    return {**dict(zip(names, value, strict=True)), "order": " ".join(str(name) for name in names)}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,105 @@
+"""The report's figures, each beside the artifact that it came from. No time in it: the same records, the same bytes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.artifacts.documents import ArtifactRef, Record
+from assay.artifacts.kinds import Kind
+from assay.plan.plan import Plan, PlannedStage
+
+Plain = dict[str, Any]
+
+
+def report_data(
+    plan: Plan, records: Mapping[ArtifactRef, Record], verdicts: Mapping[ArtifactRef, Plain]
+) -> Plain:
+    """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done."""
+    documents = [verdicts[stage.ref] for stage in plan.stages if stage.ref in verdicts]
+    return {
+        "experiment": plan.experiment,
+        "stages": [_stage(stage, records.get(stage.ref)) for stage in plan.stages],
+        "comparisons": documents,
+        "scores": _scores(plan, records),
+        "trainings": [
+            {
+                **_told(stage),
+                **_figures(records[stage.ref], ("rows", "tokens", "steps", "trainingLoss", "parameters")),
+            }
+            for stage in plan.stages
+            if stage.kind is Kind.TRAIN and stage.ref in records
+        ],
+        "cleanings": [
+            {**_told(stage), **_figures(records[stage.ref], ("rows", "sources", "steps", "splits"))}
+            for stage in plan.stages
+            if stage.kind is Kind.CLEAN and stage.ref in records
+        ],
+        "environments": _environments(plan, records),
+        "notes": list(plan.notes),
+    }
+
+
+def _stage(stage: PlannedStage, record: Record | None) -> Plain:
+    return {
+        **_told(stage),
+        "kind": stage.kind.value,
+        "done": record is not None,
+        "attempt": None if record is None else record.provenance.attempt,
+        "outputs": None if record is None else record.outputs_digest,
+    }
+
+
+def _told(stage: PlannedStage) -> Plain:
+    return {
+        "label": stage.label,
+        "members": [member.label for member in stage.members],
+        "from": str(stage.ref),
+    }
+
+
+def _figures(record: Record, names: tuple[str, ...]) -> Plain:
+    return {name: record.outputs.summary[name] for name in names if name in record.outputs.summary}
+
+
+def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
+    """Every score of every run, by arm: an arm's runs of one evaluate stage beside each other."""
+    rows: dict[tuple[str, str, str], Plain] = {}
+    for stage in plan.stages:
+        if stage.kind is not Kind.EVALUATE or stage.ref not in records:
+            continue
+        for member in stage.members:
+            for task, checkpoints in records[stage.ref].outputs.summary["tasks"].items():
+                for checkpoint, figures in checkpoints.items():
+                    name = task if len(checkpoints) == 1 else f"{task} at {checkpoint}"
+                    row = rows.setdefault(
+                        (member.arm, member.stage, name),
+                        {
+                            "arm": member.arm,
+                            "stage": member.stage,
+                            "task": name,
+                            "unit": figures["unit"],
+                            "chance": figures["chance"],
+                            "runs": [],
+                        },
+                    )
+                    row["runs"].append(
+                        {
+                            "coordinates": dict(member.coordinates),
+                            "score": figures["score"],
+                            "n": figures["n"],
+                            "from": str(stage.ref),
+                        }
+                    )
+    for row in rows.values():
+        row["mean"] = sum(run["score"] for run in row["runs"]) / len(row["runs"])
+    return list(rows.values())
+
+
+def _environments(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
+    """The distinct environment classes of each kind: more than one means that arms may differ by more than data."""
+    found: dict[str, list[Plain]] = {}
+    for stage in plan.stages:
+        if stage.ref in records:
+            classes = found.setdefault(stage.kind.value, [])
+            if (environment := records[stage.ref].provenance.environment) not in classes:
+                classes.append(environment)
+    return [{"kind": kind, "classes": classes} for kind, classes in found.items()]

@@ -1,0 +1,79 @@
+"""The report as one HTML page: no scripts, nothing loaded from elsewhere, readable in light and dark."""
+
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+Plain = dict[str, Any]
+
+WORDS = {
+    "better": "good",
+    "worse": "bad",
+    "higher": "good",
+    "lower": "good",
+    "equivalent": "same",
+    "inconclusive": "open",
+    "floor": "open",
+}
+
+_FOREST_WIDTH = 260.0  # pixels between the ends of the axis
+
+
+def page(data: Plain) -> str:
+    """Render the report; the same data give the same bytes."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"figure": figure, "short": lambda ref: f"{ref[:-52]}…" if len(ref) > 60 else ref}
+    environment.globals |= {"forest": forest, "word_class": WORDS.get, "spread": spread}
+    template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
+    return template.render(data)
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """Write a number for reading: whole ones with thin separators, others to so many significant digits."""
+    if value is None:
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.{digits}g}"
+
+
+def spread(scores: list[float]) -> str:
+    """Write the standard deviation of runs, or nothing for a single one."""
+    if len(scores) < 2:
+        return ""
+    mean = sum(scores) / len(scores)
+    return f" ± {(sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)) ** 0.5:.2g}"
+
+
+def forest(verdicts: list[Plain]) -> list[Plain | None]:
+    """Place effects and intervals of one task's verdicts on a common axis around zero, in pixels."""
+    reach = max(
+        (abs(end) for item in verdicts for end in (item["effect"], *_ends(item), item["margin"] or 0)),
+        default=0,
+    )
+    return [None if reach == 0 else _placed(item, reach) for item in verdicts]
+
+
+def _placed(item: Plain, reach: float) -> Plain:
+    def at(value: float) -> float:
+        return round((value / reach + 1) / 2 * _FOREST_WIDTH, 1)
+
+    low, high = _ends(item) or (item["effect"], item["effect"])
+    margin = item["margin"] or 0
+    return {
+        "low": at(low),
+        "high": at(high),
+        "effect": at(item["effect"]),
+        "zero": at(0),
+        "margin_low": at(-margin),
+        "margin_width": round(at(margin) - at(-margin), 1),
+        "width": _FOREST_WIDTH,
+    }
+
+
+def _ends(item: Plain) -> tuple[float, ...]:
+    interval = item["interval"]
+    return () if interval is None else (interval["low"], interval["high"])

@@ -1,0 +1,53 @@
+"""From a store to the report in it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from assay.artifacts.canonical import canonical_json
+from assay.artifacts.documents import ArtifactRef, Record
+from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import data_key, experiment_key
+from assay.plan.plan import Plan
+from assay.report.data import report_data
+from assay.report.page import page
+from assay.stores.records import load_record
+from assay.stores.store import Store
+
+VERDICTS = "verdicts.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A report that was written."""
+
+    data: dict[str, Any]
+    html: str
+    location: str  # of the page: a path, or a URI in S3
+
+
+def write_report(plan: Plan, store: Store) -> Report:
+    """Gather what is done, and keep the report beside the experiment's other documents."""
+    report = read_report(plan, store)
+    store.put(experiment_key(plan.experiment, "report.json"), canonical_json(report.data))
+    store.put(experiment_key(plan.experiment, "report.html"), report.html.encode())
+    return report
+
+
+def read_report(plan: Plan, store: Store) -> Report:
+    """Gather what is done, and render it."""
+    records: dict[ArtifactRef, Record] = {}
+    verdicts: dict[ArtifactRef, dict[str, Any]] = {}
+    for stage in plan.stages:
+        record = load_record(store, stage.ref)
+        if record is None:
+            continue
+        records[stage.ref] = record
+        if stage.kind is Kind.COMPARE:
+            text = store.get(data_key(stage.ref, record.provenance.attempt, VERDICTS))
+            verdicts[stage.ref] = json.loads(text or b"{}")
+    data = report_data(plan, records, verdicts)
+    uri = f"{store.uri}/{experiment_key(plan.experiment, 'report.html')}"
+    location = unquote(urlparse(uri).path) if uri.startswith("file:") else uri
+    return Report(data=data, html=page(data), location=location)

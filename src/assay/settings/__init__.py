@@ -1,0 +1,1 @@
+"""Which adapters stand behind the ports, chosen in one place."""

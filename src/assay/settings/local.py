@@ -1,0 +1,116 @@
+"""A spec's file and a store's URI become everything that a local run needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay.adapters.local import LocalBackend
+from assay.adapters.sources import FileSources
+from assay.api.execution import Execution
+from assay.api.experiment import Experiment
+from assay.api.parse import parse_experiment
+from assay.api.validate import check
+from assay.artifacts.documents import ArtifactRef, StageDocument
+from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import stage_document_key
+from assay.control.control import Control
+from assay.errors import SpecError, SpecErrors
+from assay.plan.arms import expand
+from assay.plan.compile import compile_plan, wanted_inputs
+from assay.plan.plan import Plan
+from assay.reconcile.facts import Need, Policy
+from assay.stores.open import open_store
+from assay.stores.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """An experiment, its plan, and the store that it lives in."""
+
+    experiment: Experiment
+    plan: Plan
+    store: Store
+
+    def control(self, backend: LocalBackend) -> Control:
+        """Return the loop that carries the plan out here."""
+        execution = self.experiment.spec.execution
+        policy = Policy(
+            since=now(),
+            retries=execution.retries,
+            suspended=self.experiment.spec.suspend,
+            needs=_needs(execution),
+        )
+        return Control(self.plan, store=self.store, backend=backend, policy=policy, clock=now)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read and check a spec's file.
+
+    Raises:
+        SpecError: it cannot be read or is not a valid experiment; all faults together.
+
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(
+            str(path), f"found {error.strerror}, expected a readable file", "Check the path."
+        ) from error
+    experiment = parse_experiment(data, str(path))
+    faults = check(experiment)
+    if faults:
+        raise SpecErrors(faults)
+    return experiment
+
+
+def compile_file(path: Path) -> tuple[Experiment, Plan]:
+    """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
+    experiment = read_experiment(path)
+    sources = FileSources(path.absolute().parent)
+    wanted = wanted_inputs(expand(experiment))
+    return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
+
+
+def open_local(path: Path, store_uri: str) -> Local:
+    """Compile a spec's file against a store."""
+    experiment, plan = compile_file(path)
+    return Local(experiment=experiment, plan=plan, store=open_store(store_uri))
+
+
+def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:
+    """Return a backend on this machine; threads are fixed, because their number moves figures in the last digits."""
+    execution = experiment.spec.execution
+    environment = {
+        "OMP_NUM_THREADS": str(
+            max(execution.train.threads, execution.generate.threads, execution.evaluate.threads)
+        ),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+    }
+    return LocalBackend(parallel=parallel or execution.parallel, environment=environment)
+
+
+def stored_stages(store: Store, kind: Kind) -> Iterator[StageDocument]:
+    """Yield every stage of one kind that the store knows."""
+    for fingerprint in store.children(f"stages/{kind.value}/"):
+        data = store.get(stage_document_key(ArtifactRef(f"{kind.value}/{fingerprint}")))
+        if data is not None:
+            yield StageDocument.decode(data)
+
+
+def now() -> datetime:
+    """Return the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _needs(execution: Execution) -> dict[Kind, Need]:
+    train = execution.train
+    return {
+        Kind.CLEAN: Need(cpus=execution.clean.cpus, memory_gib=execution.clean.memory_gib),
+        Kind.TRAIN: Need(cpus=train.threads * train.processes_per_node, memory_gib=train.memory_gib),
+        Kind.GENERATE: Need(cpus=execution.generate.threads, memory_gib=execution.generate.memory_gib),
+        Kind.EVALUATE: Need(cpus=execution.evaluate.threads, memory_gib=execution.evaluate.memory_gib),
+        Kind.COMPARE: Need(cpus=1, memory_gib=1),
+    }

@@ -1,0 +1,28 @@
+"""A confidence interval."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A two-sided confidence interval, in the score's unit.
+
+    Attributes:
+        low: its lower end.
+        high: its upper end.
+        level: how often such intervals cover the truth, 0.95 for 95 %.
+
+    """
+
+    low: float
+    high: float
+    level: float
+
+    @property
+    def width(self) -> float:
+        """The distance between the ends."""
+        return self.high - self.low
+
+    def covers(self, value: float) -> bool:
+        """Whether `value` lies between the ends, which belong to it."""
+        return self.low <= value <= self.high

@@ -1,0 +1,82 @@
+"""Experiments, small and whole, for tests to start from."""
+
+from typing import Any
+
+from assay.api.experiment import Experiment
+from assay.artifacts.canonical import digest
+from assay.artifacts.documents import Location
+from assay.plan.arms import expand
+from assay.plan.compile import Resolved, compile_plan, wanted_inputs
+from assay.plan.plan import Plan
+
+Plain = dict[str, Any]
+
+
+def a_pipeline() -> list[Plain]:
+    """Clean, train, generate, evaluate."""
+    return [
+        {
+            "name": "cleaned",
+            "clean": {
+                "sources": [{"name": "chats", "uri": "chats.jsonl", "format": "sharegpt"}],
+                "steps": [{"alternation": {}}, {"exactDuplicates": {}}, {"refusals": {"level": "medium"}}],
+            },
+        },
+        {
+            "name": "sft",
+            "train": {
+                "data": {"from": "cleaned"},
+                "model": {"llama": {"hiddenSize": 32, "layers": 1, "heads": 2}},
+                "tokenizer": {"train": {"vocabulary": 512}},
+                "batchSize": 8,
+                "optimizer": {"lr": 0.001},
+                "sequenceLength": 64,
+                "seed": 1,
+            },
+        },
+        {"name": "answers", "generate": {"model": {"from": "sft"}, "prompts": {"from": "cleaned"}}},
+        {
+            "name": "scores",
+            "evaluate": {
+                "model": {"from": "sft"},
+                "tasks": [{"name": "refusals", "refusalRate": {"answers": "answers"}}],
+            },
+        },
+    ]
+
+
+def an_experiment(**spec: Any) -> Experiment:
+    """Return an experiment of two arms, with and without refusals; `spec` replaces members of it."""
+    whole = {
+        "pipeline": a_pipeline(),
+        "arms": [
+            {"name": "without"},
+            {
+                "name": "with",
+                "stages": [{"name": "cleaned", "clean": {"steps": [{"name": "refusals", "remove": True}]}}],
+            },
+        ],
+        **spec,
+    }
+    return Experiment.model_validate(
+        {
+            "apiVersion": "assay.dev/v1alpha1",
+            "kind": "Experiment",
+            "metadata": {"name": "test"},
+            "spec": whole,
+        }
+    )
+
+
+def a_plan(experiment: Experiment | None = None, contents: dict[str, str] | None = None, **spec: Any) -> Plan:
+    """Compile an experiment; `contents` gives outside inputs by URI, whose own names stand for those not given."""
+    experiment = experiment or an_experiment(**spec)
+    wanted = wanted_inputs(expand(experiment))
+    resolved = {
+        key: Resolved(
+            identity=f"sha256:{digest('test', (contents or {}).get(item.uri, item.uri))}",
+            location=Location(uri=f"file:///{item.uri}", files=()),
+        )
+        for key, item in wanted.items()
+    }
+    return compile_plan(experiment, resolved)

@@ -1,0 +1,3 @@
+from e2e.programs.digesting import program
+
+main = program("train")
