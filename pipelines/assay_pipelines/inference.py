@@ -102,15 +102,18 @@ def load_model(label: str, folder: Path, *, precision: str, threads: int) -> Loa
 
     """
     torch.set_num_threads(threads)
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    library: Any = transformers_logging
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    loader: Any = AutoModelForCausalLM
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
+        model, loading = loader.from_pretrained(
             folder, dtype=_PRECISIONS[precision], local_files_only=True, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        raise _damaged(label, f"{type(error).__name__}: {str(error).splitlines()[0][:300]}") from error
+        told = " ".join(str(error).split())[:300]
+        raise _damaged(label, f"{type(error).__name__}: {told}") from error
     absent = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
     if absent:
         raise _damaged(label, f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all")

@@ -37,7 +37,7 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         )
         self._label = loaded.label
         self._cutting = cutting
-        self.cut: set[tuple[str, str]] = set()
+        self.cut: set[str] = set()  # contexts that were longer than the model's
 
     def _loglikelihood_tokens(
         self,
@@ -46,11 +46,11 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
         longest = 0
-        for pair, context, continuation in requests:
+        for texts, context, continuation in requests:
             length = len(context) + len(continuation) - 1  # the last token is only predicted
             longest = max(longest, length)
             if length > self.max_length:
-                self.cut.add(pair)
+                self.cut.add(texts[0])
         if self.cut and not self._cutting:
             raise StageError(
                 "ContextTooSmall",

@@ -5,7 +5,7 @@ fits, as lm-evaluation-harness' rolling likelihood does. Windows go through the 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.inference import LoadedModel
 
 _IGNORED = -100
+_LOGITS = 2**25  # numbers that one forward pass may give: 128 MiB in fp32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,7 @@ def document_bits(texts: Sequence[str], loaded: LoadedModel, *, batch: int) -> l
     windows = _windows(texts, loaded)
     windows.sort(key=lambda window: (-len(window.tokens), window.document))
     costs: list[list[float]] = [[] for _ in texts]
-    for first in range(0, len(windows), batch):
-        chunk = windows[first : first + batch]
+    for chunk in _batches(windows, batch=batch, tokens=_LOGITS // loaded.model.config.vocab_size):
         for window, nats in zip(chunk, _nats(chunk, loaded), strict=True):
             costs[window.document].append(nats / math.log(2))
     return [math.fsum(cost) for cost in costs]
@@ -82,6 +82,15 @@ def _windows(texts: Sequence[str], loaded: LoadedModel) -> list[_Window]:
     ]
 
 
+def _batches(windows: Sequence[_Window], *, batch: int, tokens: int) -> Iterator[Sequence[_Window]]:
+    """Cut windows, the longest first, into batches that hold no more than so many tokens with their padding."""
+    first = 0
+    while first < len(windows):
+        rows = min(batch, max(1, tokens // len(windows[first].tokens)))
+        yield windows[first : first + rows]
+        first += rows
+
+
 def _nats(chunk: Sequence[_Window], loaded: LoadedModel) -> list[float]:
     """Sum each window's negative log-likelihood; padding is on the right, where causal attention cannot see it."""
     length = len(chunk[0].tokens)
@@ -93,7 +102,7 @@ def _nats(chunk: Sequence[_Window], loaded: LoadedModel) -> list[float]:
         targets[row, end - len(window.targets) : end] = torch.tensor(window.targets)
     logits = loaded.model(tokens.to(loaded.device), use_cache=False).logits.float()
     losses = cross_entropy(
-        logits.transpose(1, 2), targets.to(loaded.device), ignore_index=_IGNORED, reduction="none"
+        logits.flatten(0, 1), targets.flatten().to(loaded.device), ignore_index=_IGNORED, reduction="none"
     )
-    sums: list[float] = losses.double().sum(dim=1).tolist()
+    sums: list[float] = losses.view(len(chunk), length).double().sum(dim=1).tolist()
     return sums
