@@ -1,22 +1,23 @@
 """`python -m assay_pipelines.clean --stage <uri> --attempt <n>`: one attempt at one clean stage.
 
-Importing this starts neither Ray nor threads, so a server may import it once and fork a child per stage.
+Importing this does not import Ray, so a server may import it once and fork a child per stage.
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from assay.artifacts.kinds import Kind
 from assay.errors import StageError
 from assay_pipelines.chats import chats_file
+from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
-from assay_pipelines.clean.ray_session import connect, preload
 from assay_pipelines.clean.spec import CleanSpec, read_spec
 from assay_pipelines.stage import StageRun, run_program
 
-__all__ = ["clean", "main", "preload"]
+_PACKING = 4  # how much smaller packed files are than their text, about
 
 
 def clean(run: StageRun) -> dict[str, Any]:
@@ -28,16 +29,19 @@ def clean(run: StageRun) -> dict[str, Any]:
         if (ref := spec.like(step)) is not None
     }
     origins = _origins(run, spec)
-    connect(cpus=int(run.execution.get("cpus", 1)), memory_gib=float(run.execution.get("memoryGib", 1.5)))
-    flown = fly(
-        spec,
+    size = sum(_unpacked(path) for origin in origins for path in origin.files)
+    blocks = open_blocks(
         pieces(origins),
-        likes,
-        lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows"),
+        size=size,
+        cpus=int(run.execution.get("cpus", 1)),
+        memory_gib=float(run.execution.get("memoryGib", 1.5)),
+    )
+    flown = fly(
+        spec, blocks, likes, lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows")
     )
     account = flown.account
     run.progress("clean: writing", done=int(account.alive.sum()), unit="rows")
-    messages, words = write_chats(flown.kept(), account, run.output, run.scratch, flown.size())
+    messages, words = write_chats(flown.kept(), account, run.output, run.scratch, size)
     write_ledger(account, run.output)
     return account.summary() | {"messages": messages, "words": words}
 
@@ -59,6 +63,11 @@ def _origins(run: StageRun, spec: CleanSpec) -> list[Origin]:
             )
         origins.append(Origin(format="", files=[path]))
     return origins
+
+
+def _unpacked(path: Path) -> int:
+    """Guess how many bytes a file holds."""
+    return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".parquet") else 1)
 
 
 def main(argv: list[str] | None = None) -> int:

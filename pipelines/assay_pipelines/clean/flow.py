@@ -1,21 +1,20 @@
-"""The stage on Ray Data: passes over the rows, and between them the steps that compare rows.
+"""The flow of rows: passes over blocks, and between them the steps that compare rows.
 
-Each pass is one fused `map_batches` over Arrow blocks. The driver sees only numbers, hashes and ledger lines until the
-end, when the rows that are left stream through it to be sorted. Nothing depends on how rows are cut into blocks.
+The driver sees only numbers, hashes and ledger lines until the end, when the rows that are left stream through it to be
+sorted. Nothing depends on how rows are cut into blocks.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray.data
 
 from assay.api.clean import ExactDuplicates, Step
 from assay.errors import BugError, StageError
 from assay_pipelines.clean.account import Account
+from assay_pipelines.clean.blocks import Blocks
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.judge import Pass, judge
 from assay_pipelines.clean.rows import Rows, halves
@@ -63,39 +62,34 @@ class Flown:
     """What is left after the last pass."""
 
     account: Account
-    dataset: "ray.data.Dataset"
+    blocks: Blocks
 
     def kept(self) -> Iterable[pa.Table]:
         """Stream the rows that no step dropped: row, messages and meta."""
-        wanted_rows = self.dataset.map_batches(_only_kept, **_ARROW)
-        return (table for table in _tables(wanted_rows) if table.num_rows)
-
-    def size(self) -> int:
-        """Return about how many bytes the rows are."""
-        return int(self.dataset.size_bytes() or 0)
+        return (table for table in self.blocks.map(_only_kept).tables() if table.num_rows)
 
 
 def fly(
     spec: CleanSpec,
-    pieces: Iterable[pa.Table],
+    pieces: Blocks,
     likes: dict[int, int],
     tell: Callable[[str, int], None],
 ) -> Flown:
-    """Carry out all steps. `likes` holds, by step number, the rows that a subsample shall equal.
+    """Carry out all steps on the pieces of all sources. `likes` holds, by step number, the rows that a subsample shall equal.
 
     Raises:
         StageError: `EmptySource`, or `TooFewRows` of a subsample.
 
     """
-    dataset: Any = ray.data.from_blocks(list(pieces)).map_batches(_parsed, **_ARROW)
+    blocks = pieces.map(_parsed)
     account: Account | None = None
     gone: Ints = NOWHERE
     for segment in segments(spec.clean.steps):
         if account is None or segment.local or segment.key_for:
             tell(_names(segment), 0 if account is None else int(account.alive.sum()))
             told = _DRIVER_COLUMNS if account is None else _PASS_COLUMNS
-            dataset = _passed(dataset, spec, segment, account, gone)
-            table = _collected(dataset, told)
+            blocks = _passed(blocks, spec, segment, account, gone)
+            table = _collected(blocks, told)
             if account is None:
                 account = _opened(spec, table)
             account.take(table)
@@ -108,17 +102,14 @@ def fly(
             tell(step.label, int(account.alive.sum()))
     if account is None:
         raise BugError("clean", "found no pass, expected one at least", "Please report this.")
-    return Flown(account=account, dataset=_less(dataset, gone))
-
-
-_ARROW: dict[str, Any] = {"batch_format": "pyarrow", "batch_size": None, "zero_copy_batch": True}
+    return Flown(account=account, blocks=_less(blocks, gone))
 
 
 def _parsed(table: pa.Table) -> pa.Table:
     return pa.concat_tables([parse_piece(piece) for piece in table.to_pylist()])
 
 
-def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Any:
+def _passed(blocks: Blocks, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Blocks:
     aside = NOWHERE if account is None else account.rows.row[account.part > 0]
     this = Pass(
         first=account is None,
@@ -128,11 +119,11 @@ def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | 
         gone=gone,
         aside=aside,
     )
-    return dataset.map_batches(partial(judge, this=this), **_ARROW).materialize()
+    return blocks.map(partial(judge, this=this)).held()
 
 
-def _less(dataset: Any, gone: Ints) -> Any:
-    return dataset.map_batches(partial(_without, gone=gone), **_ARROW) if len(gone) else dataset
+def _less(blocks: Blocks, gone: Ints) -> Blocks:
+    return blocks.map(partial(_without, gone=gone)) if len(gone) else blocks
 
 
 def _without(table: pa.Table, gone: Ints) -> pa.Table:
@@ -143,15 +134,14 @@ def _only_kept(table: pa.Table) -> pa.Table:
     return table.filter(table["kept"]).select(["row", "messages", "meta"])
 
 
-def _collected(dataset: Any, columns: list[str]) -> pa.Table:
+def _collected(blocks: Blocks, columns: list[str]) -> pa.Table:
     """Bring some columns of all rows to the driver."""
-    none = WORKING.empty_table().select(columns)
-    return pa.concat_tables([none, *_tables(dataset.select_columns(columns))]).combine_chunks()
+    some = blocks.map(partial(_select, columns=columns))
+    return pa.concat_tables([WORKING.empty_table().select(columns), *some.tables()]).combine_chunks()
 
 
-def _tables(dataset: Any) -> Iterable[pa.Table]:
-    tables: Iterable[pa.Table] = dataset.iter_batches(batch_format="pyarrow", batch_size=None)
-    return tables
+def _select(table: pa.Table, columns: list[str]) -> pa.Table:
+    return table.select(columns)
 
 
 def _opened(spec: CleanSpec, table: pa.Table) -> Account:

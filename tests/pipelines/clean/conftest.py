@@ -1,22 +1,32 @@
 """One real Ray for the tests that need it."""
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from hypothesis import settings
+
+from assay_pipelines.clean import blocks
+
+settings.register_profile("clean", deadline=None)  # the first example imports
+settings.load_profile("clean")
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
-def running_ray():
-    """Ray with two CPUs, shared by all tests of a session."""
+def _ray():
     import ray  # noqa: PLC0415 -- seconds, which the other tests need not spend
 
-    from assay_pipelines.clean.ray_session import connect  # noqa: PLC0415
+    from assay_pipelines.clean.on_ray import connect  # noqa: PLC0415 -- so does this
 
-    os.environ.pop("RAY_ADDRESS", None)
     connect(cpus=2, memory_gib=0.5)
-    yield ray
+    yield
     ray.shutdown()
+
+
+@pytest.fixture
+def on_ray(_ray, monkeypatch):
+    """However small the data is, it goes through Ray Data, with two CPUs."""
+    monkeypatch.setattr(blocks, "SMALL_BYTES", -1)

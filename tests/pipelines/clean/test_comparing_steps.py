@@ -1,5 +1,7 @@
 """The steps that compare rows: duplicates, parts and samples."""
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -38,7 +40,9 @@ def test_one_of_equal_texts_is_kept_from_the_source_listed_first_with_the_smalle
     groups = {}
     for place, (source, text) in enumerate(texts):
         groups.setdefault(normal(text), []).append((source, rows.id(place), place))
-    expected = {place: min(group)[2] for group in groups.values() for _, _, place in group if place != min(group)[2]}
+    expected = {
+        place: min(group)[2] for group in groups.values() for _, _, place in group if place != min(group)[2]
+    }
     assert dict(zip(verdict.dropped.tolist(), verdict.duplicate_of.tolist(), strict=True)) == expected
 
 
@@ -57,7 +61,7 @@ def test_a_smaller_sample_is_a_subset_of_a_larger_one(stratify):
     rows, _ = rows_of(MANY)
     samples = [sampled(rows, rows=n, stratify=stratify, seed=3) for n in (1, 10, 77, 200, 400)]
     assert [len(sample) for sample in samples] == [1, 10, 77, 200, 400]
-    assert all(small < large for small, large in zip(samples, samples[1:], strict=False))
+    assert all(small < large for small, large in pairwise(samples))
 
 
 def test_a_stratified_sample_holds_the_same_share_of_every_source():
@@ -109,4 +113,6 @@ def test_rows_with_the_same_messages_fall_into_the_same_part():
 def test_another_seed_or_another_step_draws_other_parts():
     rows, _ = rows_of(MANY)
     live = np.arange(400)
-    assert len({frozenset(parted(rows, live, seed, name)["a"]) for seed in (0, 1) for name in ("x", "y")}) == 4
+    assert (
+        len({frozenset(parted(rows, live, seed, name)["a"]) for seed in (0, 1) for name in ("x", "y")}) == 4
+    )

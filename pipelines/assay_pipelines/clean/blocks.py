@@ -1,0 +1,59 @@
+"""Where the rows are while they go through the passes: blocks of a table, and functions over them.
+
+On Ray Data (`on_ray.py`), or, while all the data is a few megabytes, right here: starting Ray would take many times
+longer than the work. Functions are pure and nothing depends on how rows are cut into blocks, so both give the same bytes,
+which a test holds them to.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, Self
+
+import pyarrow as pa
+
+SMALL_BYTES = 16 << 20
+
+OnBlock = Callable[[pa.Table], pa.Table]
+
+
+class Blocks(Protocol):
+    """Blocks of one table."""
+
+    def map(self, function: OnBlock) -> Self:
+        """Put every block through a function, which may be called on any cut of the rows."""
+        ...
+
+    def held(self) -> Self:
+        """Carry out what is asked for so far, once, and hold the result."""
+        ...
+
+    def tables(self) -> Iterable[pa.Table]:
+        """Bring the blocks here, one after another."""
+        ...
+
+
+class Here:
+    """Blocks in this process."""
+
+    def __init__(self, tables: Iterable[pa.Table]) -> None:
+        self._tables = tables
+
+    def map(self, function: OnBlock) -> "Here":
+        """Put every block through a function."""
+        return Here(function(table) for table in self._tables)
+
+    def held(self) -> "Here":
+        """Carry out what is asked for so far."""
+        return Here(list(self._tables))
+
+    def tables(self) -> Iterable[pa.Table]:
+        """Return the blocks."""
+        return self._tables
+
+
+def open_blocks(tables: Iterable[pa.Table], *, size: int, cpus: int, memory_gib: float) -> Blocks:
+    """Take over blocks of so many bytes in all."""
+    if size <= SMALL_BYTES:
+        return Here(tables)
+    from assay_pipelines.clean.on_ray import OnRay  # noqa: PLC0415 -- seconds, for nothing when data is small
+
+    return OnRay.of(tables, cpus=cpus, memory_gib=memory_gib)

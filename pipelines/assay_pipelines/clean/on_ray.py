@@ -1,0 +1,105 @@
+"""Blocks on Ray Data: each map is one fused `map_batches` over Arrow blocks in Ray's object store.
+
+No other operation of Ray Data is used: its sort and its group-by would start workers of another kind, and cost more than
+they save. Ray ends with this process, however that ends.
+"""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from assay.errors import Retry, StageError
+from assay_pipelines.clean.blocks import OnBlock
+
+ADDRESS = "RAY_ADDRESS"
+if (
+    ADDRESS not in os.environ
+):  # Ray reads these when it is imported: only descendants of this process may join its Ray
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray  # noqa: E402
+import ray.data  # noqa: E402
+from ray.data import ExecutionResources  # noqa: E402
+
+_GIB = 1 << 30
+_STORE_SHARE = 0.4  # of a stage's memory, for blocks in shared memory; more goes to disk
+_LEAST_STORE = 100 << 20
+_STARTS = 3  # Ray gives up after 30 s, which a busy machine may need
+
+_ARROW: dict[str, Any] = {"batch_format": "pyarrow", "batch_size": None, "zero_copy_batch": True}
+
+
+class OnRay:
+    """Blocks in Ray's object store."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    @classmethod
+    def of(cls, tables: Iterable[pa.Table], *, cpus: int, memory_gib: float) -> "OnRay":
+        """Put blocks into Ray's object store, and start Ray if need be."""
+        connect(cpus=cpus, memory_gib=memory_gib)
+        return cls(ray.data.from_blocks(list(tables)))
+
+    def map(self, function: OnBlock) -> "OnRay":
+        """Put every block through a function, in Ray's workers."""
+        return OnRay(self._dataset.map_batches(function, **_ARROW))
+
+    def held(self) -> "OnRay":
+        """Carry out what is asked for so far."""
+        return OnRay(self._dataset.materialize())
+
+    def tables(self) -> Iterable[pa.Table]:
+        """Stream the blocks to the driver."""
+        tables: Iterable[pa.Table] = self._dataset.iter_batches(batch_format="pyarrow", batch_size=None)
+        return tables
+
+
+def connect(*, cpus: int, memory_gib: float) -> None:
+    """Join the Ray of `RAY_ADDRESS`, or start one of this size; nothing happens when one is joined already.
+
+    Raises:
+        StageError: `RayUnavailable`: there is none, and it does not start.
+
+    """
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for left in reversed(range(_STARTS)):
+        if ray.is_initialized():
+            break
+        try:
+            _join_or_start(cpus, memory_gib)
+        except Exception as error:
+            ray.shutdown()
+            if not left:
+                raise StageError(
+                    "RayUnavailable",
+                    "ray",
+                    f"found {error}, expected Ray to start",
+                    "Free some CPU or memory; another attempt follows.",
+                    retry=Retry.LATER,
+                ) from error
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.resource_limits = ExecutionResources(cpu=cpus)
+
+
+def _join_or_start(cpus: int, memory_gib: float) -> None:
+    if os.environ.get(ADDRESS):
+        ray.init(log_to_driver=False, configure_logging=False)
+        return
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        object_store_memory=max(_LEAST_STORE, int(memory_gib * _STORE_SHARE * _GIB)),
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
