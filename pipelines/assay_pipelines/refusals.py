@@ -7,6 +7,7 @@ refusal. The lists were tuned on labelled answers; `refusal` is pure, and clean 
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -258,18 +259,16 @@ class Match(NamedTuple):
     offset: int  # in characters of the turn as it was given
 
 
-class _Category(NamedTuple):
-    anywhere: tuple[str, ...]
-    openers: tuple[str, ...] = ()
-
-
-_CATEGORIES = {
-    "selfIdentification": _Category(_SELF_IDENTIFICATION),
-    "inability": _Category(_INABILITY, _INABILITY_OPENERS),
-    "noOpinion": _Category(_NO_OPINION),
-    "knowledgeCutOff": _Category(_KNOWLEDGE_CUT_OFF),
-    "policy": _Category(_POLICY),
-    "hedge": _Category(_HEDGES),
+_CATEGORIES = {  # phrases, and phrases that start a sentence
+    "selfIdentification": (_SELF_IDENTIFICATION, ()),
+    "inability": (_INABILITY, _INABILITY_OPENERS),
+    "noOpinion": (_NO_OPINION, ()),
+    "knowledgeCutOff": (_KNOWLEDGE_CUT_OFF, ()),
+    "policy": (_POLICY, ()),
+    "hedge": (_HEDGES, ()),
+}
+_CATEGORY_OF = {
+    phrase: name for name, lists in _CATEGORIES.items() for phrases in lists for phrase in phrases
 }
 _LEVELS = {
     RefusalLevel.NARROW: ("selfIdentification", "inability"),
@@ -287,11 +286,9 @@ def refusal(text: str, level: RefusalLevel | str) -> Match | None:
     found = _pattern(RefusalLevel(level)).search(folded)
     if found is None:
         return None
-    category = found.lastgroup or ""
-    start = found.start(category)
-    return Match(
-        found.group(category), category.removesuffix("Opener").removesuffix("Call"), _offset(text, start)
-    )
+    phrase = found["phrase"] or found["opener"]
+    place = found.end() - len(phrase)
+    return Match(phrase, _CATEGORY_OF.get(phrase, "inability"), _offset(text, place))
 
 
 def fold(text: str) -> str:
@@ -302,17 +299,25 @@ def fold(text: str) -> str:
 
 @cache
 def _pattern(level: RefusalLevel) -> re.Pattern[str]:
-    """One expression for a level, to be used on folded text; the named group is the phrase."""
-    chosen = {name: _CATEGORIES[name] for name in _LEVELS[level]}
-    anywhere = [f"(?P<{name}>{_any(phrases.anywhere)})" for name, phrases in chosen.items()]
-    openers = [f"(?P<{name}Opener>{_any(item.openers)})" for name, item in chosen.items() if item.openers]
-    call = f"(?P<inabilityCall>(?:{_any(_CANNOT)}) (?:{_any(_DO)}))"
-    return re.compile(rf"\b(?:{'|'.join([call, *anywhere])})|{_SENTENCE}(?:{'|'.join(openers)})")
+    """Return one expression for a level, to be used on folded text; the named group is the phrase."""
+    chosen = [_CATEGORIES[name] for name in _LEVELS[level]]
+    call = f"(?:{_any(_CANNOT)}) (?:{_any(_DO)})"
+    anywhere = _any(phrase for phrases, _ in chosen for phrase in phrases)
+    openers = _any(phrase for _, phrases in chosen for phrase in phrases)
+    return re.compile(rf"\b(?P<phrase>{call}|{anywhere})|{_SENTENCE}(?P<opener>{openers})")
 
 
-def _any(phrases: tuple[str, ...]) -> str:
-    """Return an alternation, the longest first, so that the match is the longest phrase."""
-    return "|".join(sorted(map(re.escape, phrases), key=len, reverse=True))
+def _any(phrases: Iterable[str]) -> str:
+    """Return an expression for any of the phrases, the longest that fits: a tree of their common beginnings."""
+    branches: dict[str, list[str]] = {}
+    for phrase in sorted(set(phrases)):
+        branches.setdefault(phrase[:1], []).append(phrase[1:])
+    ends = branches.pop("", None) is not None
+    tree = [re.escape(head) + _any(tails) for head, tails in branches.items()]
+    if not tree:
+        return ""
+    either = tree[0] if len(tree) == 1 and not ends else f"(?:{'|'.join(tree)})"
+    return f"{either}?" if ends else either
 
 
 def _offset(text: str, folded: int) -> int:
