@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.artifacts.kinds import Kind
 from assay.errors import StageError
-from assay_pipelines.chats import chats_file
+from assay_pipelines.chats import chats_file, chats_table
 from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
@@ -68,6 +68,11 @@ def _origins(run: StageRun, spec: CleanSpec) -> list[Origin]:
 def _unpacked(path: Path) -> int:
     """Guess how many bytes a file holds."""
     return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".parquet") else 1)
+
+
+def preload() -> None:
+    """Load what is otherwise loaded at first use; called once by a server that forks a child per stage."""
+    chats_table("preload", [([("user", "")], {})])
 
 
 def main(argv: list[str] | None = None) -> int:

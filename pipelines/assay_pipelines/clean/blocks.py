@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 
-SMALL_BYTES = 16 << 20
+SMALL_BYTES = 32 << 20
 
 OnBlock = Callable[[pa.Table], pa.Table]
 

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from hypothesis import settings
 
 from assay_pipelines.clean import blocks
@@ -17,13 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(scope="session")
 def _ray():
-    import ray  # noqa: PLC0415 -- seconds, which the other tests need not spend
+    from assay_pipelines.clean import on_ray  # noqa: PLC0415 -- seconds, which other tests need not spend
 
-    from assay_pipelines.clean.on_ray import connect  # noqa: PLC0415 -- so does this
-
-    connect(cpus=2, memory_gib=0.5)
+    on_ray.connect(cpus=2, memory_gib=0.5)
     yield
-    ray.shutdown()
+    on_ray.ray.shutdown()
 
 
 @pytest.fixture
