@@ -121,6 +121,7 @@ def _parsed(table: pa.Table) -> pa.Table:
 def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Any:
     aside = NOWHERE if account is None else account.rows.row[account.part > 0]
     this = Pass(
+        first=account is None,
         steps=segment.local,
         joining=tuple(spec.joining()),
         key_for=segment.key_for,

@@ -92,7 +92,7 @@ def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:
     )
     child = _Child(run, work, failures, os.getpid())
     try:
-        results: dict[int, dict[str, Any]] = elastic_launch(config, child)()
+        results: dict[int, dict[str, Any]] = elastic_launch(config, child.live)()
     except ChildFailedError as error:
         raise _told(failures) or StageError(
             "ProcessLost",
@@ -107,15 +107,12 @@ def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:
 
 
 class _Child:
-    """What each forked process does; a callable, as the agent wants one."""
-
-    __name__ = "train"
-    __qualname__ = "train"
+    """What each forked process does."""
 
     def __init__(self, run: StageRun, work: Work, failures: Path, parent: int) -> None:
         self._run, self._work, self._failures, self._parent = run, work, failures, parent
 
-    def __call__(self) -> dict[str, Any]:
+    def live(self) -> dict[str, Any]:
         _end_with(self._parent)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         place = place_from_environment() or Place()
