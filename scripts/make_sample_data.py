@@ -3,7 +3,7 @@
 SOURCES is a folder of public data sets; the `README.md` beside the data says which, and under which licences.
 The same sources always give the same bytes: nothing is drawn at random, rows are chosen and ordered by the
 SHA-256 of their ids.
-"""  # noqa: INP001 - a script, not a package
+"""
 
 import csv
 import gzip

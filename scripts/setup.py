@@ -5,6 +5,7 @@ cache. When nothing changed since the last time it says nothing and takes no tim
 """
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -64,10 +65,14 @@ def _words(command: list) -> list:
 
 
 def _succeeds(command: list) -> bool:
-    """Run and show what it says without addresses: an index's may hold a token."""
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    """Run it; show what it says but addresses, as an index's may hold a token, and the lock file read aloud."""
+    quiet = os.environ | {"PIP_ROOT_USER_ACTION": "ignore"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     for line in process.stdout:
-        print(re.sub(r"https?://[^\s`'\")]+", "<url>", line), end="", flush=True)
+        if not line.startswith((" + ", " - ", " ~ ")):
+            print(re.sub(r"https?://[^\s`'\")]+", "<url>", line), end="", flush=True)
     return process.wait() == 0
 
 

@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -110,8 +110,13 @@ def seaweedfs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Ser
     command += [f"-{role}.localSocket={folder / role}.sock" for role in ("s3", "filer")]
     command += ["-volume.max=100", "-master.volumeSizeLimitMB=64"]  # small volumes, enough for many buckets
     command += ["-master.telemetry=false"]
-    with _running(command, folder, server, environment=dict(os.environ)):
-        yield server
+    try:
+        with _running(command, folder, server, environment=dict(os.environ)):
+            yield server
+    finally:  # killed, as ending at its own pace takes it 25 s, it leaves sockets where no option can move them
+        for port in ports.values():
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - the server's choice
+                left.unlink()
 
 
 def _server(port: int) -> S3Server:
@@ -123,11 +128,15 @@ def _server(port: int) -> S3Server:
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:  # all held at once, so that they differ
-        holders = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for holder in holders:
-            holder.bind(("127.0.0.1", 0))
-        return [holder.getsockname()[1] for holder in holders]
+    """Ports that nobody holds, below those that a system gives to outgoing connections meanwhile."""
+    ports: list[int] = []
+    for port in secrets.SystemRandom().sample(range(20_000, 32_000), 1_000):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise RuntimeError(f"found {len(ports)} free loopback ports between 20000 and 32000, expected {count}")
 
 
 @contextmanager

@@ -30,7 +30,6 @@ from assay.artifacts.documents import (
     ArtifactRef,
     Attempt,
     Failure,
-    Heartbeat,
     OutputFile,
     Outputs,
     Progress,
@@ -40,15 +39,9 @@ from assay.artifacts.documents import (
     StageDocument,
 )
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import (
-    claim_key,
-    data_key,
-    failure_key,
-    heartbeat_key,
-    progress_key,
-    stage_document_key,
-)
-from assay.errors import AssayError, BugError, Retry, StageError, StoreError
+from assay.artifacts.layout import data_key
+from assay.errors import AssayError, Retry, StageError, StoreError
+from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
 from assay.stores.open import open_source, open_store
 from assay.stores.records import load_record, publish
 from assay.stores.store import Store
@@ -165,11 +158,21 @@ class StageRun:
     ) -> None:
         """Say what the program does now; shown live, kept nowhere else."""
         document = Progress(doing=doing, done=done, total=total, unit=unit, rate=rate, figures=figures)
-        self.store.put(progress_key(self.stage.ref, self.attempt.number), document.encode())
+        write_progress(self.store, self.stage.ref, self.attempt.number, document)
 
 
-def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: list[str] | None = None) -> int:
-    """Carry out one attempt and return the exit code. `body` returns the record's summary."""
+def run_program(
+    kind: Kind,
+    body: Callable[[StageRun], dict[str, Any]],
+    argv: list[str] | None = None,
+    *,
+    speaks: bool = True,
+) -> int:
+    """Carry out one attempt and return the exit code. `body` returns the record's summary.
+
+    Of several processes that carry out an attempt together, one `speaks`; the others tell no more than a failure, and of
+    failures the first that is told counts.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m assay_pipelines.{kind.value}")
     parser.add_argument("--stage", required=True, help="<store uri>/stages/<kind>/<fingerprint>")
     parser.add_argument("--attempt", required=True, type=int)
@@ -183,15 +186,14 @@ def run_program(kind: Kind, body: Callable[[StageRun], dict[str, Any]], argv: li
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
     try:
-        beating.start()
-        run = StageRun(
-            store=store,
-            stage=_stage(store, ref),
-            attempt=_attempt(store, ref, arguments.attempt),
-            scratch=scratch,
-        )
+        if speaks:
+            beating.start()
+        stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
+        stage.check_semantics()
+        run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
         summary = body(run)
-        publish(store, _record(run, summary, started))
+        if speaks:
+            publish(store, _record(run, summary, started))
     except AssayError as error:
         return _failed(store, ref, arguments.attempt, _failure(error))
     except (KeyboardInterrupt, _Interrupted):
@@ -232,32 +234,6 @@ _INTERRUPTED = Failure(
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise _Interrupted
-
-
-def _stage(store: Store, ref: ArtifactRef) -> StageDocument:
-    data = store.get(stage_document_key(ref))
-    if data is None:
-        raise StoreError(
-            f"{store.uri}/{stage_document_key(ref)}",
-            "found nothing, expected the stage",
-            "Launch stages through assay.",
-        )
-    stage = StageDocument.decode(data)
-    if stage.ref != ref:
-        raise BugError(str(ref), f"found a stage.json of {stage.ref}", "Please report this.")
-    stage.check_semantics()
-    return stage
-
-
-def _attempt(store: Store, ref: ArtifactRef, number: int) -> Attempt:
-    data = store.get(claim_key(ref, number))
-    if data is None:
-        raise StoreError(
-            f"{store.uri}/{claim_key(ref, number)}",
-            "found no claim, expected one",
-            "Launch stages through assay.",
-        )
-    return Attempt.decode(data)
 
 
 def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
@@ -307,7 +283,7 @@ def _failure(error: AssayError) -> Failure:
 def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> int:
     print(failure.message, file=sys.stderr)  # noqa: T201 -- the attempt's log
     try:
-        store.put(failure_key(ref, attempt), failure.encode())
+        fail(store, ref, attempt, failure)
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
     if failure.reason == "Unforeseen":
@@ -318,7 +294,7 @@ def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> i
 def _beat(store: Store, ref: ArtifactRef, attempt: int, stop: threading.Event) -> None:
     while True:
         try:
-            store.put(heartbeat_key(ref, attempt), Heartbeat(at=datetime.now(UTC)).encode())
+            beat(store, ref, attempt, datetime.now(UTC))
         except StoreError as error:
             print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log; the next beat may succeed
         if stop.wait(HEARTBEAT_SECONDS):

@@ -14,9 +14,9 @@ def server(request):
 
 def create(url, body):
     """PUT unless something is there; the status."""
-    return urllib3.request(
-        "PUT", url, body=body, headers={"If-None-Match": "*"}, retries=False, timeout=30
-    ).status
+    # A connection for each, as writers in other processes have: MinIO may close one on which it has said 412.
+    with urllib3.PoolManager() as pool:
+        return pool.request("PUT", url, body=body, headers={"If-None-Match": "*"}, retries=False).status
 
 
 def test_an_sdk_client_makes_buckets(server):

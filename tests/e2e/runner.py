@@ -4,22 +4,36 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders import a_plan
-from e2e import crash
-
 from assay.adapters.local import LocalBackend
 from assay.control.control import Control
 from assay.reconcile.decide import State
 from assay.reconcile.facts import Policy
 from assay.stores.folder import FolderStore
+from builders import a_pipeline, a_plan
+from e2e import crash
 
-SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1]}
-CONTRAST = {"name": "effect", "stage": "scores", "contrasts": [{"name": "refusals", "a": "with", "b": "without"}]}
+PIPELINE = [
+    {"name": "cleaned", "clean": a_pipeline()[0]["clean"]},
+    {
+        "name": "scores",
+        "evaluate": {
+            "model": {"uri": "model"},
+            "tasks": [{"name": "text", "bitsPerByte": {"data": {"from": "cleaned"}}}],
+        },
+    },
+]
+CONTRAST = {
+    "name": "effect",
+    "stage": "scores",
+    "contrasts": [{"name": "refusals", "a": "with", "b": "without"}],
+}
 
 
 def plan(name: str = "both"):
     """Return the plan of an experiment by name: `both` arms compared, or `one` of them alone."""
-    return a_plan(matrix=[SEEDS], compare=[CONTRAST]) if name == "both" else a_plan(matrix=[SEEDS], arms=[{"name": "without"}])
+    if name == "one":
+        return a_plan(pipeline=PIPELINE, arms=[{"name": "without"}])
+    return a_plan(pipeline=PIPELINE, compare=[CONTRAST])
 
 
 def main() -> None:
@@ -29,7 +43,9 @@ def main() -> None:
     policy = Policy(since=datetime.now(UTC), stale_seconds=20, backoff_seconds=0.1)
     with crash.armed("runner"):
         store = FolderStore(Path(folder))
-        control = Control(plan(name), store=store, backend=backend, policy=policy, clock=lambda: datetime.now(UTC))
+        control = Control(
+            plan(name), store=store, backend=backend, policy=policy, clock=lambda: datetime.now(UTC)
+        )
         decision = control.run(lambda *_: None)
     backend.close()
     states = {judgement.state for judgement in decision.judgements.values()}

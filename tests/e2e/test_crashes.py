@@ -6,16 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from e2e.runner import plan
 
 from assay.stores.claims import attempts
 from assay.stores.folder import FolderStore
 from assay.stores.records import load_record
+from e2e.runner import plan
 
 TESTS = Path(__file__).parents[1]
 
 
-def start(store: Path, *, parallel: int = 2, name: str = "both", **environment: str) -> subprocess.Popen[bytes]:
+def start(
+    store: Path, *, parallel: int = 2, name: str = "both", **environment: str
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "e2e.runner", str(store), str(parallel), name],
         env={**os.environ, "PYTHONPATH": str(TESTS), **environment},
@@ -76,7 +78,9 @@ def kill_everywhere(role: str, tmp_path: Path, undisturbed: dict[str, str], expe
 
 
 @pytest.mark.timeout(900)
-def test_killing_the_runner_at_any_effect_costs_no_finished_stage_and_changes_no_output(tmp_path, undisturbed):
+def test_killing_the_runner_at_any_effect_costs_no_finished_stage_and_changes_no_output(
+    tmp_path, undisturbed
+):
     stages = len(undisturbed)
 
     assert kill_everywhere("runner", tmp_path, undisturbed, expected=(-9,)) >= 3 * stages

@@ -25,6 +25,7 @@ from assay.artifacts.layout import log_key, stage_key
 from assay.errors import StageError
 from assay.reconcile.facts import Capacity, Phase
 from assay.stores.open import open_store
+from assay.stores.store import Store
 
 PROGRAMS = "assay_pipelines"  # the package that holds one program per kind
 GRACE_SECONDS = 20.0  # between asking to end and killing
@@ -37,13 +38,18 @@ class LocalBackend:
     """Runs programs on this machine."""
 
     def __init__(
-        self, *, parallel: int | None = None, environment: Mapping[str, str] | None = None, programs: str = PROGRAMS
+        self,
+        *,
+        parallel: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        programs: str = PROGRAMS,
     ) -> None:
         self._parallel = parallel
         self._programs = programs
         self._environment = dict(environment or {})
         self._servers: dict[Kind, _Server] = {}
         self._children: dict[Key, _Child] = {}
+        self._stores: dict[str, Store] = {}
         self._selector = selectors.DefaultSelector()
         self._folder = tempfile.TemporaryDirectory(prefix="assay-local-")
         self._memory = machine_capacity(parallel).memory_gib
@@ -63,7 +69,9 @@ class LocalBackend:
         """Fork a child."""
         log = Path(self._folder.name) / f"{ref.kind.value}-{ref.fingerprint[:20]}-{attempt.number}.log"
         arguments = ["--stage", f"{store_uri}/{stage_key(ref)}", "--attempt", str(attempt.number)]
-        child = _Child(log=log, store_uri=store_uri)
+        if store_uri not in self._stores:
+            self._stores[store_uri] = open_store(store_uri)
+        child = _Child(log=log, store=self._stores[store_uri])
         self._children[ref, attempt.number] = child
         self._server(ref.kind).ask(
             {"id": _name((ref, attempt.number)), "argv": arguments, "log": str(log), "env": {}}
@@ -143,7 +151,7 @@ class LocalBackend:
         for (ref, number), child in self._children.items():
             size = child.log.stat().st_size if child.log.exists() else 0
             if size > child.copied:
-                open_store(child.store_uri).upload(log_key(ref, number), child.log)
+                child.store.upload(log_key(ref, number), child.log)
                 child.copied = size
 
 
@@ -152,7 +160,7 @@ class _Child:
     """A forked attempt."""
 
     log: Path
-    store_uri: str
+    store: Store
     exit: int | None = None
     copied: int = 0  # bytes of the log that are in the store
 

@@ -85,7 +85,8 @@ def _objects(uri: str) -> Resolved:
         "[^/]*".join(re.escape(part) for part in uri.removeprefix(f"{folder}/").split("*")) + "(/.*)?"
     )
     files: list[SourceFile] = []
-    for info in store.keys(fixed.removeprefix(f"{folder}/")):
+    listing = store.keys(fixed.removeprefix(f"{folder}/"))
+    for info in sorted(listing, key=lambda info: info.key):  # S3 servers differ in the order they list in
         if not wanted.fullmatch(info.key):
             continue
         data = store.get(info.key) if info.size <= LARGE_BYTES else None

@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.artifacts.documents import ArtifactRef, Progress
-from assay.artifacts.layout import progress_key
 from assay.cli.terminal import duration, say
 from assay.errors import StoreError
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import Decision, Judgement, State
+from assay.stores.claims import read_progress
 from assay.stores.store import Store
 
 _READ_SECONDS = 1.0  # how often progress is read from the store
@@ -41,10 +41,10 @@ class View(Protocol):
 def now_doing(store: Store, ref: ArtifactRef, attempt: int) -> str:
     """Say what an attempt does now: what, how far, how fast, how long still."""
     try:
-        data = store.get(progress_key(ref, attempt))
+        progress = read_progress(store, ref, attempt)
     except StoreError:
         return ""
-    return "starting" if data is None else describe(Progress.decode(data))
+    return "starting" if progress is None else describe(progress)
 
 
 def describe(progress: Progress) -> str:

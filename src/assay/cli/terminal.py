@@ -6,8 +6,8 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """Return the console of standard output: colours and widths only on a terminal."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return the console of standard output: colours and widths only on a terminal; labels have brackets, so no markup."""
+    return Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
 
 
 def say(text: str) -> None:

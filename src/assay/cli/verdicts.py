@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from assay.cli.terminal import console, say
 from assay.report.page import figure
@@ -31,7 +32,7 @@ def print_verdicts(data: dict[str, Any]) -> None:
                 f"{item['contrast']}{marks}",
                 item["task"],
                 f"{item['a']['arm']} - {item['b']['arm']}",
-                f"[{colour}]{item['word']}[/]" + (" (exploratory)" if item["exploratory"] else ""),
+                Text(item["word"] + (" (exploratory)" if item["exploratory"] else ""), style=colour),
                 figure(item["effect"]),
                 f"{figure(interval['low'])} … {figure(interval['high'])}" if interval else "–",
                 figure(item["adjustedP"], 2),

@@ -1,12 +1,11 @@
 """From a URI to a store."""
 
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from assay.errors import BugError, StoreError
 from assay.stores.folder import FolderStore
-from assay.stores.s3 import S3Store
-from assay.stores.s3_environment import S3Connection
 from assay.stores.store import Store, check_key
 
 _S3 = "s3://"
@@ -36,7 +35,15 @@ def open_source(uri: str) -> Store:
     return store
 
 
-def _at(uri: str) -> FolderStore | S3Store:
+class _Checked(Store, Protocol):
+    """A store that can say whether it is fit for use."""
+
+    def check(self) -> None: ...
+
+    def check_readable(self) -> None: ...
+
+
+def _at(uri: str) -> _Checked:
     return _s3(uri) if uri.startswith(_S3) else FolderStore(_folder(uri))
 
 
@@ -53,7 +60,11 @@ def _folder(uri: str) -> Path:
     )
 
 
-def _s3(uri: str) -> S3Store:
+def _s3(uri: str) -> _Checked:
+    # A folder's users do not wait for the S3 client, which takes most of a second to import.
+    from assay.stores.s3 import S3Store  # noqa: PLC0415
+    from assay.stores.s3_environment import S3Connection  # noqa: PLC0415
+
     bucket, _, prefix = uri.removeprefix(_S3).partition("/")
     if "@" in bucket or ":" in bucket:
         raise StoreError(

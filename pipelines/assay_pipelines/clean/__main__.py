@@ -1,0 +1,64 @@
+"""`python -m assay_pipelines.clean --stage <uri> --attempt <n>`: one attempt at one clean stage.
+
+Importing this starts neither Ray nor threads, so a server may import it once and fork a child per stage.
+"""
+
+import sys
+from typing import Any
+
+from assay.artifacts.kinds import Kind
+from assay.errors import StageError
+from assay_pipelines.chats import chats_file
+from assay_pipelines.clean.flow import fly
+from assay_pipelines.clean.intake.pieces import Origin, pieces
+from assay_pipelines.clean.output import write_chats, write_ledger
+from assay_pipelines.clean.ray_session import connect, preload
+from assay_pipelines.clean.spec import CleanSpec, read_spec
+from assay_pipelines.stage import StageRun, run_program
+
+__all__ = ["clean", "main", "preload"]
+
+
+def clean(run: StageRun) -> dict[str, Any]:
+    """Carry out the stage and return its summary."""
+    spec = read_spec(run.spec)
+    likes = {
+        number: int(run.record(ref).outputs.summary["rows"])
+        for number, step in enumerate(spec.clean.steps)
+        if (ref := spec.like(step)) is not None
+    }
+    origins = _origins(run, spec)
+    connect(cpus=int(run.execution.get("cpus", 1)), memory_gib=float(run.execution.get("memoryGib", 1.5)))
+    flown = fly(
+        spec, pieces(origins), likes, lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows")
+    )
+    account = flown.account
+    run.progress("clean: writing", done=int(account.alive.sum()), unit="rows")
+    messages, words = write_chats(flown.kept(), account, run.output, run.scratch, flown.size())
+    write_ledger(account, run.output)
+    return account.summary() | {"messages": messages, "words": words}
+
+
+def _origins(run: StageRun, spec: CleanSpec) -> list[Origin]:
+    origins = []
+    for source in spec.clean.sources:
+        if source.uri is not None and source.format is not None:
+            origins.append(Origin(format=source.format.value, files=run.outside(source.uri)))
+            continue
+        ref, name = spec.artifact(source), chats_file(source.split)
+        path = run.artifact(ref, name).folder / name
+        if not path.exists():
+            raise StageError(
+                "EmptySource", f"source {source.name}", f"found no {name} in {ref}", "Name another stage or split."
+            )
+        origins.append(Origin(format="", files=[path]))
+    return origins
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    return run_program(Kind.CLEAN, clean, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""The ledger and the counts, which must conserve: per source and step, what came in went out, aside, or into the ledger."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assay.errors import BugError
+from assay_pipelines.clean.rows import Rows
+from assay_pipelines.clean.spec import CleanSpec
+from assay_pipelines.clean.steps.verdict import Verdict
+from assay_pipelines.clean.table import INTAKE, Bools, Ints
+
+LEDGER = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("step", pa.string(), nullable=False),  # its name, or `intake`
+        pa.field("action", pa.string(), nullable=False),  # rejected, dropped or changed
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("detail", pa.string()),
+    ]
+)
+
+
+@dataclass
+class Account:
+    """What became of every row so far."""
+
+    spec: CleanSpec
+    rows: Rows
+    alive: Bools = field(init=False)  # neither dropped nor rejected
+    part: Ints = field(init=False)  # 0 goes on; otherwise one more than the place in `parts`
+    parts: list[str] = field(default_factory=list)
+    aside_at: dict[int, int] = field(default_factory=dict)  # part → step number
+    _lines: list[tuple[int, int, bool, str, float | None, int, str | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.alive = np.ones(len(self.rows), np.bool_)
+        self.part = np.zeros(len(self.rows), np.int64)
+
+    def live(self, number: int) -> Ints:
+        """Return the places of the rows that meet a step."""
+        joined = np.array(self.spec.joining(), np.int64)[self.rows.source] <= number
+        return np.flatnonzero(self.alive & (self.part == 0) & joined)
+
+    def take(self, table: pa.Table) -> None:
+        """Take over the lines of a pass: a table with `row` and `lines`."""
+        lengths = np.array([len(lines) for lines in table["lines"].to_pylist()], np.int64)
+        places = self.rows.places(np.repeat(table["row"].to_numpy(), lengths))
+        for place, line in zip(
+            places.tolist(), (line for lines in table["lines"].to_pylist() for line in lines), strict=True
+        ):
+            self._add(
+                place, line["step"], line["rule"], line["dropped"], score=line["score"], detail=line["detail"]
+            )
+
+    def decide(self, number: int, verdict: Verdict) -> None:
+        """Take over what a step said that compares rows."""
+        originals = verdict.duplicate_of
+        for index, place in enumerate(verdict.dropped.tolist()):
+            original = -1 if originals is None else int(originals[index])
+            self._add(place, number, verdict.rule, True, original=original)
+        for name, places in verdict.aside.items():
+            self.parts.append(name)
+            self.aside_at[len(self.parts)] = number
+            self.part[places] = len(self.parts)
+
+    def _add(  # noqa: PLR0913 -- one argument per column
+        self,
+        place: int,
+        step: int,
+        rule: str,
+        dropped: bool,  # noqa: FBT001 -- a column
+        *,
+        score: float | None = None,
+        original: int = -1,
+        detail: str | None = None,
+    ) -> None:
+        if dropped and not self.alive[place]:
+            raise BugError(
+                f"row {self.rows.id(place)}", "found it dropped twice, expected once", "Please report this."
+            )
+        self.alive[place] &= not dropped
+        self._lines.append((place, step, dropped, rule, score, original, detail))
+
+    def ledger(self) -> pa.Table:
+        """Return the ledger, sorted by id and then in the order of the steps."""
+        rank = self.rows.rank
+        lines = sorted(self._lines, key=lambda line: (rank[line[0]], line[1]))
+        names = [source.name for source in self.spec.clean.sources]
+        steps = {number: step.label for number, step in enumerate(self.spec.clean.steps)} | {INTAKE: "intake"}
+        columns = {
+            "id": self.rows.ids(line[0] for line in lines),
+            "source": [names[self.rows.source[line[0]]] for line in lines],
+            "step": [steps[line[1]] for line in lines],
+            "action": [
+                "rejected" if line[1] == INTAKE else "dropped" if line[2] else "changed" for line in lines
+            ],
+            "rule": [line[3] for line in lines],
+            "score": [line[4] for line in lines],
+            "duplicate_of": [None if line[5] < 0 else self.rows.id(line[5]) for line in lines],
+            "detail": [line[6] for line in lines],
+        }
+        return pa.table(columns, schema=LEDGER)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts by source and by step."""
+        names = [source.name for source in self.spec.clean.sources]
+        dropped, changed = self._tally()
+        joining = self.spec.joining()
+        came = np.bincount(self.rows.source, minlength=len(names)) - dropped.get(INTAKE, 0)
+        left = np.zeros(len(names), np.int64)
+        steps = []
+        for number, step in enumerate(self.spec.clean.steps):
+            left = left + np.array([came[i] if joining[i] == number else 0 for i in range(len(names))])
+            set_aside = self._aside(number)
+            flow = {
+                "in": left,
+                "dropped": dropped.get(number, np.zeros_like(left)),
+                "changed": changed.get(number, np.zeros_like(left)),
+                "setAside": set_aside,
+            }
+            left = left - flow["dropped"] - set_aside
+            flow["out"] = left
+            steps.append(
+                {"name": step.label, "kind": step.chosen}
+                | {key: int(value.sum()) for key, value in flow.items()}
+                | {
+                    "sources": {
+                        name: {key: int(value[i]) for key, value in flow.items()}
+                        for i, name in enumerate(names)
+                        if joining[i] <= number
+                    }
+                }
+            )
+        out = np.bincount(self.rows.source[self.alive & (self.part == 0)], minlength=len(names))
+        splits = {name: int((self.alive & (self.part == at + 1)).sum()) for at, name in enumerate(self.parts)}
+        sources = {}
+        for i, name in enumerate(names):
+            here = self.rows.source == i
+            rejected = int(dropped[INTAKE][i]) if INTAKE in dropped else 0
+            sources[name] = {
+                "in": int(here.sum()),
+                "rejected": rejected,
+                "dropped": int((here & ~self.alive).sum()) - rejected,
+                "setAside": int((here & self.alive & (self.part > 0)).sum()),
+                "out": int(out[i]),
+            }
+        if steps and not np.array_equal(out, left):
+            raise BugError(
+                "clean",
+                f"found {out} rows going out by source, expected {left} by the ledger",
+                "Please report this.",
+            )
+        return {"rows": int(out.sum()), "sources": sources, "steps": steps, "splits": splits}
+
+    def _tally(self) -> tuple[dict[int, Ints], dict[int, Ints]]:
+        """Count dropped and changed rows by step and source."""
+        dropped: dict[int, Ints] = {}
+        changed: dict[int, Ints] = {}
+        for place, step, drops, *_ in self._lines:
+            counts = (dropped if drops else changed).setdefault(
+                step, np.zeros(len(self.spec.clean.sources), np.int64)
+            )
+            counts[self.rows.source[place]] += 1
+        return dropped, changed
+
+    def _aside(self, number: int) -> Ints:
+        parts = [part for part, at in self.aside_at.items() if at == number]
+        here = np.isin(self.part, parts) & self.alive
+        return np.bincount(self.rows.source[here], minlength=len(self.spec.clean.sources))

@@ -1,0 +1,188 @@
+"""The stage on Ray Data: passes over the rows, and between them the steps that compare rows.
+
+Each pass is one fused `map_batches` over Arrow blocks. The driver sees only numbers, hashes and ledger lines until the
+end, when the rows that are left stream through it to be sorted. Nothing depends on how rows are cut into blocks.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray.data
+
+from assay.api.clean import ExactDuplicates, Step
+from assay.errors import BugError, StageError
+from assay_pipelines.clean.account import Account
+from assay_pipelines.clean.intake.parse import parse_piece
+from assay_pipelines.clean.judge import Pass, judge
+from assay_pipelines.clean.rows import Rows, halves
+from assay_pipelines.clean.spec import CleanSpec
+from assay_pipelines.clean.steps import LOCAL
+from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates
+from assay_pipelines.clean.steps.split import split
+from assay_pipelines.clean.steps.subsample import subsample, wanted
+from assay_pipelines.clean.steps.verdict import NOWHERE, Verdict
+from assay_pipelines.clean.table import Ints
+
+_DRIVER_COLUMNS = ["row", "source", "hash", "tie", "kept", "lines", "key"]
+_PASS_COLUMNS = ["row", "kept", "lines", "key"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Local steps, and the step that compares rows after them, if there is one."""
+
+    local: tuple[tuple[int, Step], ...]
+    comparing: tuple[int, Step] | None
+
+    @property
+    def key_for(self) -> tuple[int, ExactDuplicates] | None:
+        """Return the step that needs a key of every row's text."""
+        if self.comparing is None or self.comparing[1].exact_duplicates is None:
+            return None
+        return self.comparing[0], self.comparing[1].exact_duplicates
+
+
+def segments(steps: Iterable[Step]) -> list[Segment]:
+    """Cut the steps behind each that compares rows. A merge does nothing by itself: rows join by the steps' numbers."""
+    result, local = [], []
+    for number, step in enumerate(steps):
+        if step.chosen in LOCAL:
+            local.append((number, step))
+        elif not step.merge:
+            result.append(Segment(local=tuple(local), comparing=(number, step)))
+            local = []
+    return [*result, Segment(local=tuple(local), comparing=None)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flown:
+    """What is left after the last pass."""
+
+    account: Account
+    dataset: "ray.data.Dataset"
+
+    def kept(self) -> Iterable[pa.Table]:
+        """Stream the rows that no step dropped: row, messages and meta."""
+        wanted_rows = self.dataset.map_batches(_only_kept, **_ARROW)
+        return (table for table in _tables(wanted_rows) if table.num_rows)
+
+    def size(self) -> int:
+        """Return about how many bytes the rows are."""
+        return int(self.dataset.size_bytes() or 0)
+
+
+def fly(
+    spec: CleanSpec,
+    pieces: Iterable[pa.Table],
+    likes: dict[int, int],
+    tell: Callable[[str, int], None],
+) -> Flown:
+    """Carry out all steps. `likes` holds, by step number, the rows that a subsample shall equal.
+
+    Raises:
+        StageError: `EmptySource`, or `TooFewRows` of a subsample.
+
+    """
+    dataset: Any = ray.data.from_blocks(list(pieces)).map_batches(_parsed, **_ARROW)
+    account: Account | None = None
+    gone: Ints = NOWHERE
+    for segment in segments(spec.clean.steps):
+        if account is None or segment.local or segment.key_for:
+            tell(_names(segment), 0 if account is None else int(account.alive.sum()))
+            told = _DRIVER_COLUMNS if account is None else _PASS_COLUMNS
+            dataset = _passed(dataset, spec, segment, account, gone)
+            table = _collected(dataset, told)
+            if account is None:
+                account = _opened(spec, table)
+            account.take(table)
+            gone = NOWHERE
+        if segment.comparing is not None:
+            number, step = segment.comparing
+            verdict = _compared(account, table, number, step, likes.get(number))
+            account.decide(number, verdict)
+            gone = np.union1d(gone, account.rows.row[verdict.dropped])
+            tell(step.label, int(account.alive.sum()))
+    if account is None:
+        raise BugError("clean", "found no pass, expected one at least", "Please report this.")
+    return Flown(account=account, dataset=_less(dataset, gone))
+
+
+_ARROW: dict[str, Any] = {"batch_format": "pyarrow", "batch_size": None, "zero_copy_batch": True}
+
+
+def _parsed(table: pa.Table) -> pa.Table:
+    return pa.concat_tables([parse_piece(piece) for piece in table.to_pylist()])
+
+
+def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Any:
+    aside = NOWHERE if account is None else account.rows.row[account.part > 0]
+    this = Pass(
+        first=account is None,
+        steps=segment.local,
+        joining=tuple(spec.joining()),
+        key_for=segment.key_for,
+        gone=gone,
+        aside=aside,
+    )
+    return dataset.map_batches(partial(judge, this=this), **_ARROW).materialize()
+
+
+def _less(dataset: Any, gone: Ints) -> Any:
+    return dataset.map_batches(partial(_without, gone=gone), **_ARROW) if len(gone) else dataset
+
+
+def _without(table: pa.Table, gone: Ints) -> pa.Table:
+    return table.filter(pa.array(~np.isin(table["row"].to_numpy(), gone)))
+
+
+def _only_kept(table: pa.Table) -> pa.Table:
+    return table.filter(table["kept"]).select(["row", "messages", "meta"])
+
+
+def _collected(dataset: Any, columns: list[str]) -> pa.Table:
+    """Bring some columns of all rows to the driver."""
+    return pa.concat_tables(_tables(dataset.select_columns(columns))).combine_chunks()
+
+
+def _tables(dataset: Any) -> Iterable[pa.Table]:
+    tables: Iterable[pa.Table] = dataset.iter_batches(batch_format="pyarrow", batch_size=None)
+    return tables
+
+
+def _opened(spec: CleanSpec, table: pa.Table) -> Account:
+    rows = Rows.of(table)
+    for number, source in enumerate(spec.clean.sources):
+        if not (rows.source == number).any():
+            raise StageError(
+                "EmptySource",
+                f"source {source.name}",
+                "found no rows, expected some",
+                "Look at its files, or remove it.",
+            )
+    return Account(spec=spec, rows=rows)
+
+
+def _compared(
+    account: Account, table: pa.Table, number: int, step: Step, like: int | None
+) -> Verdict:
+    live = account.live(number)
+    if step.exact_duplicates is not None:
+        order = np.argsort(table["row"].to_numpy())
+        mine = order[np.flatnonzero(np.isin(np.arange(len(account.rows)), live))]
+        return exact_duplicates(account.rows, live, halves(table["key"].take(pa.array(mine))))
+    if step.split is not None:
+        return split(account.rows, live, step.split, step.label)
+    if step.subsample is not None:
+        where = f"step {step.label}"
+        return subsample(
+            account.rows, live, step.subsample, wanted(step.subsample, len(live), like, where)
+        )
+    raise BugError(f"step {step.label}", f"found {step.chosen}, which nothing carries out", "Please report this.")
+
+
+def _names(segment: Segment) -> str:
+    return ", ".join(step.label for _, step in segment.local) or "reading"

@@ -1,0 +1,106 @@
+"""What the driver knows of all rows: their number, source, hash and id, and which still go on.
+
+Arrays, sorted by row number, about 40 bytes per row; steps that compare rows work on these alone.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from assay_pipelines.clean.table import Bools, Ints
+
+Hashes = npt.NDArray[np.uint64]
+
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All records that came in."""
+
+    row: Ints
+    source: Ints
+    high: Hashes  # the first half of the hash of the messages
+    low: Hashes
+    number: Ints  # tells rows of one hash apart
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "Rows":
+        """Number the rows of each hash: in the order of sources, then of meta, so that the order of reading is no matter."""
+        table = table.sort_by("row")
+        row, source, tie = (table[name].to_numpy().astype(np.int64) for name in ("row", "source", "tie"))
+        high, low = halves(table["hash"])
+        order = np.lexsort((row, tie, source, low, high))
+        number = np.empty(len(row), np.int64)
+        number[order] = _place_in_group(np.stack([high[order], low[order]]))
+        return cls(row=row, source=source, high=high, low=low, number=number)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def id(self, place: int) -> str:
+        """Return the id of the row at a place."""
+        return f"{int(self.high[place]):016x}{int(self.low[place]):016x}-{self.number[place]}"
+
+    def ids(self, places: Iterable[int]) -> list[str]:
+        """Return the ids of the rows at some places."""
+        return [self.id(place) for place in places]
+
+    def places(self, row: Ints) -> Ints:
+        """Return where rows with these numbers are."""
+        return np.searchsorted(self.row, row)
+
+    @cached_property
+    def rank(self) -> Ints:
+        """Each row's place in the order of ids."""
+        number = self.number.astype("U20") if len(self) and self.number.max() > 9 else self.number
+        rank = np.empty(len(self), np.int64)
+        rank[np.lexsort((number, self.low, self.high))] = np.arange(len(self))
+        return rank
+
+    def draw(self, tag: str, seed: int, *, apart: bool) -> Hashes:
+        """Return a number for every row, as good as random, by its hash, a tag and a seed.
+
+        Rows with the same messages get the same number, unless they are to be told apart.
+        """
+        salt = np.uint64(int.from_bytes(_digest(f"{tag}/{seed}"), "big"))
+        mixed = _mixed(_mixed(self.high ^ salt) ^ self.low)
+        return _mixed(mixed + self.number.astype(np.uint64)) if apart else mixed
+
+
+def halves(hashes: pa.ChunkedArray) -> tuple[Hashes, Hashes]:
+    """Split 16-byte hashes into two numbers each."""
+    data = b"".join(hashes.to_pylist())
+    both = np.frombuffer(data, ">u8").astype(np.uint64).reshape(-1, 2)
+    return both[:, 0].copy(), both[:, 1].copy()
+
+
+def first_of_group(sorted_keys: npt.NDArray[np.uint64]) -> Bools:
+    """Say for each column of sorted keys whether it differs from the one before."""
+    first = np.ones(sorted_keys.shape[1], np.bool_)
+    first[1:] = (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)
+    return first
+
+
+def _place_in_group(sorted_keys: npt.NDArray[np.uint64]) -> Ints:
+    places = np.arange(sorted_keys.shape[1], dtype=np.int64)
+    begins = np.where(first_of_group(sorted_keys), places, 0)
+    return places - np.maximum.accumulate(begins) if len(places) else places
+
+
+def _mixed(value: Hashes) -> Hashes:
+    """Scramble 64-bit numbers (the finaliser of SplitMix64)."""
+    with np.errstate(over="ignore"):
+        value = value + _MIX[0]
+        value = (value ^ (value >> np.uint64(30))) * _MIX[1]
+        value = (value ^ (value >> np.uint64(27))) * _MIX[2]
+        return value ^ (value >> np.uint64(31))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:8]

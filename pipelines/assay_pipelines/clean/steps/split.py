@@ -1,0 +1,20 @@
+"""Set parts of the rows aside, by the hash of their messages and the seed.
+
+Whether a row is in a part depends on nothing else, so it is held out of every arm alike, and rows with the same messages
+go together. What is in no part goes on.
+"""
+
+import numpy as np
+
+from assay.api.clean import Split
+from assay_pipelines.clean.rows import Rows
+from assay_pipelines.clean.steps.verdict import Verdict
+from assay_pipelines.clean.table import Ints
+
+
+def split(rows: Rows, live: Ints, step: Split, name: str) -> Verdict:
+    """Cut the unit interval into the parts' shares, in their order, and see where each row falls."""
+    drawn = rows.draw(f"split/{name}", step.seed, apart=False)[live] / 2.0**64
+    edges = np.cumsum([part.share for part in step.parts])
+    part = np.searchsorted(edges, drawn, side="right")
+    return Verdict(aside={item.name: live[part == number] for number, item in enumerate(step.parts)})

@@ -1,0 +1,144 @@
+"""The working table that goes through the steps, and a view of its chats that steps judge.
+
+One row per record that came in, from the first to the last pass: a row that falls loses its messages and stays, with
+`kept` false. `row` numbers records in the order of sources, files and lines, and is the only name that passes use; ids
+are made by the driver, from `hash`, once it knows which rows are equal.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assay_pipelines.chats import HASH_BYTES, MESSAGES, ROLES, Message
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+INTAKE = -1  # the step number of lines about records that are no chats
+
+LINES = pa.list_(
+    pa.struct(
+        [
+            pa.field("step", pa.int16()),
+            pa.field("dropped", pa.bool_()),
+            pa.field("rule", pa.string()),
+            pa.field("score", pa.float64()),
+            pa.field("detail", pa.string()),
+        ]
+    )
+)
+WORKING = pa.schema(
+    [
+        pa.field("row", pa.int64()),
+        pa.field("source", pa.int16()),
+        pa.field("hash", pa.binary(HASH_BYTES)),
+        pa.field("tie", pa.int64()),  # orders rows of one hash and source
+        pa.field("kept", pa.bool_()),
+        pa.field("messages", MESSAGES),
+        pa.field("meta", pa.string()),
+        pa.field("lines", LINES),  # of this pass only
+        pa.field("key", pa.binary(HASH_BYTES)),  # what the next step compares rows by
+    ]
+)
+
+CODES = dict(zip(ROLES, b"SUATX", strict=True))
+_CODE_TABLE = np.frombuffer(bytes(CODES.values()), np.uint8)
+
+
+@dataclass(frozen=True)
+class Chats:
+    """Some chats: message by message, with `starts` telling where each begins."""
+
+    starts: Ints  # one more than there are chats
+    roles: bytes  # one letter per message: S, U, A, T or X
+    contents: pa.Array
+
+    @classmethod
+    def of(cls, messages: pa.Array) -> "Chats":
+        """View an array of lists of messages."""
+        lengths = pc.list_value_length(messages).to_numpy(zero_copy_only=False).astype(np.int64)
+        flat = messages.flatten()
+        codes = pc.index_in(flat.field("role"), value_set=pa.array(ROLES))
+        letters = _CODE_TABLE[codes.to_numpy(zero_copy_only=False)] if len(codes) else np.empty(0, np.uint8)
+        return cls(
+            starts=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+            roles=letters.tobytes(),
+            contents=flat.field("content"),
+        )
+
+    @classmethod
+    def from_messages(cls, chats: Iterable[Sequence[tuple[str, str]]]) -> "Chats":
+        """View Python messages."""
+        rows = [[Message(*item)._asdict() for item in chat] for chat in chats]
+        return cls.of(pa.array(rows, MESSAGES))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The messages' contents."""
+        texts: list[str] = self.contents.to_pylist()
+        return texts
+
+    @cached_property
+    def words(self) -> Ints:
+        """The messages' numbers of words, separated by white space."""
+        return np.fromiter((len(text.split()) for text in self.texts), np.int64, len(self.texts))
+
+    def turns(self, chat: int) -> range:
+        """Return where the messages of one chat are."""
+        return range(int(self.starts[chat]), int(self.starts[chat + 1]))
+
+    def pattern(self, chat: int) -> bytes:
+        """Return the roles of one chat as letters."""
+        return self.roles[self.starts[chat] : self.starts[chat + 1]]
+
+    def without(self, removed: Bools) -> pa.Array:
+        """Return the chats as an array, less some messages."""
+        kept = ~removed
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+        chosen = np.frombuffer(self.roles, np.uint8)[kept]
+        order = np.argsort(_CODE_TABLE)
+        places = order[np.searchsorted(_CODE_TABLE[order], chosen)]
+        struct = pa.StructArray.from_arrays(
+            [pa.array(ROLES).take(pa.array(places)), self.contents.filter(pa.array(kept))],
+            fields=list(MESSAGES.value_type),
+        )
+        offsets = pa.array(before[self.starts], pa.int32())
+        return pa.ListArray.from_arrays(offsets, struct).cast(MESSAGES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a step says about one chat that it drops or changes."""
+
+    chat: int  # its place among the chats that were judged
+    rule: str
+    score: float | None = None
+    detail: str | None = None
+    dropped: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a step says about some chats. A chat without a line goes on as it is."""
+
+    lines: list[Line]
+    removed: Bools | None = None  # messages that the changed chats lose
+
+    @classmethod
+    def passing(cls) -> "Judgement":
+        """Nothing is dropped or changed."""
+        return cls(lines=[])
+
+
+def lines_array(rows: list[list[dict[str, Any]]]) -> pa.Array:
+    """Encode the ledger lines of each row."""
+    return pa.array(rows, LINES)

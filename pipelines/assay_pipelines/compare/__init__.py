@@ -1,0 +1,1 @@
+"""The program of compare stages, which says whether differences mattered."""

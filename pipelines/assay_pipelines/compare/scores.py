@@ -1,0 +1,126 @@
+"""What runs scored, item by item, and how two arms' items are paired. No input or output.
+
+A *run* is one arm at one point of the matrix. Items are paired by their id, and only if every run was asked the same: an
+id under which the benchmark or the prompt differs makes the task incomparable, whatever the scores say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from assay.statistics.scores import Arm, FloatArray
+
+LAST = "final"  # the checkpoint that stands for a run of which several were measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One outcome."""
+
+    doc_hash: str
+    prompt_hash: str
+    outcome: float
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskScore:
+    """One run on one task."""
+
+    items: Mapping[str, Item]  # by doc id
+    unit: str
+    higher_is_better: bool | None
+    chance: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One arm at one point of the matrix, evaluated."""
+
+    arm: str
+    coordinates: Mapping[str, str]  # axes that are no replicates
+    replicate: Mapping[str, str]
+    ref: str  # the evaluate stage that every score is from
+    scores: Mapping[str, Mapping[str, TaskScore]]  # task → checkpoint → score
+    lineage: Mapping[str, Any]  # what it was trained on, each figure beside the artifact that it is from
+
+    def score(self, task: str) -> TaskScore | None:
+        """Its only checkpoint's, or its last one's."""
+        found = self.scores.get(task, {})
+        return next(iter(found.values())) if len(found) == 1 else found.get(LAST)
+
+
+class Unpaired(Exception):
+    """Two arms cannot be compared on a task; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """Two arms' runs on the same items.
+
+    Attributes:
+        items: ids of the items, sorted.
+        left_out: how many items some run has and another lacks.
+        a: scores of a's runs, shape (runs, items), scaled so that a row's mean is the run's score.
+        b: the same of b.
+        like: how to read the scores.
+
+    """
+
+    items: tuple[str, ...]
+    left_out: int
+    a: FloatArray
+    b: FloatArray
+    like: TaskScore
+
+    @property
+    def binary(self) -> bool:
+        """Whether every item is simply right or wrong."""
+        return all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (self.a, self.b))
+
+
+def paired(task: str, a: Sequence[Run], b: Sequence[Run]) -> Paired:
+    """Pair two arms' items.
+
+    Raises:
+        Unpaired: a run lacks the task, nothing is shared, or the same item was asked differently.
+
+    """
+    scores = [(run, run.score(task)) for run in (*a, *b)]
+    for run, score in scores:
+        if score is None:
+            raise Unpaired(f"{run.ref} ({run.arm}) has no outcomes of task {task}")
+    found = [(run, score) for run, score in scores if score is not None]
+    shared = sorted(set.intersection(*(set(score.items) for _, score in found)))
+    if not shared:
+        raise Unpaired(f"the runs have no item of task {task} in common")
+    first, like = found[0]
+    for run, score in found[1:]:
+        for item in shared:
+            _same_question(task, item, (first, like.items[item]), (run, score.items[item]))
+    weights = np.array([like.items[item].weight for item in shared])
+    scale = weights.mean()
+    rows = np.array([[score.items[item].outcome for item in shared] for _, score in found]) / scale
+    every = set.union(*(set(score.items) for _, score in found))
+    return Paired(
+        items=tuple(shared), left_out=len(every) - len(shared), a=rows[: len(a)], b=rows[len(a) :], like=like
+    )
+
+
+def arm_of(name: str, scores: FloatArray) -> Arm:
+    """Return an arm for `assay.statistics`; a task of one item is a total."""
+    return Arm.of_items(name, scores) if scores.shape[1] > 1 else Arm.of_totals(name, scores[:, 0])
+
+
+def _same_question(task: str, item: str, one: tuple[Run, Item], other: tuple[Run, Item]) -> None:
+    for name, differs in (
+        ("item", one[1].doc_hash != other[1].doc_hash or one[1].weight != other[1].weight),
+        ("prompt", one[1].prompt_hash != other[1].prompt_hash),
+    ):
+        if differs:
+            raise Unpaired(
+                f"{one[0].ref} and {other[0].ref} were not asked the same: "
+                f"the {name} of id {item!r} of task {task} differs"
+            )

@@ -1,0 +1,227 @@
+"""lm-evaluation-harness as a library: its tasks, its Hugging Face engine, its outcomes item by item.
+
+The engine is the harness' own, with two silences broken: a prompt that it would cut is counted (or refused), and a
+likelihood that is no number is refused.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets  # type: ignore[import-untyped]
+from lm_eval import evaluator  # type: ignore[import-untyped]
+from lm_eval.api.metrics import mean  # type: ignore[import-untyped]
+from lm_eval.api.task import Task  # type: ignore[import-untyped]
+from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
+from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
+
+from assay.errors import StageError
+from assay_pipelines.evaluate.choices import LETTERS
+from assay_pipelines.evaluate.outcomes import Measured, Outcome
+from assay_pipelines.inference import LoadedModel
+
+_UNITS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "share exactly right"}
+_ROLLING = (
+    "bits_per_byte"  # among the metrics whose item is (log-likelihood, size), the one that arms can share
+)
+
+
+class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
+    """The harness' engine over a loaded model."""
+
+    def __init__(self, loaded: LoadedModel, *, batch: int, cutting: bool) -> None:
+        super().__init__(
+            pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=batch, max_length=loaded.context
+        )
+        self._label = loaded.label
+        self._cutting = cutting
+        self.cut: set[str] = set()  # contexts that were longer than the model's
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[tuple[Any, list[int], list[int]]],
+        disable_tqdm: bool = False,  # noqa: FBT001, FBT002 -- the harness' signature
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        longest = 0
+        for texts, context, continuation in requests:
+            length = len(context) + len(continuation) - 1  # the last token is only predicted
+            longest = max(longest, length)
+            if length > self.max_length:
+                self.cut.add(texts[0])
+        if self.cut and not self._cutting:
+            raise StageError(
+                "ContextTooSmall",
+                f"model {self._label}",
+                f"found a context of {self.max_length} tokens, expected {longest} for the longest prompt",
+                "Ask with fewer examples or shorter items, or give the model a longer context.",
+            )
+        results: list[tuple[float, bool]] = super()._loglikelihood_tokens(
+            requests, disable_tqdm=disable_tqdm, override_bs=override_bs
+        )
+        if not all(math.isfinite(likelihood) for likelihood, _ in results):
+            raise StageError(
+                "ModelNotFinite",
+                f"model {self._label}",
+                "found a likelihood that is no number, expected finite ones",
+                "Look at the training's loss; its weights are not usable.",
+            )
+        return results
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarnessTask:
+    """A name of ours over one or more tasks of the harness."""
+
+    name: str
+    parts: dict[str, Task]  # the harness' names; more than one where it names a group
+    limit: int | None = None
+    cutting: bool = True  # whether a prompt may be cut to the context, as the harness does
+
+
+def load_task(
+    name: str, *, task: str | None, config: Path | None, few_shot: int | None, limit: int | None
+) -> HarnessTask:
+    """Find a task of the harness by its name there, or in a YAML file of one's own.
+
+    Raises:
+        StageError: `BenchmarkUnavailable`, `BenchmarkMalformed` or `CodeExecutionNotAllowed`.
+
+    """
+    where = f"task {name}"
+    wanted = task or name
+    manager = TaskManager(include_defaults=config is None)
+    if config is None and wanted not in manager.all_tasks:
+        raise StageError(
+            "BenchmarkUnavailable",
+            where,
+            f"found no task {wanted!r} in lm-evaluation-harness, expected one",
+            "Correct the name (`lm-eval ls tasks`), or give the task's own YAML as harness.config.",
+        )
+    try:
+        parts = dict(manager.load(wanted if config is None else str(config))["tasks"])
+    except _ABSENT as error:
+        raise StageError(
+            "BenchmarkUnavailable",
+            where,
+            f"found no data for {wanted!r} here ({_first_line(error)}), expected it without a hub",
+            "Give the questions as a multipleChoice file, or a YAML over local data, or let the profile allow the hub.",
+        ) from error
+    except Exception as error:  # a YAML of someone's own can fail in any way
+        raise StageError(
+            "BenchmarkMalformed",
+            where,
+            f"found {type(error).__name__}: {_first_line(error)}, expected a task of lm-evaluation-harness",
+            "Mend the task's YAML.",
+        ) from error
+    for part, found in parts.items():
+        if getattr(found, "UNSAFE_CODE", False):
+            raise StageError(
+                "CodeExecutionNotAllowed",
+                f"{where} ({part})",
+                "found a task that runs model-written code, expected none",
+                "Leave it out: this version has no sandbox for it.",
+            )
+        if few_shot is not None:
+            found.set_config(key="num_fewshot", value=few_shot)
+        elif found.get_config("num_fewshot") is None:
+            found.set_config(key="num_fewshot", value=0)
+    return HarnessTask(name=name, parts=parts, limit=limit)
+
+
+def measure(task: HarnessTask, loaded: LoadedModel, *, batch: int, seed: int) -> Measured:
+    """Ask one model one task.
+
+    Raises:
+        StageError: `ContextTooSmall`, `ModelNotFinite`, or `BenchmarkMalformed`: no metric is a mean over items.
+
+    """
+    engine = Engine(loaded, batch=batch, cutting=task.cutting)
+    for part in task.parts.values():
+        part.set_fewshot_seed(seed=seed)
+    results = evaluator.evaluate(
+        engine,
+        {"tasks": task.parts, "groups": {}},
+        limit=task.limit,
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    outcomes: list[Outcome] = []
+    chances: list[float] = []
+    metrics = {}
+    for name, part in task.parts.items():
+        samples = _first_filter(results["samples"][name])
+        metrics[name] = _metric(task.name, part, samples)
+        prefix = f"{name}/" if len(task.parts) > 1 else ""
+        outcomes += [_outcome(sample, metrics[name], prefix) for sample in samples]
+        if part.OUTPUT_TYPE == "multiple_choice":
+            chances += [1 / len(sample["filtered_resps"]) for sample in samples]
+    metric = metrics[next(iter(metrics))]
+    return Measured(
+        task=task.name,
+        checkpoint=loaded.label,
+        outcomes=tuple(outcomes),
+        unit="bits per byte" if metric == _ROLLING else _UNITS.get(metric, metric),
+        higher_is_better=next(iter(task.parts.values())).higher_is_better().get(metric),
+        chance=math.fsum(chances) / len(chances) if len(chances) == len(outcomes) else None,
+        truncated=len(engine.cut),
+    )
+
+
+# What datasets and huggingface_hub raise when data is neither local nor allowed to be fetched.
+_ABSENT = (
+    ConnectionError,
+    FileNotFoundError,
+    datasets.exceptions.DatasetNotFoundError,
+    datasets.exceptions.DatasetsError,
+)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _first_filter(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep each item once: a task may score the same answers through several filters, the first being its own."""
+    first = samples[0]["filter"]
+    return [sample for sample in samples if sample["filter"] == first]
+
+
+def _metric(where: str, task: Task, samples: Sequence[dict[str, Any]]) -> str:
+    """Choose the figure that stands for the task: the first that is a mean over its items."""
+    declared = {name: how for name, how in task.aggregation().items() if name in samples[0]["metrics"]}
+    for name, how in declared.items():
+        if name == _ROLLING or how is mean:
+            return str(name)
+    raise StageError(
+        "BenchmarkMalformed",
+        f"task {where}",
+        f"found no metric that is a mean over items among {', '.join(declared)}, expected one",
+        "Give the task such a metric, as acc, exact_match or bits_per_byte.",
+    )
+
+
+def _outcome(sample: dict[str, Any], metric: str, prefix: str) -> Outcome:
+    value = sample[metric]
+    rolling = metric == _ROLLING
+    return Outcome(
+        doc_id=f"{prefix}{sample['doc'].get('id', sample['doc_id'])}",
+        doc_hash=sample["doc_hash"],
+        prompt_hash=sample["prompt_hash"],
+        target_hash=sample["target_hash"],
+        prediction=_prediction(sample["filtered_resps"]),
+        outcome=-value[0] / math.log(2) if rolling else float(value),
+        weight=float(value[1]) if rolling else 1.0,
+    )
+
+
+def _prediction(responses: Iterable[Any]) -> str:
+    """Name what the model answered: the likeliest choice by letter, or its words."""
+    answers = list(responses)
+    if len(answers) > 1 and all(isinstance(answer, tuple) for answer in answers):
+        likelihoods = [answer[0] for answer in answers]
+        place = likelihoods.index(max(likelihoods))
+        return LETTERS[place] if place < len(LETTERS) else str(place)
+    return str(answers[0]) if isinstance(answers[0], str) else ""

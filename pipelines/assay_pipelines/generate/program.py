@@ -1,0 +1,89 @@
+"""From a stage's spec to chats: every prompt, answered by every checkpoint asked for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from assay.errors import StageError
+from assay_pipelines.chats import Message, chats_file, chats_table, write_rows
+from assay_pipelines.dataset import Chat, chats_of
+from assay_pipelines.generate.decoding import Prompt, Reply, Sampling, answer
+from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
+from assay_pipelines.stage import StageRun
+
+SOURCE = "generated"
+
+
+def generate(run: StageRun) -> dict[str, Any]:
+    """Carry out a generate stage and return its figures.
+
+    Raises:
+        StageError: the model is unfit, or there is nothing to ask.
+
+    """
+    source = run.spec["prompts"]
+    asked = prompts_of(chats_of(run, source["from"], split=source.get("split")), limit=source.get("limit"))
+    if not asked:
+        raise StageError(
+            "EmptyDataset",
+            f"prompts of {source['from']}",
+            "found no chat in which a user asks, expected some",
+            "Look at what its steps drop.",
+        )
+    total = len(asked) * len(labels_asked(run))
+    chats: list[tuple[list[Message], dict[str, Any]]] = []
+    figures: dict[str, Any] = {"rows": 0, "tokens": 0, "checkpoints": {}, "truncated": 0}
+    for loaded in models_asked(run):
+        loaded.require_template()
+        replies = _replies(run, asked, loaded, before=len(chats), total=total)
+        chats += [_chat(chat, replies[chat.id], loaded) for chat in asked]
+        figures["checkpoints"][loaded.label] = len(replies)
+        figures["rows"] += len(replies)
+        figures["tokens"] += sum(len(reply.tokens) for reply in replies.values())
+        figures["truncated"] += sum(not reply.ended for reply in replies.values())
+    write_rows(run.output / chats_file(), [chats_table(SOURCE, chats)])
+    return figures
+
+
+def prompts_of(chats: Sequence[Chat], *, limit: int | None) -> list[Chat]:
+    """Cut each chat before its last assistant turn, and keep those in which something is asked, smallest ids first."""
+    asked = []
+    for chat in sorted(chats, key=lambda chat: chat.id):
+        answered = [place for place, turn in enumerate(chat.messages) if turn.role == "assistant"]
+        turns = chat.messages[: answered[-1]] if answered else chat.messages
+        if turns and turns[-1].role == "user":
+            asked.append(replace(chat, messages=turns))
+    return asked[:limit]
+
+
+def _replies(
+    run: StageRun, asked: Sequence[Chat], loaded: LoadedModel, *, before: int, total: int
+) -> dict[str, Reply]:
+    prompts = [
+        Prompt(
+            id=chat.id,
+            tokens=loaded.tokenizer.apply_chat_template(
+                chat.turns(),
+                add_generation_prompt=True,
+                return_dict=False,
+            ),
+        )
+        for chat in asked
+    ]
+    sampling = Sampling(
+        temperature=run.spec["temperature"],
+        top_p=run.spec["topP"],
+        max_tokens=run.spec["maxTokens"],
+        seed=run.spec["seed"],
+    )
+
+    def told(done: int) -> None:
+        run.progress(f"generate: {loaded.label}", done=before + done, total=total, unit="answers")
+
+    replies = answer(prompts, loaded, sampling, batch=run.execution.get("batch", 32), done=told)
+    return {reply.prompt_id: reply for reply in replies}
+
+
+def _chat(asked: Chat, reply: Reply, loaded: LoadedModel) -> tuple[list[Message], dict[str, Any]]:
+    text = loaded.tokenizer.decode(reply.tokens, skip_special_tokens=True)
+    return [*asked.messages, Message("assistant", text)], {"prompt": asked.id, "checkpoint": loaded.label}

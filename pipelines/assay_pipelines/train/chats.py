@@ -1,0 +1,67 @@
+"""The chats that a clean or generate stage wrote."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from assay.errors import StageError
+from assay_pipelines.stage import StageRun
+from assay_pipelines.train.template import Message
+
+
+@dataclass(frozen=True)
+class Chats:
+    """Chats in order of id, column by column: a list of objects per message would be many times larger."""
+
+    ids: list[str]
+    roles: list[str]
+    contents: list[str]
+    offsets: list[int]  # chat i has messages offsets[i] to offsets[i + 1]
+
+    def __iter__(self) -> Iterator[tuple[str, list[Message]]]:
+        for index, chat in enumerate(self.ids):
+            turns = slice(self.offsets[index], self.offsets[index + 1])
+            yield chat, [
+                Message(role, content)
+                for role, content in zip(self.roles[turns], self.contents[turns], strict=True)
+            ]
+
+
+def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
+    """Read what a stage wrote.
+
+    Raises:
+        StageError: `DataMissing`: it wrote no such split; `EmptyDataset`: there is nothing in it.
+
+    """
+    name = "chats.parquet" if split is None else f"chats-{split}.parquet"
+    files = run.record(ref).outputs.files
+    if name not in files:
+        raise StageError(
+            "DataMissing", f"stage {ref}", f"found {', '.join(files)}, expected {name}", "Name a split it makes."
+        )
+    chats = read_file(run.artifact(ref, name).folder / name)
+    if not chats.ids:
+        raise StageError(
+            "EmptyDataset", f"stage {ref}", f"found no rows in {name}, expected at least one", "Loosen the cleaning."
+        )
+    return chats
+
+
+def read_file(path: Path) -> Chats:
+    """Read one Parquet file of chats."""
+    table = pq.read_table(path, columns=["id", "messages"], use_threads=False).combine_chunks().sort_by("id")
+    column = table.column("messages").combine_chunks()
+    turns = column.flatten()
+    lengths = column.value_lengths().fill_null(0).to_pylist()
+    offsets = [0]
+    for length in lengths:
+        offsets.append(offsets[-1] + length)
+    return Chats(
+        ids=table.column("id").to_pylist(),
+        roles=turns.field("role").to_pylist(),
+        contents=[content or "" for content in turns.field("content").to_pylist()],
+        offsets=offsets,
+    )

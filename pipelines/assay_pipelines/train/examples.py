@@ -1,0 +1,153 @@
+"""Chats as tokens, and which of them are learned.
+
+An example is a run of tokens and, for each, whether it is to be predicted from those before it. `sft`: one chat, of which the
+assistant's turns are learned; too long a chat is cut at the end of an assistant's turn, never inside one, and one that has no
+whole assistant turn within `sequenceLength` is skipped and counted. `pretrain`: all chats as one text, cut into pieces of
+`sequenceLength` tokens, each token learned once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.errors import StageError
+from assay_pipelines.train.chats import Chats
+from assay_pipelines.train.template import Message, Writer, Written
+from assay_pipelines.train.vocabulary import Tokenizer
+
+_TOGETHER = 1000  # chats per call of the tokenizer
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All examples, end to end: a few large arrays, which processes forked afterwards share."""
+
+    ids: tuple[str, ...]
+    tokens: NDArray[np.int32]
+    learned: NDArray[np.bool_]
+    offsets: NDArray[np.int64]  # example i has tokens offsets[i] to offsets[i + 1]
+    targets: NDArray[np.int64]  # learned tokens of each example
+    notes: dict[str, int]  # what was cut or skipped
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each example."""
+        return np.diff(self.offsets)
+
+
+@dataclass
+class _Gathered:
+    ids: list[str]
+    tokens: list[NDArray[np.int32]]
+    learned: list[NDArray[np.bool_]]
+    notes: dict[str, int]
+
+    def add(self, name: str, tokens: NDArray[np.int32], learned: NDArray[np.bool_]) -> None:
+        learned[0] = False  # nothing stands before the first token
+        self.ids.append(name)
+        self.tokens.append(tokens)
+        self.learned.append(learned)
+
+    def finish(self) -> Examples:
+        if not self.ids:
+            raise StageError(
+                "EmptyDataset",
+                "the training data",
+                f"found nothing to learn ({self.notes}), expected at least one example",
+                "Raise sequenceLength, or look at the data.",
+            )
+        offsets = np.concatenate([[0], np.cumsum([len(tokens) for tokens in self.tokens])]).astype(np.int64)
+        learned = np.concatenate(self.learned)
+        return Examples(
+            ids=tuple(self.ids),
+            tokens=np.concatenate(self.tokens),
+            learned=learned,
+            offsets=offsets,
+            targets=np.add.reduceat(learned.astype(np.int64), offsets[:-1]),
+            notes=self.notes,
+        )
+
+
+def sft_examples(chats: Chats, tokenizer: Tokenizer, writer: Writer, length: int) -> Examples:
+    """Turn each chat into one example.
+
+    Raises:
+        StageError: `EmptyDataset`: nothing remains; or what the writer raises.
+
+    """
+    found = _Gathered([], [], [], {"cut": 0, "skippedTooLong": 0, "skippedWithoutAnswer": 0})
+    waiting: list[tuple[str, Written]] = []
+
+    def flush() -> None:
+        encodings = tokenizer.encode([written.text for _, written in waiting])
+        for (name, written), (tokens, starts) in zip(waiting, encodings, strict=True):
+            _add_chat(found, name, tokens, _learned(starts, written), length)
+        waiting.clear()
+
+    for name, messages in chats:
+        written = writer(messages) if _has_answer(messages) else None
+        if written is None:
+            found.notes["skippedWithoutAnswer"] += 1
+            continue
+        waiting.append((name, written))
+        if len(waiting) == _TOGETHER:
+            flush()
+    flush()
+    return found.finish()
+
+
+def pretrain_examples(chats: Chats, tokenizer: Tokenizer, length: int) -> Examples:
+    """Cut the text of all chats, each after a separator, into pieces. A piece begins with the last token of the one before.
+
+    Raises:
+        StageError: `EmptyDataset`, `TokenizerUnfit`.
+
+    """
+    separator = np.array([tokenizer.separator], dtype=np.int32)
+    stream: list[NDArray[np.int32]] = []
+    texts = [chat_text(messages) for _, messages in chats]
+    for begin in range(0, len(texts), _TOGETHER):
+        for tokens, _ in tokenizer.encode(texts[begin : begin + _TOGETHER]):
+            stream += (separator, tokens)
+    whole = np.concatenate([*stream, separator])
+    found = _Gathered([], [], [], {})
+    for number, begin in enumerate(range(0, len(whole) - 1, length - 1)):
+        piece = whole[begin : begin + length]
+        found.add(f"{number:012d}", piece, np.ones(len(piece), dtype=np.bool_))
+    return found.finish()
+
+
+def chat_text(messages: Sequence[Message]) -> str:
+    """Return a chat as plain text: what is said, line by line."""
+    return "\n".join(message.content for message in messages)
+
+
+def _has_answer(messages: Sequence[Message]) -> bool:
+    return any(message.role == "assistant" for message in messages)
+
+
+def _learned(starts: NDArray[np.int64], written: Written) -> list[tuple[int, int]]:
+    """Turn spans of characters into spans of tokens: those that begin within."""
+    bounds = np.searchsorted(starts, np.array(written.learned, dtype=np.int64).ravel(), side="left")
+    return [(int(begin), int(end)) for begin, end in bounds.reshape(-1, 2)]
+
+
+def _add_chat(
+    found: _Gathered, name: str, tokens: NDArray[np.int32], turns: list[tuple[int, int]], length: int
+) -> None:
+    if len(tokens) > length:
+        turns = [(begin, end) for begin, end in turns if end <= length]
+        if not turns:
+            found.notes["skippedTooLong"] += 1
+            return
+        found.notes["cut"] += 1
+        tokens = tokens[: turns[-1][1]]
+    learned = np.zeros(len(tokens), dtype=np.bool_)
+    for begin, end in turns:
+        learned[begin:end] = True
+    if not learned[1:].any():
+        found.notes["skippedWithoutAnswer"] += 1
+        return
+    found.add(name, tokens, learned)

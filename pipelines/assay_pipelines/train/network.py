@@ -1,0 +1,107 @@
+"""The model in training: a Hugging Face causal language model that answers with the sum of its losses over learned tokens."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from assay.api.model import Llama
+from assay.errors import StageError
+from assay_pipelines.train.vocabulary import Tokenizer
+
+# Models whose logits are the output matrix times the last hidden state and nothing more: there the wide product is
+# computed for learned tokens only.
+_PLAIN = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma"})
+
+
+class Network(torch.nn.Module):
+    """Computes, in one pass, the summed loss of a micro-batch."""
+
+    def __init__(self, model: Any, precision: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self.precision = precision
+        self.plain = model.config.model_type in _PLAIN
+
+    def forward(self, tokens: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
+        """Sum the loss over learned tokens. Padding stands at the end, where no token that counts can see it."""
+        inputs, wanted, places = tokens[:, :-1], tokens[:, 1:], learned[:, 1:]
+        with torch.autocast(
+            tokens.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
+        ):
+            if self.plain:
+                hidden = self.model.model(input_ids=inputs, use_cache=False).last_hidden_state
+                logits = self.model.lm_head(hidden[places])
+            else:
+                logits = self.model(input_ids=inputs, use_cache=False).logits[places]
+        return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction="sum")
+
+
+def new_llama(shape: Llama, tokenizer: Tokenizer) -> Any:
+    """Make a Llama of random weights; the caller has seeded torch."""
+    wide = shape.intermediate_size or -(-shape.hidden_size * 8 // 3 // 16) * 16
+    fast = tokenizer.fast
+    config = LlamaConfig(
+        vocab_size=tokenizer.size,
+        hidden_size=shape.hidden_size,
+        intermediate_size=wide,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        max_position_embeddings=shape.context,
+        tie_word_embeddings=shape.tie_embeddings,
+        bos_token_id=fast.bos_token_id,
+        eos_token_id=fast.eos_token_id,
+        pad_token_id=fast.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def load_network(folder: Path, name: str, tokenizer: Tokenizer) -> Any:
+    """Load a model whole, in full precision, with room for all the tokenizer's entries.
+
+    Raises:
+        StageError: `ModelDamaged`.
+
+    """
+    try:
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        raise _damaged(name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}") from error
+    absent = sorted(map(str, loading["missing_keys"])) + sorted(map(str, loading["mismatched_keys"]))
+    if absent:
+        raise _damaged(name, f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all")
+    rows = model.get_input_embeddings().num_embeddings
+    if tokenizer.size > rows:
+        model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
+        for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+            with torch.no_grad():
+                layer.weight[rows:] = layer.weight[:rows].mean(dim=0)  # a new token starts as an average one
+    return model
+
+
+def context_of(model: Any) -> int | None:
+    """Longest sequence the model takes, in tokens, if it says so."""
+    context: int | None = getattr(model.config, "max_position_embeddings", None)
+    return context
+
+
+def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Decay matrices, not norms and biases."""
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    groups = ((matrices, weight_decay), (others, 0.0))
+    return [{"params": list(group), "weight_decay": decay} for group, decay in groups if group]
+
+
+def _damaged(name: str, found: str) -> StageError:
+    return StageError(
+        "ModelDamaged",
+        f"model {name}",
+        f"found {found}, expected a whole Hugging Face model folder",
+        "Restore the folder, or delete the record of the training that wrote it.",
+    )

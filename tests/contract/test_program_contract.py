@@ -1,0 +1,69 @@
+"""A program's attempt, from claim to record, on every real store."""
+
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from assay.artifacts.documents import Attempt, StageDocument
+from assay.artifacts.kinds import SEMANTICS, Kind
+from assay.artifacts.layout import stage_key
+from assay.errors import StageError
+from assay.stores.claims import attempts, claim, declare_stage, read_progress
+from assay.stores.open import open_store
+from assay.stores.records import load_record, verify
+from assay.stores.store import Store
+from assay_pipelines.stage import EXIT_DONE, EXIT_FAILED, StageRun, run_program
+
+STAGE = StageDocument(kind=Kind.CLEAN, semantics=SEMANTICS[Kind.CLEAN], spec={}, reads=())
+
+
+@pytest.fixture(autouse=True)
+def _termination() -> Iterator[None]:
+    """Programs take over SIGTERM."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def claimed(real_uri: str) -> Store:
+    store = open_store(real_uri)
+    declare_stage(store, STAGE)
+    assert claim(store, STAGE.ref, Attempt(number=1, owner="a/test", claimed_at=datetime.now(UTC)))
+    return store
+
+
+def arguments(store: Store) -> list[str]:
+    return ["--stage", f"{store.uri}/{stage_key(STAGE.ref)}", "--attempt", "1"]
+
+
+def test_a_program_that_ends_well_leaves_a_record_that_holds(claimed: Store) -> None:
+    def body(run: StageRun) -> dict[str, Any]:
+        run.progress("writing", done=1, total=1)
+        (run.output / "part").mkdir()
+        (run.output / "part" / "rows.txt").write_bytes(b"one\n")
+        return {"rows": 1}
+
+    assert run_program(Kind.CLEAN, body, arguments(claimed)) == EXIT_DONE
+    state = verify(claimed, STAGE.ref)
+    assert state.damage is None
+    assert state.record is not None
+    assert state.record.outputs.summary == {"rows": 1}
+    assert list(state.record.outputs.files) == ["part/rows.txt"]
+    progress = read_progress(claimed, STAGE.ref, 1)
+    assert progress is not None
+    assert progress.doing == "writing"
+
+
+def test_a_program_that_fails_leaves_its_failure_and_no_record(claimed: Store) -> None:
+    def body(_run: StageRun) -> dict[str, Any]:
+        raise StageError("SourceChanged", "a", "b", "c")
+
+    assert run_program(Kind.CLEAN, body, arguments(claimed)) == EXIT_FAILED
+    assert load_record(claimed, STAGE.ref) is None
+    failure = attempts(claimed, STAGE.ref)[0].failure
+    assert failure is not None
+    assert failure.reason == "SourceChanged"

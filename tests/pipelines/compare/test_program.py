@@ -1,0 +1,337 @@
+import json
+
+import numpy as np
+import pytest
+
+from assay.artifacts.canonical import canonical_json
+from assay.artifacts.kinds import Kind
+from assay_pipelines.compare.__main__ import main
+from assay_pipelines.evaluate.outcomes import FILE, Measured, Outcome, summary, write_outcomes
+
+ITEMS = 200
+
+
+def measured(scores, *, task="quiz", checkpoint="final", prompts=(), ids=(), weight=1.0, **more):
+    return Measured(
+        task=task,
+        checkpoint=checkpoint,
+        outcomes=tuple(
+            Outcome(
+                doc_id=ids[at] if ids else f"{at:04}",
+                doc_hash=f"doc {at}",
+                prompt_hash=prompts[at] if prompts else f"prompt {at}",
+                target_hash="target",
+                prediction="A",
+                outcome=float(score),
+                weight=weight,
+            )
+            for at, score in enumerate(scores)
+        ),
+        **({"unit": "accuracy", "higher_is_better": True, "chance": 0.25} | more),
+    )
+
+
+def right(share, seed, items=ITEMS):
+    """Items solved by a model that solves such a share; the hard ones are hard for all."""
+    difficulty = np.random.default_rng(0).random(items)
+    noise = np.random.default_rng(seed).normal(0, 0.1, items)
+    return (difficulty + noise < share).astype(float)
+
+
+@pytest.fixture
+def evaluated(bench, tmp_path):
+    """Make an evaluate stage of a model that was trained on some rows."""
+    made = iter(range(1000))
+
+    def make(arm, seed, *scores, rows=100):
+        data = bench.done(Kind.CLEAN, {"arm": arm}, rows=rows)
+        trained = bench.done(
+            Kind.TRAIN,
+            {"data": {"from": data}, "seed": seed},
+            rows=2 * rows,
+            tokens=50 * rows,
+            steps=rows // 10,
+        )
+        folder = tmp_path / f"evaluated-{next(made)}"
+        folder.mkdir()
+        write_outcomes(folder / FILE, scores)
+        return bench.done(Kind.EVALUATE, {"model": {"from": trained}}, folder, **summary(scores))
+
+    return make
+
+
+def run_of(ref, seed, **coordinates):
+    return {"coordinates": coordinates, "replicate": {"seed": str(seed)}, "stages": {"benchmarks": ref}}
+
+
+def asking(arms, *, missing=(), **more):
+    comparison = {
+        "name": "main",
+        "stage": "benchmarks",
+        "contrasts": [{"name": "question", "a": "one", "b": "other"}],
+        "family": "holm",
+        "alpha": 0.05,
+        "margin": 0.01,
+        "margins": [],
+    } | more
+    return {
+        "comparison": {name: value for name, value in comparison.items() if value is not None},
+        "arms": [{"arm": arm, "runs": runs} for arm, runs in arms.items()],
+        "missing": list(missing),
+    }
+
+
+def verdicts_of(done):
+    return json.loads(done.path("verdicts.json").read_bytes())
+
+
+@pytest.fixture
+def two_arms(evaluated):
+    def make(share, other, seeds=(1, 2, 3)):
+        return {
+            arm: [
+                run_of(evaluated(arm, seed, measured(right(value + seed / 500, 10 * seed + len(arm)))), seed)
+                for seed in seeds
+            ]
+            for arm, value in (("one", share), ("other", other))
+        }
+
+    return make
+
+
+def test_a_clear_difference_is_called_better_with_all_that_it_rests_on(bench, two_arms):
+    done = bench.run(main, Kind.COMPARE, asking(two_arms(0.8, 0.5)))
+
+    (verdict,) = verdicts_of(done)["verdicts"]
+    assert (verdict["contrast"], verdict["task"], verdict["word"]) == ("question", "quiz", "better")
+    assert verdict["n"] == ITEMS
+    assert verdict["interval"]["low"] < verdict["effect"] < verdict["interval"]["high"]
+    assert verdict["effect"] == pytest.approx(verdict["a"]["mean"] - verdict["b"]["mean"])
+    assert [run["replicate"]["seed"] for run in verdict["a"]["runs"]] == ["1", "2", "3"]
+    assert done.summary["verdicts"][0]["word"] == "better"
+
+
+def test_every_figure_stands_beside_the_artifact_that_it_is_from(bench, two_arms):
+    done = bench.run(main, Kind.COMPARE, asking(two_arms(0.8, 0.5)))
+
+    run = verdicts_of(done)["verdicts"][0]["a"]["runs"][0]
+    assert run["from"].startswith("evaluate/")
+    assert run["lineage"]["training"].pop("from").startswith("train/")
+    assert run["lineage"]["training"] == {"rows": 200, "tokens": 5000, "steps": 10}
+    assert run["lineage"]["data"].pop("from").startswith("clean/")
+    assert run["lineage"]["data"] == {"rows": 100}
+    kinds = {ref.split("/")[0] for ref in done.record.provenance.inputs}
+    assert kinds == {"evaluate", "train", "clean"}
+
+
+def test_two_runs_are_too_few_for_a_word_about_data_but_not_about_two_models(bench, two_arms):
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(two_arms(0.8, 0.5, seeds=(1, 2)))))
+
+    (verdict,) = document["verdicts"]
+    assert verdict["word"] == "inconclusive"
+    assert "needs at least 3" in verdict["reading"]
+    assert [model["a"]["replicate"] for model in document["models"]] == [{"seed": "1"}, {"seed": "2"}]
+    assert all(model["method"] == "exact McNemar" and model["p"] < 0.001 for model in document["models"])
+
+
+def test_arms_that_share_no_replicate_are_compared_by_their_first_models(bench, evaluated):
+    arms = {
+        "one": [run_of(evaluated("one", 1, measured(right(0.8, 1))), 1)],
+        "other": [
+            {
+                "coordinates": {},
+                "replicate": {},
+                "stages": {"benchmarks": evaluated("other", 0, measured(right(0.5, 2)))},
+            }
+        ],
+    }
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))
+
+    assert len(document["models"]) == 1
+
+
+def test_bits_per_byte_weighs_documents_by_their_bytes(bench, evaluated):
+    def bits(seed, better):
+        rng = np.random.default_rng(seed)
+        return measured(
+            400 - better + rng.normal(0, 1, 40),
+            task="held-out",
+            weight=100.0,
+            unit="bits per byte",
+            higher_is_better=False,
+            chance=None,
+        )
+
+    arms = {
+        arm: [run_of(evaluated(arm, seed, bits(10 * seed + len(arm), better)), seed) for seed in (1, 2, 3)]
+        for arm, better in (("one", 50), ("other", 0))
+    }
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))
+
+    (verdict,) = document["verdicts"]
+    assert verdict["effect"] == pytest.approx(-0.5, abs=0.02)
+    assert verdict["word"] == "better"
+    assert document["models"][0]["method"].startswith("item bootstrap")
+
+
+def test_a_rate_without_a_good_direction_is_higher_or_lower(bench, evaluated):
+    arms = {
+        arm: [
+            run_of(
+                evaluated(
+                    arm,
+                    seed,
+                    measured(right(share, seed + len(arm)), unit="share", higher_is_better=None, chance=None),
+                ),
+                seed,
+            )
+            for seed in (1, 2, 3)
+        ]
+        for arm, share in (("one", 0.2), ("other", 0.9))
+    }
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert verdict["word"] == "lower"
+    assert verdict["reading"].startswith("one is lower than other:")
+
+
+def test_items_asked_with_another_prompt_are_not_paired(bench, evaluated, two_arms):
+    arms = two_arms(0.8, 0.5)
+    prompts = [f"another prompt {at}" for at in range(ITEMS)]
+    arms["other"][0] = run_of(evaluated("other", 9, measured(right(0.5, 9), prompts=prompts)), 9)
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))
+
+    assert document["verdicts"] == []
+    (missing,) = document["missing"]
+    assert "the prompt of id '0000' of task quiz differs" in missing["reason"]
+
+
+def test_items_that_only_some_runs_have_are_left_out_and_counted(bench, evaluated, two_arms):
+    arms = two_arms(0.8, 0.5)
+    arms["one"][0] = run_of(evaluated("one", 9, measured(right(0.8, 9)[:150])), 9)
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert (verdict["n"], verdict["leftOut"]) == (150, 50)
+
+
+def test_an_arm_of_which_nothing_finished_is_told(bench, two_arms):
+    arms = two_arms(0.8, 0.5)
+    lost = {"arm": "other", **arms["other"][0]}
+    arms["other"] = []
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms, missing=[lost])))
+
+    assert document["verdicts"] == []
+    assert lost in document["missing"]
+    assert {
+        "contrast": "question",
+        "task": "quiz",
+        "coordinates": {},
+        "reason": "no run of other has finished",
+    } in (document["missing"])
+
+
+def test_what_could_not_be_answered_keeps_its_place_in_the_family(bench, evaluated, two_arms):
+    arms = two_arms(0.58, 0.5)
+    alone = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"][0]
+    more = [{"name": "question", "a": "one", "b": "other"}, {"name": "lost", "a": "one", "b": "gone"}]
+    (beside,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms | {"gone": []}, contrasts=more)))[
+        "verdicts"
+    ]
+
+    assert beside["p"] == alone["p"]
+    assert beside["adjustedP"] == pytest.approx(min(1, 2 * alone["p"]))
+
+
+def test_the_primary_is_tested_first_and_the_others_wait_for_it(bench, evaluated):
+    arms = {
+        arm: [
+            run_of(
+                evaluated(
+                    arm,
+                    seed,
+                    measured(right(0.5, 10 * seed + len(arm))),
+                    measured(right(share, 20 * seed + len(arm)), task="second"),
+                ),
+                seed,
+            )
+            for seed in (1, 2, 3)
+        ]
+        for arm, share in (("one", 0.9), ("other", 0.4))
+    }
+    primary = {"contrast": "question", "task": "quiz"}
+    quiz, second = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms, primary=primary)))["verdicts"]
+
+    assert (quiz["primary"], second["primary"]) == (True, False)
+    assert second["p"] < 0.05 < second["adjustedP"]
+    assert second["exploratory"]
+
+
+def test_arms_are_compared_within_each_value_of_a_factor(bench, evaluated):
+    arms = {
+        arm: [
+            run_of(
+                evaluated(f"{arm}-{size}", seed, measured(right(share, 10 * seed + len(arm)))),
+                seed,
+                size=size,
+            )
+            for size in ("small", "large")
+            for seed in (1, 2, 3)
+        ]
+        for arm, share in (("one", 0.8), ("other", 0.5))
+    }
+    verdicts = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert [verdict["coordinates"] for verdict in verdicts] == [{"size": "large"}, {"size": "small"}]
+
+
+def test_an_arm_without_the_factor_is_compared_with_each_of_its_values(bench, evaluated, two_arms):
+    arms = two_arms(0.8, 0.5)
+    arms["one"] = [
+        run_of(evaluated(f"one-{size}", seed, measured(right(0.8, seed))), seed, size=size)
+        for size in ("small", "large")
+        for seed in (1, 2, 3)
+    ]
+    verdicts = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert [verdict["coordinates"] for verdict in verdicts] == [{"size": "large"}, {"size": "small"}]
+
+
+def test_of_several_checkpoints_the_last_stands_for_the_run(bench, evaluated):
+    def both(share, seed):
+        return measured(right(share, seed)), measured(right(0.1, seed), checkpoint="epoch-0.5")
+
+    arms = {
+        arm: [run_of(evaluated(arm, seed, *both(share, 10 * seed + len(arm))), seed) for seed in (1, 2, 3)]
+        for arm, share in (("one", 0.8), ("other", 0.5))
+    }
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert verdict["a"]["mean"] > 0.6
+
+
+def test_the_verdicts_are_canonical_and_do_not_depend_on_the_order_of_runs(bench, two_arms):
+    arms = two_arms(0.8, 0.5)
+    one = bench.run(main, Kind.COMPARE, asking(arms)).path("verdicts.json").read_bytes()
+    turned = {arm: runs[::-1] for arm, runs in reversed(arms.items())}
+    other = bench.run(main, Kind.COMPARE, asking(turned)).path("verdicts.json").read_bytes()
+
+    assert one == other == canonical_json(json.loads(one))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"dose": {"axis": "rows", "task": "quiz", "arms": []}},
+        {
+            "derived": {
+                "expression": "x",
+                "measures": [{"name": "x", "stage": "sft", "figure": "trainingLoss"}],
+            }
+        },
+    ],
+)
+def test_a_comparison_that_is_not_built_yet_is_refused(bench, kind):
+    reason, message = bench.run(main, Kind.COMPARE, asking({}, contrasts=None, **kind)).refused
+
+    assert reason == "ComparisonNotAvailable"
+    assert "expected contrasts" in message

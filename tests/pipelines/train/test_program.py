@@ -1,0 +1,69 @@
+"""The whole program, in a process forked after its imports."""
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+
+def test_a_stage_ends_with_a_record_models_and_metrics(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(20))
+
+    ended = bench.train(spec_of(data, checkpoints={"everyEpochs": 0.5}, epochs=2))
+
+    assert ended.failure is None
+    assert ended.code == 0
+    assert ended.summary["steps"] == 6
+    assert ended.summary["rows"] == 40
+    assert [(one["label"], one["step"], one["rows"]) for one in ended.summary["checkpoints"]] == [
+        ("epoch-0.5", 2, 16),
+        ("epoch-1", 3, 20),
+        ("epoch-1.5", 5, 36),
+        ("epoch-2", 6, 40),
+        ("final", 6, 40),
+    ]
+    assert ended.metrics["step"] == [1, 2, 3, 4, 5, 6]
+    assert ended.metrics["rows"] == [8, 16, 20, 28, 36, 40]
+    assert ended.metrics["loss"][-1] < ended.metrics["loss"][0]
+    model = AutoModelForCausalLM.from_pretrained(ended.checkpoint("epoch-0.5"))
+    tokenizer = AutoTokenizer.from_pretrained(ended.checkpoint("epoch-0.5"))
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "the cat"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    assert model.generate(**prompt, max_new_tokens=4, do_sample=False).shape[1] > prompt["input_ids"].shape[1]
+    assert tokenizer.eos_token == "<|im_end|>"
+    assert model.generation_config.eos_token_id == tokenizer.eos_token_id
+
+
+def test_the_same_stage_in_two_stores_writes_the_same_bytes(make_bench, spec_of, chats_of):
+    first, second = (
+        bench.train(spec_of(bench.chats(chats_of(20)), checkpoints={"slices": 2}))
+        for bench in (make_bench("one"), make_bench("two"))
+    )
+
+    assert first.record.outputs == second.record.outputs
+    assert first.record.outputs_digest == second.record.outputs_digest
+
+
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
+def test_two_processes_take_the_same_steps_as_one(make_bench, spec_of, chats_of, zero_stage):
+    chats = chats_of(19)
+    alone, together = make_bench("alone"), make_bench("together")
+    spec = spec_of(alone.chats(chats), checkpoints={"rows": [8]})
+
+    one = alone.train(spec, execution={"microBatch": 8})
+    two = together.train(
+        spec_of(together.chats(chats), checkpoints={"rows": [8]}),
+        execution={"microBatch": 3, "processesPerNode": 2, "zeroStage": zero_stage},
+    )
+
+    assert two.failure is None
+    assert one.ref == two.ref
+    assert two.metrics["loss"] == pytest.approx(one.metrics["loss"], abs=1e-4)
+    assert two.metrics["grad_norm"] == pytest.approx(one.metrics["grad_norm"], rel=1e-4)
+    for name in ("step", "rows", "lr", "tokens", "target_tokens"):
+        assert two.metrics[name] == one.metrics[name]
+    assert sorted(two.record.outputs.files) == sorted(one.record.outputs.files)
+    ours, theirs = (
+        AutoModelForCausalLM.from_pretrained(ended.checkpoint("rows-8")).state_dict() for ended in (one, two)
+    )
+    for name, weight in ours.items():
+        assert (weight - theirs[name]).abs().max() < 5e-4, name
