@@ -23,10 +23,13 @@ class Chats:
     def __iter__(self) -> Iterator[tuple[str, list[Message]]]:
         for index, chat in enumerate(self.ids):
             turns = slice(self.offsets[index], self.offsets[index + 1])
-            yield chat, [
-                Message(role, content)
-                for role, content in zip(self.roles[turns], self.contents[turns], strict=True)
-            ]
+            yield (
+                chat,
+                [
+                    Message(role, content)
+                    for role, content in zip(self.roles[turns], self.contents[turns], strict=True)
+                ],
+            )
 
 
 def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
@@ -40,12 +43,18 @@ def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
     files = run.record(ref).outputs.files
     if name not in files:
         raise StageError(
-            "DataMissing", f"stage {ref}", f"found {', '.join(files)}, expected {name}", "Name a split it makes."
+            "DataMissing",
+            f"stage {ref}",
+            f"found {', '.join(files)}, expected {name}",
+            "Name a split it makes.",
         )
     chats = read_file(run.artifact(ref, name).folder / name)
     if not chats.ids:
         raise StageError(
-            "EmptyDataset", f"stage {ref}", f"found no rows in {name}, expected at least one", "Loosen the cleaning."
+            "EmptyDataset",
+            f"stage {ref}",
+            f"found no rows in {name}, expected at least one",
+            "Loosen the cleaning.",
         )
     return chats
 

@@ -38,7 +38,9 @@ def test_one_of_equal_texts_is_kept_from_the_source_listed_first_with_the_smalle
     groups = {}
     for place, (source, text) in enumerate(texts):
         groups.setdefault(normal(text), []).append((source, rows.id(place), place))
-    expected = {place: min(group)[2] for group in groups.values() for _, _, place in group if place != min(group)[2]}
+    expected = {
+        place: min(group)[2] for group in groups.values() for _, _, place in group if place != min(group)[2]
+    }
     assert dict(zip(verdict.dropped.tolist(), verdict.duplicate_of.tolist(), strict=True)) == expected
 
 
@@ -109,4 +111,6 @@ def test_rows_with_the_same_messages_fall_into_the_same_part():
 def test_another_seed_or_another_step_draws_other_parts():
     rows, _ = rows_of(MANY)
     live = np.arange(400)
-    assert len({frozenset(parted(rows, live, seed, name)["a"]) for seed in (0, 1) for name in ("x", "y")}) == 4
+    assert (
+        len({frozenset(parted(rows, live, seed, name)["a"]) for seed in (0, 1) for name in ("x", "y")}) == 4
+    )

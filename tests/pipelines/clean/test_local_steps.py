@@ -105,7 +105,7 @@ def test_refusals_drop_the_chat_and_tell_phrase_turn_and_place():
     left, (line,) = judged({"refusals": {"scope": "chat"}}, chats)
     assert left == [chats[0], None]
     assert line.rule == "inability"
-    assert line.detail == "\"i'm sorry, but i can\" in turn 3 at character 6"
+    assert line.detail == '"i\'m sorry, but i can" in turn 3 at character 6'
 
 
 def test_refusals_of_a_turn_pair_leave_the_other_pairs():
@@ -125,7 +125,12 @@ def test_refusals_by_a_user_or_in_a_document_are_none():
 @given(st.lists(TURN, max_size=5))
 def test_steps_judge_a_chat_by_itself(chat):
     others = [talk("Hi?", "Hello."), [], talk("Do it.", REFUSED)]
-    for step in ({"alternation": {}}, {"shortInput": {}}, {"lowAverage": {}}, {"refusals": {"scope": "turnPair"}}):
+    for step in (
+        {"alternation": {}},
+        {"shortInput": {}},
+        {"lowAverage": {}},
+        {"refusals": {"scope": "turnPair"}},
+    ):
         alone, _ = judged(step, [chat])
         among, _ = judged(step, [*others, chat])
         assert among[-1] == alone[0]

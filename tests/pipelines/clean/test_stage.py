@@ -14,7 +14,7 @@ from assay.artifacts.layout import record_key
 from assay_pipelines.clean import __main__ as program
 from assay_pipelines.clean.intake import pieces as cutting
 
-WORDS = "the cat sat on a mat and then it went home because of rain while dogs run in parks".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "then", "it", "went", "home", "because", "of", "rain", "while", "dogs", "run", "in", "parks"]
 REFUSED = "I'm sorry, but I can't help with that request today, my friend, it is late."
 
 pytestmark = pytest.mark.usefixtures("running_ray")
@@ -67,7 +67,9 @@ def conserves(summary):
         parts = ("rejected", "dropped", "setAside", "out")
         assert counts["in"] == sum(counts[part] for part in parts)
     assert summary["rows"] == sum(counts["out"] for counts in summary["sources"].values())
-    assert sum(summary["splits"].values()) == sum(counts["setAside"] for counts in summary["sources"].values())
+    assert sum(summary["splits"].values()) == sum(
+        counts["setAside"] for counts in summary["sources"].values()
+    )
     return True
 
 
@@ -94,7 +96,10 @@ def test_every_row_is_kept_set_aside_or_in_the_ledger_once(bench):
     spec = {"sources": [source("early", early), source("late", late)], "steps": EVERY_STEP}
     outcome = bench.run(program.main, Kind.CLEAN, spec)
     ledger = chats_of(outcome, "ledger.parquet")
-    ids = {name: [row["id"] for row in chats_of(outcome, name)] for name in ("chats.parquet", "chats-held.parquet")}
+    ids = {
+        name: [row["id"] for row in chats_of(outcome, name)]
+        for name in ("chats.parquet", "chats-held.parquet")
+    }
     fell = [line["id"] for line in ledger if line["action"] != "changed"]
     everything = [*fell, *ids["chats.parquet"], *ids["chats-held.parquet"]]
     assert len(everything) == len(set(everything)) == 221 + 44
@@ -107,15 +112,28 @@ def test_every_row_is_kept_set_aside_or_in_the_ledger_once(bench):
 
 
 def test_the_ledger_tells_a_changed_row_and_the_row_is_changed(bench):
-    turns = [("human", "Tell me a story"), ("gpt", "Once upon a time."), ("human", "Do it now"), ("gpt", REFUSED)]
+    turns = [
+        ("human", "Tell me a story"),
+        ("gpt", "Once upon a time."),
+        ("human", "Do it now"),
+        ("gpt", REFUSED),
+    ]
     row = {"conversations": [{"from": who, "value": words} for who, words in turns]}
     identity = bench.lines("one.jsonl", json.dumps(row))
-    spec = {"sources": [source("one", identity)], "steps": [{"name": "no", "refusals": {"scope": "turnPair"}}]}
+    spec = {
+        "sources": [source("one", identity)],
+        "steps": [{"name": "no", "refusals": {"scope": "turnPair"}}],
+    }
     outcome = bench.run(program.main, Kind.CLEAN, spec)
     (chat,) = chats_of(outcome)
     (line,) = chats_of(outcome, "ledger.parquet")
     assert [item["content"] for item in chat["messages"]] == ["Tell me a story", "Once upon a time."]
-    assert (line["id"], line["step"], line["action"], line["rule"]) == (chat["id"], "no", "changed", "inability")
+    assert (line["id"], line["step"], line["action"], line["rule"]) == (
+        chat["id"],
+        "no",
+        "changed",
+        "inability",
+    )
     assert (outcome.summary["messages"], outcome.summary["words"]) == (2, 8)
 
 
@@ -128,7 +146,9 @@ def test_rows_set_aside_meet_no_later_step_and_a_later_stage_reads_them(bench):
     held = first.summary["splits"]["held"]
     assert held > 10
     second = bench.run(
-        program.main, Kind.CLEAN, {"sources": [{"name": "b", "from": str(first.ref), "split": "held"}], "steps": []}
+        program.main,
+        Kind.CLEAN,
+        {"sources": [{"name": "b", "from": str(first.ref), "split": "held"}], "steps": []},
     )
     assert second.summary["rows"] == held
     ids = [[row["id"] for row in chats_of(*args)] for args in ((first, "chats-held.parquet"), (second,))]
@@ -164,7 +184,12 @@ def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reaso
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FORMATS = {
     "alpaca": ["alpaca_en_demo.json", "alpaca_zh_demo.json", "identity.json"],
-    "sharegpt": ["glaive_toolcall_en_demo.json", "glaive_toolcall_zh_demo.json", "dpo_en_demo.json", "dpo_zh_demo.json"],
+    "sharegpt": [
+        "glaive_toolcall_en_demo.json",
+        "glaive_toolcall_zh_demo.json",
+        "dpo_en_demo.json",
+        "dpo_zh_demo.json",
+    ],
     "openai": [
         "kto_en_demo.json",
         "reason_tool_use_demo_50.jsonl",
@@ -181,7 +206,9 @@ def real_files():
     files = [(form, data / "llama_factory_demo" / name) for form, names in FORMATS.items() for name in names]
     files += [("oasst", path) for path in sorted((data / "oasst_en100" / "data").glob("*.jsonl"))]
     files += [("oasst", path) for path in sorted((data / "oasst_en100" / "sampling_reports").glob("*.json"))]
-    files += [(form, path) for path in sorted((data / "hh_rlhf").rglob("*.gz")) for form in ("prompt-completion",)]
+    files += [
+        (form, path) for path in sorted((data / "hh_rlhf").rglob("*.gz")) for form in ("prompt-completion",)
+    ]
     return [(form, path) for form, path in files if path.exists()]
 
 
@@ -194,8 +221,15 @@ def test_real_files_conserve_every_row(bench):
     assert conserves(outcome.summary)
     for place, (_, path) in enumerate(files):
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        value = json.loads(data) if path.suffix == ".json" else [line for line in data.split(b"\n") if line.strip()]
+        value = (
+            json.loads(data)
+            if path.suffix == ".json"
+            else [line for line in data.split(b"\n") if line.strip()]
+        )
         expected = len(value) if isinstance(value, list) else 1
         assert outcome.summary["sources"][f"s{place}"]["in"] == expected, path
     assert outcome.summary["rows"] > 2000
-    assert len({hashlib.sha256(row["id"].encode()).digest() for row in chats_of(outcome)}) == outcome.summary["rows"]
+    assert (
+        len({hashlib.sha256(row["id"].encode()).digest() for row in chats_of(outcome)})
+        == outcome.summary["rows"]
+    )
