@@ -147,7 +147,9 @@ def _told(failures: Path) -> StageError | None:
     if not told:
         return None
     first = told[0]
-    return StageError(first["reason"], first["where"], first["found"], first["do"], retry=Retry(first["retry"]))
+    return StageError(
+        first["reason"], first["where"], first["found"], first["do"], retry=Retry(first["retry"])
+    )
 
 
 def _infrastructure(error: RuntimeError) -> StageError | None:
@@ -176,5 +178,3 @@ def _end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-
-

@@ -26,7 +26,10 @@ def test_a_stage_ends_with_a_record_models_and_metrics(bench, spec_of, chats_of)
     model = AutoModelForCausalLM.from_pretrained(ended.checkpoint("epoch-0.5"))
     tokenizer = AutoTokenizer.from_pretrained(ended.checkpoint("epoch-0.5"))
     prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "the cat"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        [{"role": "user", "content": "the cat"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
     )
     assert model.generate(**prompt, max_new_tokens=4, do_sample=False).shape[1] > prompt["input_ids"].shape[1]
     assert tokenizer.eos_token == "<|im_end|>"
