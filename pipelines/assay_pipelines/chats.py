@@ -77,7 +77,9 @@ def chats_table(source: str, chats: Iterable[tuple[Sequence[tuple[str, str]], di
         {
             "id": ids,
             "source": [source] * len(rows),
-            "messages": pa.array([[item._asdict() for item in messages] for _, _, messages in rows], MESSAGES),
+            "messages": pa.array(
+                [[item._asdict() for item in messages] for _, _, messages in rows], MESSAGES
+            ),
             "meta": [meta for _, meta, _ in rows],
         },
         schema=CHATS,

@@ -289,7 +289,9 @@ def refusal(text: str, level: RefusalLevel | str) -> Match | None:
         return None
     category = found.lastgroup or ""
     start = found.start(category)
-    return Match(found.group(category), category.removesuffix("Opener").removesuffix("Call"), _offset(text, start))
+    return Match(
+        found.group(category), category.removesuffix("Opener").removesuffix("Call"), _offset(text, start)
+    )
 
 
 def fold(text: str) -> str:

@@ -30,7 +30,10 @@ def clean(run: StageRun) -> dict[str, Any]:
     origins = _origins(run, spec)
     connect(cpus=int(run.execution.get("cpus", 1)), memory_gib=float(run.execution.get("memoryGib", 1.5)))
     flown = fly(
-        spec, pieces(origins), likes, lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows")
+        spec,
+        pieces(origins),
+        likes,
+        lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows"),
     )
     account = flown.account
     run.progress("clean: writing", done=int(account.alive.sum()), unit="rows")
@@ -49,7 +52,10 @@ def _origins(run: StageRun, spec: CleanSpec) -> list[Origin]:
         path = run.artifact(ref, name).folder / name
         if not path.exists():
             raise StageError(
-                "EmptySource", f"source {source.name}", f"found no {name} in {ref}", "Name another stage or split."
+                "EmptySource",
+                f"source {source.name}",
+                f"found no {name} in {ref}",
+                "Name another stage or split.",
             )
         origins.append(Origin(format="", files=[path]))
     return origins

@@ -55,7 +55,12 @@ class Account:
             places.tolist(), (line for lines in table["lines"].to_pylist() for line in lines), strict=True
         ):
             self._add(
-                place, line["step"], line["rule"], line["dropped"], score=line["score"], detail=line["detail"]
+                place,
+                line["step"],
+                line["rule"],
+                dropped=line["dropped"],
+                score=line["score"],
+                detail=line["detail"],
             )
 
     def decide(self, number: int, verdict: Verdict) -> None:
@@ -63,7 +68,7 @@ class Account:
         originals = verdict.duplicate_of
         for index, place in enumerate(verdict.dropped.tolist()):
             original = -1 if originals is None else int(originals[index])
-            self._add(place, number, verdict.rule, True, original=original)
+            self._add(place, number, verdict.rule, dropped=True, original=original)
         for name, places in verdict.aside.items():
             self.parts.append(name)
             self.aside_at[len(self.parts)] = number
@@ -74,8 +79,8 @@ class Account:
         place: int,
         step: int,
         rule: str,
-        dropped: bool,  # noqa: FBT001 -- a column
         *,
+        dropped: bool,
         score: float | None = None,
         original: int = -1,
         detail: str | None = None,

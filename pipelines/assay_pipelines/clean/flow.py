@@ -121,12 +121,12 @@ def _parsed(table: pa.Table) -> pa.Table:
 def _passed(dataset: Any, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Any:
     aside = NOWHERE if account is None else account.rows.row[account.part > 0]
     this = Pass(
+        first=account is None,
         steps=segment.local,
         joining=tuple(spec.joining()),
         key_for=segment.key_for,
         gone=gone,
         aside=aside,
-        told=account is not None,
     )
     return dataset.map_batches(partial(judge, this=this), **_ARROW).materialize()
 
@@ -166,9 +166,7 @@ def _opened(spec: CleanSpec, table: pa.Table) -> Account:
     return Account(spec=spec, rows=rows)
 
 
-def _compared(
-    account: Account, table: pa.Table, number: int, step: Step, like: int | None
-) -> Verdict:
+def _compared(account: Account, table: pa.Table, number: int, step: Step, like: int | None) -> Verdict:
     live = account.live(number)
     if step.exact_duplicates is not None:
         order = np.argsort(table["row"].to_numpy())
@@ -178,10 +176,10 @@ def _compared(
         return split(account.rows, live, step.split, step.label)
     if step.subsample is not None:
         where = f"step {step.label}"
-        return subsample(
-            account.rows, live, step.subsample, wanted(step.subsample, len(live), like, where)
-        )
-    raise BugError(f"step {step.label}", f"found {step.chosen}, which nothing carries out", "Please report this.")
+        return subsample(account.rows, live, step.subsample, wanted(step.subsample, len(live), like, where))
+    raise BugError(
+        f"step {step.label}", f"found {step.chosen}, which nothing carries out", "Please report this."
+    )
 
 
 def _names(segment: Segment) -> str:

@@ -20,12 +20,12 @@ from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, Judgement, 
 class Pass:
     """What one pass does."""
 
+    first: bool  # whether the rows come fresh from intake, with its lines
     steps: tuple[tuple[int, Step], ...]  # local steps with their numbers
     joining: tuple[int, ...]  # for each source, the step at which it joins
     key_for: tuple[int, ExactDuplicates] | None  # make keys for the step with this number
     gone: Ints  # rows that the driver dropped since the last pass, sorted
     aside: Ints  # rows that are set aside and meet no step, sorted
-    told: bool  # the driver has taken over the lines so far
 
 
 def judge(table: pa.Table, this: Pass) -> pa.Table:
@@ -35,7 +35,7 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     kept = table["kept"].to_numpy(zero_copy_only=False) & ~_among(row, this.gone)
     judged = kept & ~_among(row, this.aside)
     joining = np.array(this.joining, np.int64)[table["source"].to_numpy()]
-    lines: list[list[dict[str, Any]]] = [[] for _ in row] if this.told else table["lines"].to_pylist()
+    lines: list[list[dict[str, Any]]] = table["lines"].to_pylist() if this.first else [[] for _ in row]
     messages = table["messages"].combine_chunks()
     if isinstance(messages, pa.ChunkedArray):
         messages = pa.concat_arrays(messages.chunks) if messages.num_chunks else pa.array([], messages.type)

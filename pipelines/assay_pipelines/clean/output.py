@@ -43,7 +43,9 @@ def write_chats(
         seen += table.num_rows
     if seen != int(account.alive.sum()):
         raise BugError(
-            "clean", f"found {seen} rows, expected {int(account.alive.sum())} by the ledger", "Please report this."
+            "clean",
+            f"found {seen} rows, expected {int(account.alive.sum())} by the ledger",
+            "Please report this.",
         )
     counts = [0, 0]
     for number, part in enumerate([None, *account.parts]):

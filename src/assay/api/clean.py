@@ -153,9 +153,9 @@ class Refusals(SpecModel):
 class Subsample(OneOf):
     """Keep some rows, by the hash of row and seed, so that a smaller sample is a subset of a larger one."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("n", "share", "like")
+    one_of: ClassVar[tuple[str, ...]] = ("rows", "share", "like")
 
-    n: int | None = Field(None, ge=1, description="Number of rows.")
+    rows: int | None = Field(None, ge=1, description="Number of rows.")
     share: Share | None = Field(None, description="Share of the rows, 0 to 1.")
     like: CleanStage | None = Field(None, description="As many as this other clean stage kept.")
     match: Literal["rows"] = Field("rows", description="What is made equal to `like`.")

@@ -5,7 +5,6 @@ of axes) carry no CEL: a patch is judged after merging, and a rule there would c
 of items that must have a name are maps to server-side apply; others are atomic.
 """
 
-import json
 from io import StringIO
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from assay.api.experiment import GROUP, VERSION, Experiment
 from assay.api.model import OneOf, SpecModel
@@ -62,10 +62,21 @@ def crd_yaml(model: type[Experiment | Profile]) -> str:
     yaml = YAML()
     yaml.width = 100_000  # a description is one line
     text = StringIO()
-    yaml.dump(
-        json.loads(json.dumps(crd(model))), text
-    )  # a copy without shared parts, which would become aliases
+    yaml.dump(_laid_out(crd(model)), text)
     return _NOTICE + text.getvalue()
+
+
+def _laid_out(value: Any) -> Any:
+    """Return a copy without shared parts, which would become aliases; what holds nothing nested stands on one line."""
+    if isinstance(value, dict):
+        laid = CommentedMap((key, _laid_out(item)) for key, item in value.items())
+        if not any(
+            isinstance(item, dict) or (isinstance(item, list) and key != "enum")
+            for key, item in value.items()
+        ):
+            laid.fa.set_flow_style()
+        return laid
+    return [_laid_out(item) for item in value] if isinstance(value, list) else value
 
 
 def crd(model: type[Experiment | Profile]) -> Schema:
@@ -244,7 +255,7 @@ def _default(field: FieldInfo) -> Any:
         return None
     if isinstance(default, SpecModel):
         return {}
-    return list(default) if isinstance(default, tuple) else default
+    return list(default) if isinstance(default, tuple) else getattr(default, "value", default)
 
 
 def _alias(field: FieldInfo) -> str:

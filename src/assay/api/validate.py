@@ -1,1 +1,300 @@
-def check(experiment): return []
+"""What no schema can say, and what needs no expansion to be seen.
+
+Names used twice, comparisons of what is not there, credentials where anyone may read them. Unknown references and
+circles are found when arms are expanded.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from assay.api.compare import Comparison
+from assay.api.experiment import Axis, Experiment, Role
+from assay.api.expression import Expression
+from assay.api.faults import did_you_mean
+from assay.api.profile import Profile
+from assay.api.secrets import has_secret, names_secret
+from assay.api.written import Path, Written, field_path, walk
+from assay.errors import SpecError
+
+TRAINING_LOSS = "trainingLoss"
+_STEP_LISTS = "steps"  # whose items go by their kind when they have no name
+_PLACEMENT = ("remove", "before", "after")
+
+
+def check(experiment: Experiment, written: Written | None = None) -> list[SpecError]:
+    """Return all that is wrong with an experiment; `written` adds lines of the file."""
+    subject = _Subject(experiment, written or _as_written(experiment))
+    return [fault for question in _QUESTIONS for fault in question(subject)]
+
+
+def check_profile(profile: Profile, written: Written | None = None) -> list[SpecError]:
+    """Return all that is wrong with a profile; `written` adds lines of the file."""
+    written = written or _as_written(profile)
+    faults = list(_secrets(written))
+    for name, value in profile.spec.pools.train.environment.items():
+        if names_secret(name) and value:
+            faults.append(
+                SpecError(
+                    written.where(("spec", "pools", "train", "environment", name)),
+                    "found what by its name is a credential, expected none in a profile",
+                    "Put it into a Secret.",
+                )
+            )
+    return faults
+
+
+def _as_written(document: Experiment | Profile) -> Written:
+    return Written(value=document.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """An experiment, and what its arms and axes could make of it."""
+
+    experiment: Experiment
+    written: Written
+
+    @cached_property
+    def arms(self) -> list[str]:
+        return [arm.name for arm in self.experiment.spec.arms]
+
+    @cached_property
+    def axes(self) -> dict[str, Role | None]:
+        """The roles of all axes; None for one of an arm alone, whose role may be merged."""
+        of_arms: dict[str, Role | None] = {
+            axis.name: axis.role for arm in self.experiment.spec.arms for axis in arm.matrix if axis.name
+        }
+        return of_arms | {axis.name: axis.role for axis in self.experiment.spec.matrix}
+
+    @cached_property
+    def stages(self) -> dict[str, set[str]]:
+        """The kinds that a stage has, in the pipeline or in what arms and axes add."""
+        found: dict[str, set[str]] = {}
+        for stage in self._every_stage:
+            kinds = {
+                kind
+                for kind in ("clean", "train", "generate", "evaluate")
+                if getattr(stage, kind) is not None
+            }
+            found.setdefault(str(stage.name), set()).update(kinds)
+        return found
+
+    def tasks(self, stage: str) -> list[str]:
+        """The tasks that an evaluate stage has, in the pipeline or in what arms and axes add."""
+        bodies = [
+            item.evaluate for item in self._every_stage if item.name == stage and item.evaluate is not None
+        ]
+        return list(
+            dict.fromkeys(str(task.name) for body in bodies for task in body.tasks or () if task.name)
+        )
+
+    @property
+    def _every_stage(self) -> Iterator[Any]:
+        spec = self.experiment.spec
+        yield from spec.pipeline
+        for arm in spec.arms:
+            yield from arm.stages
+        matrices = [spec.matrix, *(arm.matrix for arm in spec.arms)]
+        for value in (value for matrix in matrices for axis in matrix for value in axis.values or ()):
+            yield from value.stages or ()
+
+    def fault(self, path: Path, found: str, do: str) -> SpecError:
+        return SpecError(self.written.where(path), found, do)
+
+    def unknown(self, path: Path, name: str, known: list[str], what: str) -> Iterator[SpecError]:
+        """Yield a fault when a name is none of those known."""
+        if name not in known:
+            among = ", ".join(known) or "none: there is none"
+            yield self.fault(
+                path,
+                f"found {name!r}, expected {what}: {among}",
+                did_you_mean(name, known, "Name one of them."),
+            )
+
+
+def _names_once(subject: _Subject) -> Iterator[SpecError]:
+    """Every item of a list has a name of its own."""
+    spec = subject.written.value.get("spec")
+    for path, value in walk(spec, ("spec",)):
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            counts: Counter[str] = Counter()
+            for index, item in enumerate(value):
+                name = _name(item, is_step=path[-1] == _STEP_LISTS)
+                if name is None:
+                    continue
+                counts[name] += 1
+                if counts[name] == 2:
+                    first = next(
+                        i
+                        for i, other in enumerate(value)
+                        if _name(other, is_step=path[-1] == _STEP_LISTS) == name
+                    )
+                    yield subject.fault(
+                        (*path, index),
+                        f"found the name {name!r} again, already that of {field_path(None, (*path, first))}; expected it once",
+                        "Give one of them another `name`.",
+                    )
+
+
+def _name(item: dict[str, Any], *, is_step: bool) -> str | None:
+    if isinstance(item.get("name"), str):
+        return str(item["name"])
+    kinds = [key for key, value in item.items() if key not in {"name", *_PLACEMENT} and value is not None]
+    return kinds[0] if is_step and len(kinds) == 1 else None
+
+
+def _places_once(subject: _Subject) -> Iterator[SpecError]:
+    """No axis of the short form sets the same value twice."""
+    for index, axis in enumerate(subject.experiment.spec.matrix):
+        for field in ("integers", "numbers", "strings"):
+            values = getattr(axis, field) or ()
+            for position, value in enumerate(values):
+                if value in values[:position]:
+                    yield subject.fault(
+                        ("spec", "matrix", index, field, position),
+                        f"found {value!r} again, expected each value once",
+                        "Remove it.",
+                    )
+
+
+def _doses_vary(subject: _Subject) -> Iterator[SpecError]:
+    """A dose is moved over at least two amounts: one point is no curve."""
+    for index, axis in enumerate(subject.experiment.spec.matrix):
+        if axis.role is Role.DOSE and len(_amounts(axis)) < 2:
+            yield subject.fault(
+                ("spec", "matrix", index),
+                "found a dose axis of one amount, expected at least two",
+                "Add another.",
+            )
+
+
+def _amounts(axis: Axis) -> tuple[Any, ...]:
+    return axis.values or axis.integers or axis.numbers or ()
+
+
+def _comparisons(subject: _Subject) -> Iterator[SpecError]:
+    """Comparisons name arms, stages, tasks and axes that exist."""
+    for index, comparison in enumerate(subject.experiment.spec.compare):
+        path: Path = ("spec", "compare", index)
+        if comparison.stage is not None:
+            yield from _evaluate_stage(subject, (*path, "stage"), comparison.stage)
+        yield from _contrasts(subject, path, comparison)
+        yield from _tasks(subject, path, comparison)
+        yield from _dose(subject, path, comparison)
+        yield from _derived(subject, path, comparison)
+
+
+def _evaluate_stage(subject: _Subject, path: Path, stage: str) -> Iterator[SpecError]:
+    known = [name for name, kinds in subject.stages.items() if "evaluate" in kinds]
+    yield from subject.unknown(path, stage, known, "an evaluate stage")
+
+
+def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
+    for position, contrast in enumerate(comparison.contrasts or ()):
+        place = (*path, "contrasts", position)
+        yield from subject.unknown((*place, "a"), contrast.a, subject.arms, "an arm")
+        yield from subject.unknown((*place, "b"), contrast.b, subject.arms, "an arm")
+        if contrast.a == contrast.b:
+            yield subject.fault(
+                place, f"found {contrast.a!r} minus itself, expected two arms", "Name another arm."
+            )
+    if comparison.primary is not None:
+        known = [contrast.name for contrast in comparison.contrasts or ()]
+        yield from subject.unknown(
+            (*path, "primary", "contrast"),
+            comparison.primary.contrast,
+            known,
+            "a contrast of this comparison",
+        )
+
+
+def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
+    if comparison.stage is None or "evaluate" not in subject.stages.get(comparison.stage, set()):
+        return
+    known = subject.tasks(comparison.stage)
+    named: list[tuple[Path, str]] = [
+        ((*path, "margins", position, "name"), margin.name)
+        for position, margin in enumerate(comparison.margins)
+    ]
+    if comparison.primary is not None:
+        named.append(((*path, "primary", "task"), comparison.primary.task))
+    if comparison.dose is not None:
+        named.append(((*path, "dose", "task"), comparison.dose.task))
+    for place, task in named:
+        yield from subject.unknown(place, task, known, f"a task of {comparison.stage}")
+
+
+def _dose(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
+    dose = comparison.dose
+    if dose is None:
+        return
+    place = (*path, "dose", "axis")
+    yield from subject.unknown(place, dose.axis, list(subject.axes), "an axis of the matrix")
+    role = subject.axes.get(dose.axis)
+    if role not in (None, Role.DOSE):
+        yield subject.fault(
+            place,
+            f"found axis {dose.axis!r} of role {role}, expected one of role dose",
+            "Change its role, or name another.",
+        )
+    for position, arm in enumerate(dose.arms):
+        yield from subject.unknown((*path, "dose", "arms", position), arm, subject.arms, "an arm")
+
+
+def _derived(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
+    derived = comparison.derived
+    if derived is None:
+        return
+    for position, measure in enumerate(derived.measures):
+        place = (*path, "derived", "measures", position)
+        known = [name for name, kinds in subject.stages.items() if kinds & {"train", "evaluate"}]
+        yield from subject.unknown((*place, "stage"), measure.stage, known, "a train or evaluate stage")
+        if measure.stage in known:
+            kinds = subject.stages[measure.stage]
+            figures = [TRAINING_LOSS] if "train" in kinds else subject.tasks(measure.stage)
+            yield from subject.unknown(
+                (*place, "figure"), measure.figure, figures, f"a figure of {measure.stage}"
+            )
+    place = (*path, "derived", "expression")
+    names = [measure.name for measure in derived.measures]
+    try:
+        expression = Expression.parse(derived.expression, subject.written.where(place))
+    except SpecError as error:
+        yield error
+        return
+    for name in expression.names:
+        yield from subject.unknown(place, name, names, "a measure of this comparison")
+    for position, name in enumerate(names):
+        if name not in expression.names:
+            yield subject.fault(
+                (*path, "derived", "measures", position),
+                f"found measure {name!r}, which the expression does not name; expected it there",
+                "Use it, or remove it.",
+            )
+
+
+def _no_secrets(subject: _Subject) -> Iterator[SpecError]:
+    yield from _secrets(subject.written)
+
+
+def _secrets(written: Written) -> Iterator[SpecError]:
+    """Find credentials anywhere in the spec; no message repeats one."""
+    for path, value in walk(written.value.get("spec"), ("spec",)):
+        if isinstance(value, str) and has_secret(value):
+            yield SpecError(
+                written.where(path),
+                "found what looks like a credential, expected none: specs are stored, shown and hashed",
+                "Remove it, change it wherever it is used, and let the profile's Secret give access.",
+            )
+
+
+_QUESTIONS: tuple[Callable[[_Subject], Iterator[SpecError]], ...] = (
+    _names_once,
+    _places_once,
+    _doses_vary,
+    _comparisons,
+    _no_secrets,
+)

@@ -40,7 +40,7 @@ def test_a_step_can_be_placed_before_another():
 
 
 def test_a_step_without_a_place_goes_last():
-    arm = {"name": "a", "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"n": 5}}]}}]}
+    arm = {"name": "a", "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"rows": 5}}]}}]}
 
     steps = stage_of(an_experiment(arms=[arm]), "a", "cleaned").clean.steps
 
@@ -96,7 +96,7 @@ SEEDS = {
 
 
 def test_an_axis_sets_all_its_paths_together_and_skips_what_an_arm_lacks():
-    sample = {"name": "cut", "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"n": 5}}]}}]}
+    sample = {"name": "cut", "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"rows": 5}}]}}]}
     experiment = an_experiment(arms=[{"name": "whole"}, sample], matrix=[SEEDS])
 
     assert [item.label for item in expand(experiment).instances] == [
@@ -140,7 +140,7 @@ def test_an_axis_of_named_values_patches_like_an_arm():
             {
                 "name": f"n{n}",
                 "dose": n,
-                "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"n": n}}]}}],
+                "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"rows": n}}]}}],
             }
             for n in (5, 9)
         ],
@@ -148,7 +148,7 @@ def test_an_axis_of_named_values_patches_like_an_arm():
 
     experiment = an_experiment(arms=[{"name": "a"}], matrix=[axis])
 
-    assert stage_of(experiment, "a[dose=n9]", "cleaned").clean.steps[-1].subsample.n == 9
+    assert stage_of(experiment, "a[dose=n9]", "cleaned").clean.steps[-1].subsample.rows == 9
 
 
 def test_a_path_that_leads_nowhere_in_any_arm_is_refused():

@@ -25,9 +25,7 @@ def message(item: Any) -> Message:
     if calls:
         parts.append(canonical_json(calls).decode())
     elif item.get("content") is None:
-        raise RejectedError(
-            f"found a message of {role} without content and tool_calls, expected one of them"
-        )
+        raise RejectedError(f"found a message of {role} without content and tool_calls, expected one of them")
     return Message(role, "\n".join(part for part in parts if part))
 
 

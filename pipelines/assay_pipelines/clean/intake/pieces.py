@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,9 +75,7 @@ def _cut(path: Path, size: int) -> Iterator[tuple[str, int, bytes]]:
     with _Reader(path) as file:
         head = file.read(size)
         suffix = Path(path.name.removesuffix(".gz")).suffix
-        if suffix != ".txt" and (
-            head.lstrip(BLANK)[:1] == b"[" or (suffix == ".json" and _spread(head))
-        ):
+        if suffix != ".txt" and (head.lstrip(BLANK)[:1] == b"[" or (suffix == ".json" and _spread(head))):
             yield ARRAY, 1, head + b"".join(iter(lambda: file.read(size), b""))
         else:
             yield from _whole_lines(file, head, size)
@@ -114,12 +112,14 @@ class _Reader:
     """A file's bytes, unpacked; what cannot be unpacked is told in `broken` once the rest has been read."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[bytes] = gzip.open(path) if path.name.endswith(".gz") else path.open("rb")  # noqa: SIM115 -- closed below
+        self._file: io.BufferedReader | gzip.GzipFile = path.open("rb")
+        if path.name.endswith(".gz"):
+            self._file = gzip.GzipFile(fileobj=self._file)
         self.broken = ""
         self.ended = False
         self.line = 1
 
-    def __enter__(self) -> "_Reader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,7 +130,7 @@ class _Reader:
         parts = []
         while size and not self.ended:
             try:
-                part = self._file.read(min(size, 1 << 16))
+                part = self._file.read1(min(size, 1 << 16))
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 self.broken = f"found a file that breaks off ({error}), expected a whole one"
                 part = b""

@@ -34,6 +34,4 @@ def exact_duplicates(rows: Rows, live: Ints, keys: tuple[Hashes, Hashes]) -> Ver
     order = np.lexsort((rows.rank[live], rows.source[live], low, high))
     first = first_of_group(np.stack([high[order], low[order]]))
     survivors = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
-    return Verdict(
-        dropped=live[order[~first]], rule="sameText", duplicate_of=live[survivors[~first]]
-    )
+    return Verdict(dropped=live[order[~first]], rule="sameText", duplicate_of=live[survivors[~first]])

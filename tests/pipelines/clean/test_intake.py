@@ -1,0 +1,125 @@
+"""From files to rows: nothing is lost, wherever files are cut and whatever is in them."""
+
+import gzip
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay_pipelines.chats import chats_table, write_rows
+from assay_pipelines.clean.intake.parse import parse_piece
+from assay_pipelines.clean.intake.pieces import Origin, pieces
+from assay_pipelines.clean.rows import Rows
+
+DOCUMENT = {"text": "word"}
+
+
+def take(path, form="text", size=1 << 20):
+    parts = [parse_piece(row) for piece in pieces([Origin(format=form, files=[path])], size) for row in piece.to_pylist()]
+    return pa.concat_tables(parts) if parts else None
+
+
+def kept(table):
+    return [chat[0]["content"] for chat, kept in zip(table["messages"].to_pylist(), table["kept"].to_pylist(), strict=True) if kept]
+
+
+def rejected(table):
+    return [line["detail"] for lines in table["lines"].to_pylist() for line in lines]
+
+
+def test_bad_rows_are_told_with_file_and_line_and_the_others_are_kept(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"text": "a"}\n\n{"text": "half\n{"text": "\xff"}\n{"text": NaN}\n{"text": "\\ud800"}\n{"text": "b"}')
+    table = take(path)
+    assert kept(table) == ["a", "b"]
+    assert [detail.split(": ")[0] for detail in rejected(table)] == [f"rows.jsonl:{line}" for line in (3, 4, 5, 6)]
+    assert [word in detail for word, detail in zip(("JSON", "UTF-8", "NaN", "Unicode"), rejected(table), strict=True)] == [True] * 4
+
+
+def test_an_array_is_read_element_by_element_and_what_breaks_off_is_one_row(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text('[\n {"text": "a"},\n {"text": 3},\n {"text": "b"},\n {"text": "c')
+    table = take(path)
+    assert kept(table) == ["a", "b"]
+    assert [detail.split(": ")[0] for detail in rejected(table)] == ["rows.json:3", "rows.json:5"]
+
+
+@pytest.mark.parametrize("tail", ["", " {"])
+def test_an_array_without_its_end_or_with_more_behind_it_is_told(tmp_path, tail):
+    path = tmp_path / "rows.json"
+    path.write_text('[{"text": "a"}' + (f"]{tail}" if tail else ""))
+    table = take(path)
+    assert kept(table) == ["a"]
+    assert len(rejected(table)) == 1
+
+
+def test_a_json_file_may_hold_lines_or_one_object(tmp_path):
+    lines, one = tmp_path / "lines.json", tmp_path / "one.json"
+    lines.write_text('{"text": "a"}\n{"text": "b"}\n')
+    one.write_text('{\n  "text": "a"\n}\n')
+    assert kept(take(lines)) == ["a", "b"]
+    assert kept(take(one)) == ["a"]
+
+
+def test_a_text_file_holds_a_document_per_line(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_bytes("\ufeffone\r\n\n[two]\n  three\n".encode())
+    assert kept(take(path)) == ["one", "[two]", "three"]
+
+
+def test_a_packed_file_that_breaks_off_keeps_its_rows_and_tells_the_rest(tmp_path):
+    path = tmp_path / "rows.jsonl.gz"
+    packed = gzip.compress(b"".join(json.dumps({"text": f"row {i}"}).encode() + b"\n" for i in range(2000)))
+    path.write_bytes(packed)
+    assert len(kept(take(path))) == 2000
+    path.write_bytes(packed[:-200])
+    table = take(path)
+    assert 0 < len(kept(table)) < 2000
+    assert any("breaks off" in detail for detail in rejected(table))
+
+
+def test_a_file_that_is_empty_holds_no_rows(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"")
+    assert take(path) is None
+
+
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8"), max_size=30), max_size=20),
+    size=st.integers(1, 80),
+    spread=st.sampled_from(["lines", "array"]),
+)
+def test_rows_are_the_same_wherever_the_file_is_cut(tmp_path_factory, texts, size, spread):
+    path = tmp_path_factory.mktemp("cut") / "rows.jsonl"
+    encoded = [json.dumps({"text": text}) for text in texts]
+    path.write_text("\n".join(encoded) if spread == "lines" else f"[{', '.join(encoded)}]", encoding="utf-8")
+    whole, cut = take(path), take(path, size=size)
+    if not texts:
+        assert whole is None or whole.num_rows == 0
+        return
+    assert kept(whole) == kept(cut) == texts
+    assert Rows.of(whole).ids(range(len(texts))) == Rows.of(cut).ids(range(len(texts)))
+
+
+def test_chats_of_another_stage_keep_their_ids(tmp_path):
+    path = tmp_path / "chats.parquet"
+    table = chats_table("old", [([("user", text)], {"n": n}) for n, text in enumerate("abca")])
+    write_rows(path, [table])
+    rows = Rows.of(take(path, form=""))
+    assert sorted(rows.ids(range(4))) == table["id"].to_pylist()
+
+
+def test_equal_rows_are_numbered_in_the_order_of_sources(tmp_path):
+    paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    paths[0].write_text("x\ny\n")
+    paths[1].write_text("x\nx\n")
+    tables = [
+        parse_piece(row)
+        for piece in pieces([Origin(format="text", files=[path]) for path in paths])
+        for row in piece.to_pylist()
+    ]
+    rows = Rows.of(pa.concat_tables(tables))
+    assert rows.number.tolist() == [0, 0, 1, 2]
+    assert len(set(rows.ids(range(4)))) == 4
