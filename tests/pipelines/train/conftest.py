@@ -153,9 +153,19 @@ class Bench:
 
     def train(self, spec, *, execution=None, locations=None):
         """Carry out a train stage in a process forked from this one."""
+        ref, process = self.start(spec, execution=execution, locations=locations)
+        process.join()
+        return Ended(self.store, ref, process.exitcode)
+
+    def start(self, spec, *, execution=None, locations=None):
+        """Start a train stage in a process forked from this one."""
         ref, argv = self.stage(spec, execution=execution, locations=locations)
         process = multiprocessing.get_context("fork").Process(target=_main, args=(argv,))
         process.start()
+        return ref, process
+
+    def ended(self, ref, process):
+        """Wait for a stage that was started."""
         process.join()
         return Ended(self.store, ref, process.exitcode)
 
