@@ -117,7 +117,7 @@ def join(place: Place) -> None:
     if place.world > 1:
         distributed.init_process_group(backend, timeout=_PATIENCE)
     else:
-        store = distributed.HashStore()  # type: ignore[attr-defined] -- torch forgets to export it
+        store = distributed.HashStore()  # type: ignore[attr-defined]  # torch forgets to export it
         distributed.init_process_group(backend, store=store, rank=0, world_size=1)
 
 

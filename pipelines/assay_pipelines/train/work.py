@@ -81,7 +81,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     """Train, in this process as one of `place.world`; the leader writes all files. Returns the record's summary."""
     torch.set_num_threads(work.settings.execution.threads)
     torch.use_deterministic_algorithms(mode=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] -- it is a property of the module
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is a property of the module
     torch.manual_seed(work.settings.train.seed)
     join(place)
     try:

@@ -54,17 +54,18 @@ def test_chatml_is_written_as_its_template_renders_it(tokenizer):
 
 @pytest.mark.parametrize("length", range(16, 80))
 def test_a_chat_is_cut_only_where_an_assistants_turn_ends(tokenizer, length):
-    try:
-        examples = sft_examples(of(CHAT), tokenizer, tokenizer.writer("chatml"), length)
-    except StageError as error:
-        assert error.reason == "EmptyDataset"
-        return
+    short = [Message("user", "a"), Message("assistant", "b")]
 
-    assert learned_text(tokenizer, examples) in (
-        "\n  Grüße 🎉 zurück <|im_end|>",
-        "\n  Grüße 🎉 zurück <|im_end|>nothing<|im_end|>",
+    examples = sft_examples(of(short, CHAT), tokenizer, tokenizer.writer("chatml"), length)
+
+    learned = [learned_text(tokenizer, examples, index) for index in range(len(examples.ids))]
+    assert learned[0] == "b<|im_end|>"
+    assert learned[1:] in (
+        [],
+        ["\n  Grüße 🎉 zurück <|im_end|>"],
+        ["\n  Grüße 🎉 zurück <|im_end|>nothing<|im_end|>"],
     )
-    assert len(examples.tokens) <= length
+    assert max(examples.lengths) <= length
 
 
 def test_a_template_whose_turns_depend_on_later_ones_is_refused(tokenizer):
