@@ -117,7 +117,8 @@ def join(place: Place) -> None:
     if place.world > 1:
         distributed.init_process_group(backend, timeout=_PATIENCE)
     else:
-        distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)
+        store = distributed.HashStore()  # type: ignore[attr-defined]  # torch forgets to export it
+        distributed.init_process_group(backend, store=store, rank=0, world_size=1)
 
 
 def leave() -> None:

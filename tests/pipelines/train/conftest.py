@@ -33,7 +33,31 @@ from assay_pipelines.train import __main__ as program
 torch.set_num_threads(1)  # a pool of threads in this process would not survive the forks
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+<<<<<<< HEAD
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "then", "it", "went", "home", "because", "of", "rain", "while", "dogs", "run", "in", "parks"]
+=======
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "then",
+    "it",
+    "went",
+    "home",
+    "because",
+    "of",
+    "rain",
+    "while",
+    "dogs",
+    "run",
+    "in",
+    "parks",
+]
+>>>>>>> train
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
@@ -92,6 +116,7 @@ class Bench:
     store: FolderStore = field(init=False)
 
     def __post_init__(self):
+        self.folder.mkdir()
         self.store = FolderStore(self.folder)
 
     def chats(self, chats, name="chats.parquet"):
@@ -132,9 +157,19 @@ class Bench:
 
     def train(self, spec, *, execution=None, locations=None):
         """Carry out a train stage in a process forked from this one."""
+        ref, process = self.start(spec, execution=execution, locations=locations)
+        process.join()
+        return Ended(self.store, ref, process.exitcode)
+
+    def start(self, spec, *, execution=None, locations=None):
+        """Start a train stage in a process forked from this one."""
         ref, argv = self.stage(spec, execution=execution, locations=locations)
         process = multiprocessing.get_context("fork").Process(target=_main, args=(argv,))
         process.start()
+        return ref, process
+
+    def ended(self, ref, process):
+        """Wait for a stage that was started."""
         process.join()
         return Ended(self.store, ref, process.exitcode)
 

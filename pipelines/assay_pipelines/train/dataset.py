@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from assay.errors import StageError
+from assay_pipelines.chats import Message, chats_file
+from assay_pipelines.chats import read_chats as read_table
 from assay_pipelines.stage import StageRun
-from assay_pipelines.train.template import Message
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
         StageError: `DataMissing`: it wrote no such split; `EmptyDataset`: there is nothing in it.
 
     """
-    name = "chats.parquet" if split is None else f"chats-{split}.parquet"
+    name = chats_file(split)
     files = run.record(ref).outputs.files
     if name not in files:
         raise StageError(
@@ -61,16 +62,12 @@ def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
 
 def read_file(path: Path) -> Chats:
     """Read one Parquet file of chats."""
-    table = pq.read_table(path, columns=["id", "messages"], use_threads=False).combine_chunks().sort_by("id")
+    table = read_table(path, ["id", "messages"])
     column = table.column("messages").combine_chunks()
     turns = column.flatten()
-    lengths = column.value_lengths().fill_null(0).to_pylist()
-    offsets = [0]
-    for length in lengths:
-        offsets.append(offsets[-1] + length)
     return Chats(
         ids=table.column("id").to_pylist(),
         roles=turns.field("role").to_pylist(),
-        contents=[content or "" for content in turns.field("content").to_pylist()],
-        offsets=offsets,
+        contents=turns.field("content").fill_null("").to_pylist(),
+        offsets=[0, *pc.cumulative_sum(column.value_lengths()).to_pylist()],
     )
