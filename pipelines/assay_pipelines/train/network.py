@@ -74,10 +74,7 @@ def load_network(folder: Path, name: str, tokenizer: Tokenizer) -> Any:
         raise _damaged(
             name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
         ) from error
-<<<<<<< HEAD
-=======
     model, loading = loaded
->>>>>>> train
     absent = sorted(map(str, loading["missing_keys"])) + sorted(map(str, loading["mismatched_keys"]))
     if absent:
         raise _damaged(name, f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all")

@@ -47,7 +47,14 @@ def main(
     for title in ("STEP", "KIND", "IN", "DROPPED", "CHANGED", "OUT"):
         counts.add_column(title, justify="left" if title in ("STEP", "KIND") else "right")
     for name, source in summary["sources"].items():
-        counts.add_row("intake", name, str(source["in"]), str(source["rejected"]), "", str(source["in"] - source["rejected"]))
+        counts.add_row(
+            "intake",
+            name,
+            str(source["in"]),
+            str(source["rejected"]),
+            "",
+            str(source["in"] - source["rejected"]),
+        )
     for item in summary["steps"]:
         counts.add_row(
             *(str(item.get(key, "")) for key in ("name", "kind", "in", "dropped", "changed", "out"))

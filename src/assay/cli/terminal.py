@@ -5,7 +5,6 @@ from typing import Any
 
 from rich.console import Console
 
-
 PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "header_style": "bold"}  # how tables look
 
 

@@ -35,7 +35,9 @@ def print_verdicts(data: dict[str, Any]) -> None:
             say(f"  {contrast}: {a} minus {b}")
         if any(item["primary"] for item in document["verdicts"]):
             say("  * the primary hypothesis; p is adjusted over the family")
-        exploratory = [f"{item['contrast']} on {item['task']}" for item in document["verdicts"] if item["exploratory"]]
+        exploratory = [
+            f"{item['contrast']} on {item['task']}" for item in document["verdicts"] if item["exploratory"]
+        ]
         if exploratory:
             say(f"  exploratory, since the primary is not shown: {', '.join(exploratory)}")
         for item in document["missing"]:

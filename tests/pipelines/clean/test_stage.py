@@ -14,7 +14,27 @@ from assay.artifacts.layout import record_key
 from assay_pipelines.clean import __main__ as program
 from assay_pipelines.clean.intake import pieces as cutting
 
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "then", "it", "went", "home", "because", "of", "rain", "while", "dogs", "run", "in", "parks"]
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "then",
+    "it",
+    "went",
+    "home",
+    "because",
+    "of",
+    "rain",
+    "while",
+    "dogs",
+    "run",
+    "in",
+    "parks",
+]
 REFUSED = "I'm sorry, but I can't help with that request today, my friend, it is late."
 
 pytestmark = pytest.mark.usefixtures("running_ray")

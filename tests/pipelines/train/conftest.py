@@ -33,9 +33,6 @@ from assay_pipelines.train import __main__ as program
 torch.set_num_threads(1)  # a pool of threads in this process would not survive the forks
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-<<<<<<< HEAD
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "then", "it", "went", "home", "because", "of", "rain", "while", "dogs", "run", "in", "parks"]
-=======
 WORDS = [
     "the",
     "cat",
@@ -57,7 +54,6 @@ WORDS = [
     "in",
     "parks",
 ]
->>>>>>> train
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
