@@ -14,6 +14,7 @@ from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.table import Chats
+import itertools
 
 TEXTS = st.lists(
     st.tuples(st.integers(0, 2), st.text("aB \n", max_size=3)), min_size=1, max_size=25
@@ -59,7 +60,7 @@ def test_a_smaller_sample_is_a_subset_of_a_larger_one(stratify):
     rows, _ = rows_of(MANY)
     samples = [sampled(rows, rows=n, stratify=stratify, seed=3) for n in (1, 10, 77, 200, 400)]
     assert [len(sample) for sample in samples] == [1, 10, 77, 200, 400]
-    assert all(small < large for small, large in zip(samples, samples[1:], strict=False))
+    assert all(small < large for small, large in itertools.pairwise(samples))
 
 
 def test_a_stratified_sample_holds_the_same_share_of_every_source():

@@ -113,7 +113,9 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         packed = path.name.endswith(".gz")
-        self._file: io.BufferedReader | gzip.GzipFile = gzip.open(path) if packed else path.open("rb")
+        self._file: io.BufferedReader | gzip.GzipFile = (
+            gzip.open(path) if packed else path.open("rb")  # noqa: SIM115 -- closed by __exit__
+        )
         self.broken = ""
         self.ended = False
         self.line = 1
