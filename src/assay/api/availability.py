@@ -25,8 +25,9 @@ def _clean(spec: Plain) -> Iterator[str]:
 
 
 def _train(spec: Plain) -> Iterator[str]:
-    if spec.get("batchUnit", "examples") != "examples":
-        yield f"batchUnit: {spec['batchUnit']}"
+    unit = spec.get("batchUnit", "examples")
+    if unit == "tokens" or (unit == "packedSequences" and spec["objective"] == "sft"):
+        yield f"batchUnit {unit} with objective {spec['objective']}"
 
 
 def _evaluate(spec: Plain) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The steps that compare rows: duplicates, parts and samples."""
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,7 +16,6 @@ from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.table import Chats
-import itertools
 
 TEXTS = st.lists(
     st.tuples(st.integers(0, 2), st.text("aB \n", max_size=3)), min_size=1, max_size=25
