@@ -25,7 +25,7 @@ from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.steps.verdict import NOWHERE, Verdict
-from assay_pipelines.clean.table import Ints
+from assay_pipelines.clean.table import WORKING, Ints
 
 _DRIVER_COLUMNS = ["row", "source", "hash", "tie", "kept", "lines", "key"]
 _PASS_COLUMNS = ["row", "kept", "lines", "key"]
@@ -145,7 +145,8 @@ def _only_kept(table: pa.Table) -> pa.Table:
 
 def _collected(dataset: Any, columns: list[str]) -> pa.Table:
     """Bring some columns of all rows to the driver."""
-    return pa.concat_tables(_tables(dataset.select_columns(columns))).combine_chunks()
+    none = WORKING.empty_table().select(columns)
+    return pa.concat_tables([none, *_tables(dataset.select_columns(columns))]).combine_chunks()
 
 
 def _tables(dataset: Any) -> Iterable[pa.Table]:

@@ -22,7 +22,6 @@ from assay.errors import Retry, StageError
 ADDRESS = "RAY_ADDRESS"
 HEAD_FILE = "ASSAY_RAY_HEAD"  # where the head of `preload` writes its address once it is ready
 
-_AUTHENTICATION = ("RAY_AUTH_MODE", "token")  # a head listens on the network; whoever joins it shows the user's token
 _GIB = 1 << 30
 _STORE_SHARE = 0.4  # of a stage's memory, for blocks in shared memory; more goes to disk
 _LEAST_STORE = 100 << 20
@@ -36,7 +35,6 @@ def connect(*, cpus: int, memory_gib: float) -> None:
     if not ray.is_initialized():
         address = os.environ.get(ADDRESS) or _preloaded()
         if address:
-            os.environ.setdefault(*_AUTHENTICATION)
             ray.init(address=address, log_to_driver=False, configure_logging=False)
         else:
             start(cpus=cpus, memory_gib=memory_gib)
@@ -55,7 +53,6 @@ def start(*, cpus: int, memory_gib: float) -> str:
     """
     _quiet()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault(*_AUTHENTICATION)
     for left in reversed(range(_STARTS)):
         try:
             ray.init(

@@ -10,7 +10,6 @@ from assay.artifacts.canonical import digest
 from assay.artifacts.documents import ArtifactRef, Document, Location, StageDocument
 from assay.artifacts.kinds import Kind
 
-
 _MOST_ARMS = 2  # a stage of more arms goes by its own name
 
 
@@ -55,7 +54,9 @@ class PlannedStage(Document):
         first, arms = self.members[0], list(dict.fromkeys(member.arm for member in self.members))
         if len(arms) > _MOST_ARMS:
             return first.stage
-        shared = set(first.coordinates.items()).intersection(*(member.coordinates.items() for member in self.members))
+        shared = set(first.coordinates.items()).intersection(
+            *(member.coordinates.items() for member in self.members)
+        )
         inside = {axis: value for axis, value in first.coordinates.items() if (axis, value) in shared}
         return Member(arm="+".join(arms), coordinates=inside, stage=first.stage).label
 

@@ -9,8 +9,9 @@ from assay.adapters.local import LocalBackend
 from assay.adapters.sources import FileSources
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.parse import parse_experiment
+from assay.api.parse import experiment_of
 from assay.api.validate import check
+from assay.api.written import read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import stage_document_key
@@ -57,8 +58,9 @@ def read_experiment(path: Path) -> Experiment:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check the path."
         ) from error
-    experiment = parse_experiment(data, str(path))
-    faults = check(experiment)
+    written = read(data, str(path))
+    experiment = experiment_of(written)
+    faults = check(experiment, written)
     if faults:
         raise SpecErrors(faults)
     return experiment

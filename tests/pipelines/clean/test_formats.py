@@ -15,7 +15,10 @@ def read(name, record):
 @pytest.mark.parametrize(
     ("name", "record"),
     [
-        ("sharegpt", {"conversations": [{"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hello."}]}),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hello."}]},
+        ),
         ("alpaca", {"instruction": "Hi?", "input": "", "output": "Hello."}),
         (
             "openai",
@@ -123,7 +126,11 @@ def test_what_else_a_record_holds_is_kept_as_meta():
         ("sharegpt", {"conversations": []}, "an empty list"),
         ("sharegpt", {"conversations": [{"from": "martian", "value": "a"}]}, "role 'martian'"),
         ("sharegpt", {"conversations": [{"from": "human", "value": 3}]}, "no string"),
-        ("sharegpt", {"conversations": [{"from": "human", "value": "a"}], "chosen": 1, "rejected": 2}, "preference"),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "human", "value": "a"}], "chosen": 1, "rejected": 2},
+            "preference",
+        ),
         ("sharegpt", ["a"], "a list"),
         ("alpaca", {"instruction": "a"}, "expected output"),
         ("alpaca", {"instruction": "a", "output": ["x", "y"]}, "output as a list"),

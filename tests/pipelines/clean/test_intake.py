@@ -17,12 +17,20 @@ DOCUMENT = {"text": "word"}
 
 
 def take(path, form="text", size=1 << 20):
-    parts = [parse_piece(row) for piece in pieces([Origin(format=form, files=[path])], size) for row in piece.to_pylist()]
+    parts = [
+        parse_piece(row)
+        for piece in pieces([Origin(format=form, files=[path])], size)
+        for row in piece.to_pylist()
+    ]
     return pa.concat_tables(parts) if parts else None
 
 
 def kept(table):
-    return [chat[0]["content"] for chat, kept in zip(table["messages"].to_pylist(), table["kept"].to_pylist(), strict=True) if kept]
+    return [
+        chat[0]["content"]
+        for chat, kept in zip(table["messages"].to_pylist(), table["kept"].to_pylist(), strict=True)
+        if kept
+    ]
 
 
 def rejected(table):
@@ -31,11 +39,18 @@ def rejected(table):
 
 def test_bad_rows_are_told_with_file_and_line_and_the_others_are_kept(tmp_path):
     path = tmp_path / "rows.jsonl"
-    path.write_bytes(b'{"text": "a"}\n\n{"text": "half\n{"text": "\xff"}\n{"text": NaN}\n{"text": "\\ud800"}\n{"text": "b"}')
+    path.write_bytes(
+        b'{"text": "a"}\n\n{"text": "half\n{"text": "\xff"}\n{"text": NaN}\n{"text": "\\ud800"}\n{"text": "b"}'
+    )
     table = take(path)
     assert kept(table) == ["a", "b"]
-    assert [detail.split(": ")[0] for detail in rejected(table)] == [f"rows.jsonl:{line}" for line in (3, 4, 5, 6)]
-    assert [word in detail for word, detail in zip(("JSON", "UTF-8", "NaN", "Unicode"), rejected(table), strict=True)] == [True] * 4
+    assert [detail.split(": ")[0] for detail in rejected(table)] == [
+        f"rows.jsonl:{line}" for line in (3, 4, 5, 6)
+    ]
+    assert [
+        word in detail
+        for word, detail in zip(("JSON", "UTF-8", "NaN", "Unicode"), rejected(table), strict=True)
+    ] == [True] * 4
 
 
 def test_an_array_is_read_element_by_element_and_what_breaks_off_is_one_row(tmp_path):

@@ -112,9 +112,8 @@ class _Reader:
     """A file's bytes, unpacked; what cannot be unpacked is told in `broken` once the rest has been read."""
 
     def __init__(self, path: Path) -> None:
-        self._file: io.BufferedReader | gzip.GzipFile = path.open("rb")
-        if path.name.endswith(".gz"):
-            self._file = gzip.GzipFile(fileobj=self._file)
+        packed = path.name.endswith(".gz")
+        self._file: io.BufferedReader | gzip.GzipFile = gzip.open(path) if packed else path.open("rb")
         self.broken = ""
         self.ended = False
         self.line = 1

@@ -1,6 +1,7 @@
 """Taking out a user's turn together with its answer: what stands from it to the user's next turn."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +12,7 @@ def pairs_of(chats: Chats, chat: int) -> list[range]:
     """Return the places of each user's turn with what answers it; what goes before the first user's turn is in none."""
     turns = chats.turns(chat)
     begins = [turn for turn in turns if chats.roles[turn : turn + 1] == b"U"]
-    return [range(begin, end) for begin, end in zip(begins, [*begins[1:], turns.stop], strict=True)]
+    return [range(begin, end) for begin, end in pairwise([*begins, turns.stop])]
 
 
 def cut(chats: Chats, chat: int, removed: Bools, goes: Callable[[range], bool]) -> tuple[list[int], int]:

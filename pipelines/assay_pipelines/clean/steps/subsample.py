@@ -22,7 +22,7 @@ def wanted(step: Subsample, live: int, like: int | None, where: str) -> int:
     """
     if step.share is not None:
         return int(step.share * live + 0.5)
-    count = step.n if like is None else like
+    count = step.rows if like is None else like
     if count is None or count > live:
         raise StageError(
             "TooFewRows",

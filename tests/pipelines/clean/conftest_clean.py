@@ -1,0 +1,58 @@
+"""Chats in plain Python, and the steps without Ray."""
+
+import pyarrow as pa
+
+from assay.api.clean import Step
+from assay_pipelines.chats import MESSAGES, Message, content_hash
+from assay_pipelines.clean.judge import Pass, judge
+from assay_pipelines.clean.steps import LOCAL
+from assay_pipelines.clean.steps.verdict import NOWHERE
+from assay_pipelines.clean.table import WORKING, Chats, lines_array
+
+
+def judged(step, chats):
+    """Judge plain chats by one local step: the messages that are left of each, or None, and the lines."""
+    kind = next(iter(step))
+    settings = getattr(Step.model_validate(step), _snake(kind))
+    view = Chats.from_messages(chats)
+    judgement = LOCAL[kind](view, settings)
+    left = list(chats) if judgement.removed is None else plain(view.without(judgement.removed))
+    for line in judgement.lines:
+        if line.dropped:
+            left[line.chat] = None
+    return left, judgement.lines
+
+
+def plain(messages):
+    """Return an array of chats as Python pairs."""
+    return [[(item["role"], item["content"]) for item in chat] for chat in messages.to_pylist()]
+
+
+def passed(table, steps, *, sources=1):
+    """Send a working table through local steps, without Ray."""
+    numbered = tuple(enumerate(Step.model_validate(step) for step in steps))
+    joining = (0,) * sources
+    return judge(
+        table, Pass(first=True, steps=numbered, joining=joining, key_for=None, gone=NOWHERE, aside=NOWHERE)
+    )
+
+
+def _snake(kind):
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind)
+
+
+def working(chats, sources=None):
+    """Make a working table of plain chats, as intake would."""
+    count = len(chats)
+    columns = {
+        "row": pa.array(range(count), pa.int64()),
+        "source": pa.array(sources or [0] * count, pa.int16()),
+        "hash": pa.array([content_hash(chat) for chat in chats], pa.binary(16)),
+        "tie": pa.array([0] * count, pa.int64()),
+        "kept": pa.array([True] * count),
+        "messages": pa.array([[Message(*turn)._asdict() for turn in chat] for chat in chats], MESSAGES),
+        "meta": pa.array(["{}"] * count),
+        "lines": lines_array([[] for _ in chats]),
+        "key": pa.nulls(count, pa.binary(16)),
+    }
+    return pa.table(columns, schema=WORKING)

@@ -1,0 +1,116 @@
+"""The steps that compare rows: duplicates, parts and samples."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest_clean import working
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.api.clean import ExactDuplicates, Split, Subsample
+from assay.errors import StageError
+from assay_pipelines.clean.rows import Rows, halves
+from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_keys
+from assay_pipelines.clean.steps.split import split
+from assay_pipelines.clean.steps.subsample import subsample, wanted
+from assay_pipelines.clean.table import Chats
+
+TEXTS = st.lists(
+    st.tuples(st.integers(0, 2), st.text("aB \n", max_size=3)), min_size=1, max_size=25
+)  # source, text
+
+
+def rows_of(texts):
+    chats = [[("user", text)] for _, text in texts]
+    return Rows.of(working(chats, [source for source, _ in texts])), chats
+
+
+@given(TEXTS, st.sampled_from(["none", "whitespace", "casefold"]))
+def test_one_of_equal_texts_is_kept_from_the_source_listed_first_with_the_smallest_id(texts, normalize):
+    def normal(text):
+        text = text if normalize == "none" else " ".join(text.split())
+        return text.casefold() if normalize == "casefold" else text
+
+    rows, chats = rows_of(texts)
+    step = ExactDuplicates.model_validate({"normalize": normalize})
+    keys = halves(pa.chunked_array([pa.array(text_keys(Chats.from_messages(chats), step), pa.binary(16))]))
+    verdict = exact_duplicates(rows, np.arange(len(rows)), keys)
+    groups = {}
+    for place, (source, text) in enumerate(texts):
+        groups.setdefault(normal(text), []).append((source, rows.id(place), place))
+    expected = {
+        place: min(group)[2] for group in groups.values() for _, _, place in group if place != min(group)[2]
+    }
+    assert dict(zip(verdict.dropped.tolist(), verdict.duplicate_of.tolist(), strict=True)) == expected
+
+
+MANY = [(place % 3 if place % 4 else 0, f"row {place}") for place in range(400)]
+
+
+def sampled(known, **step):
+    spec = Subsample.model_validate(step)
+    everything = np.arange(len(known))
+    count = wanted(spec, len(known), None, "step")
+    return set(everything.tolist()) - set(subsample(known, everything, spec, count).dropped.tolist())
+
+
+@pytest.mark.parametrize("stratify", ["none", "source"])
+def test_a_smaller_sample_is_a_subset_of_a_larger_one(stratify):
+    rows, _ = rows_of(MANY)
+    samples = [sampled(rows, rows=n, stratify=stratify, seed=3) for n in (1, 10, 77, 200, 400)]
+    assert [len(sample) for sample in samples] == [1, 10, 77, 200, 400]
+    assert all(small < large for small, large in zip(samples, samples[1:], strict=False))
+
+
+def test_a_stratified_sample_holds_the_same_share_of_every_source():
+    rows, _ = rows_of(MANY)
+    for n in (40, 100, 333):
+        chosen = rows.source[sorted(sampled(rows, rows=n, stratify="source"))]
+        expected = np.bincount(rows.source) * n / len(rows)
+        assert np.abs(np.bincount(chosen) - expected).max() <= 1
+
+
+def test_a_sample_depends_on_the_rows_and_the_seed_and_not_on_their_order():
+    rows, _ = rows_of(MANY)
+    turned, _ = rows_of(MANY[::-1])
+    mine = set(rows.ids(sampled(rows, share=0.1, seed=1)))
+    assert mine == set(turned.ids(sampled(turned, share=0.1, seed=1)))
+    assert len(mine) == 40
+    assert len(mine & set(rows.ids(sampled(rows, share=0.1, seed=2)))) < 20
+
+
+def test_more_rows_than_there_are_is_refused():
+    with pytest.raises(StageError, match=r"found 3 rows, expected at least the 4") as caught:
+        wanted(Subsample.model_validate({"rows": 4}), 3, None, "step subsample")
+    assert caught.value.reason == "TooFewRows"
+
+
+def parted(rows, live, seed=0, name="split"):
+    step = Split.model_validate(
+        {"parts": [{"name": "a", "share": 0.25}, {"name": "b", "share": 0.5}], "seed": seed}
+    )
+    return {part: set(rows.ids(places)) for part, places in split(rows, live, step, name).aside.items()}
+
+
+def test_a_row_falls_into_the_same_part_whatever_other_rows_there_are():
+    rows, _ = rows_of(MANY)
+    some, all_ = parted(rows, np.arange(0, 400, 3)), parted(rows, np.arange(400))
+    assert all(some[part] <= all_[part] for part in some)
+    assert 60 < len(all_["a"]) < 140
+    assert 150 < len(all_["b"]) < 250
+    assert not all_["a"] & all_["b"]
+
+
+def test_rows_with_the_same_messages_fall_into_the_same_part():
+    rows, _ = rows_of([(source, f"text {place}") for place in range(50) for source in (0, 1)])
+    parts = parted(rows, np.arange(100))
+    assert parts["a"]
+    assert all({f"{id_[:33]}0", f"{id_[:33]}1"} <= ids for ids in parts.values() for id_ in ids)
+
+
+def test_another_seed_or_another_step_draws_other_parts():
+    rows, _ = rows_of(MANY)
+    live = np.arange(400)
+    assert (
+        len({frozenset(parted(rows, live, seed, name)["a"]) for seed in (0, 1) for name in ("x", "y")}) == 4
+    )

@@ -1,0 +1,255 @@
+"""Whole clean stages on a real Ray and a real store."""
+
+import gzip
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import record_key
+from assay_pipelines.clean import __main__ as program
+from assay_pipelines.clean.intake import pieces as cutting
+
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "then",
+    "it",
+    "went",
+    "home",
+    "because",
+    "of",
+    "rain",
+    "while",
+    "dogs",
+    "run",
+    "in",
+    "parks",
+]
+REFUSED = "I'm sorry, but I can't help with that request today, my friend, it is late."
+
+pytestmark = pytest.mark.usefixtures("running_ray")
+
+
+def some_rows(count, *, seed=0, refused=0.2):
+    draw = random.Random(seed)
+
+    def sentence(most=14):
+        return " ".join(draw.choice(WORDS) for _ in range(draw.randint(1, most)))
+
+    def chat():
+        turns = []
+        for _ in range(draw.randint(1, 3)):
+            answer = REFUSED if draw.random() < refused else sentence(30)
+            turns += [{"from": "human", "value": sentence()}, {"from": "gpt", "value": answer}]
+        return turns[: draw.choice([len(turns)] * 9 + [1])]
+
+    rows = [{"conversations": chat()} for _ in range(count)]
+    return [json.dumps(row) for row in rows + draw.sample(rows, count // 10)]
+
+
+def source(name, identity, form="sharegpt"):
+    return {"name": name, "uri": identity, "format": form}
+
+
+EVERY_STEP = [
+    {"alternation": {}},
+    {"shortInput": {"minWords": 3}},
+    {"lowAverage": {"minTokensPerMessage": 4}},
+    {"repeatedQueries": {}},
+    {"merge": {"sources": ["late"]}},
+    {"exactDuplicates": {}},
+    {"refusals": {"scope": "turnPair"}},
+    {"split": {"parts": [{"name": "held", "share": 0.1}], "seed": 1}},
+    {"subsample": {"rows": 60, "stratify": "source"}},
+]
+
+
+def chats_of(outcome, name="chats.parquet"):
+    return pq.read_table(outcome.path(name)).to_pylist()
+
+
+def conserves(summary):
+    for step in summary["steps"]:
+        assert step["in"] == step["dropped"] + step["setAside"] + step["out"]
+        for counts in step["sources"].values():
+            assert counts["in"] == counts["dropped"] + counts["setAside"] + counts["out"]
+    for counts in summary["sources"].values():
+        parts = ("rejected", "dropped", "setAside", "out")
+        assert counts["in"] == sum(counts[part] for part in parts)
+    assert summary["rows"] == sum(counts["out"] for counts in summary["sources"].values())
+    assert sum(summary["splits"].values()) == sum(
+        counts["setAside"] for counts in summary["sources"].values()
+    )
+    return True
+
+
+def test_bytes_do_not_depend_on_cores_or_on_how_files_are_cut(bench, monkeypatch):
+    early = bench.lines("early.jsonl", *some_rows(300), "{half", '{"conversations": 3}')
+    late = bench.lines("late.jsonl", *some_rows(40, seed=1))
+    spec = {"sources": [source("early", early), source("late", late)], "steps": EVERY_STEP}
+    digests = []
+    for attempt, (cpus, size) in enumerate([(1, 1 << 22), (2, 1 << 22), (2, 5000), (1, 20000)], 1):
+        monkeypatch.setattr(program, "pieces", lambda origins, size=size: cutting.pieces(origins, size))
+        bench.store.delete(record_key(bench.stage(Kind.CLEAN, spec).ref))
+        outcome = bench.run(program.main, Kind.CLEAN, spec, attempt=attempt, cpus=cpus)
+        digests.append({path: file.sha256 for path, file in outcome.record.outputs.files.items()})
+        assert conserves(outcome.summary)
+        assert outcome.summary["rows"] == 60
+        assert outcome.summary["sources"]["early"]["rejected"] == 2
+    assert set(digests[0]) == {"chats.parquet", "chats-held.parquet", "ledger.parquet"}
+    assert digests == [digests[0]] * 4
+
+
+def test_every_row_is_kept_set_aside_or_in_the_ledger_once(bench):
+    early = bench.lines("early.jsonl", *some_rows(200), "{half")
+    late = bench.lines("late.jsonl", *some_rows(40, seed=1))
+    spec = {"sources": [source("early", early), source("late", late)], "steps": EVERY_STEP}
+    outcome = bench.run(program.main, Kind.CLEAN, spec)
+    ledger = chats_of(outcome, "ledger.parquet")
+    ids = {
+        name: [row["id"] for row in chats_of(outcome, name)]
+        for name in ("chats.parquet", "chats-held.parquet")
+    }
+    fell = [line["id"] for line in ledger if line["action"] != "changed"]
+    everything = [*fell, *ids["chats.parquet"], *ids["chats-held.parquet"]]
+    assert len(everything) == len(set(everything)) == 221 + 44
+    assert all(mine == sorted(mine) for mine in ids.values())
+    assert [line["id"] for line in ledger] == sorted(line["id"] for line in ledger)
+    (half,) = [line for line in ledger if line["action"] == "rejected"]
+    assert half["detail"].startswith("early.jsonl:221: ")
+    known = set(everything)
+    assert all(line["duplicate_of"] in known for line in ledger if line["step"] == "exactDuplicates")
+
+
+def test_the_ledger_tells_a_changed_row_and_the_row_is_changed(bench):
+    turns = [
+        ("human", "Tell me a story"),
+        ("gpt", "Once upon a time."),
+        ("human", "Do it now"),
+        ("gpt", REFUSED),
+    ]
+    row = {"conversations": [{"from": who, "value": words} for who, words in turns]}
+    identity = bench.lines("one.jsonl", json.dumps(row))
+    spec = {
+        "sources": [source("one", identity)],
+        "steps": [{"name": "no", "refusals": {"scope": "turnPair"}}],
+    }
+    outcome = bench.run(program.main, Kind.CLEAN, spec)
+    (chat,) = chats_of(outcome)
+    (line,) = chats_of(outcome, "ledger.parquet")
+    assert [item["content"] for item in chat["messages"]] == ["Tell me a story", "Once upon a time."]
+    assert (line["id"], line["step"], line["action"], line["rule"]) == (
+        chat["id"],
+        "no",
+        "changed",
+        "inability",
+    )
+    assert (outcome.summary["messages"], outcome.summary["words"]) == (2, 8)
+
+
+def test_rows_set_aside_meet_no_later_step_and_a_later_stage_reads_them(bench):
+    identity = bench.lines("rows.jsonl", *some_rows(120, refused=1))
+    split = {"split": {"parts": [{"name": "held", "share": 0.3}]}}
+    first = bench.run(
+        program.main, Kind.CLEAN, {"sources": [source("a", identity)], "steps": [split, {"refusals": {}}]}
+    )
+    held = first.summary["splits"]["held"]
+    assert held > 10
+    second = bench.run(
+        program.main,
+        Kind.CLEAN,
+        {"sources": [{"name": "b", "from": str(first.ref), "split": "held"}], "steps": []},
+    )
+    assert second.summary["rows"] == held
+    ids = [[row["id"] for row in chats_of(*args)] for args in ((first, "chats-held.parquet"), (second,))]
+    assert ids[0] == ids[1]
+    assert list(second.record.provenance.inputs) == [str(first.ref)]
+
+
+def test_a_sample_like_another_stage_has_as_many_rows(bench):
+    identity = bench.lines("rows.jsonl", *some_rows(100))
+    sources = [source("a", identity)]
+    filtered = bench.run(program.main, Kind.CLEAN, {"sources": sources, "steps": [{"refusals": {}}]})
+    step = {"subsample": {"like": str(filtered.ref), "match": "rows", "stratify": "source", "seed": 1}}
+    matched = bench.run(program.main, Kind.CLEAN, {"sources": sources, "steps": [step]})
+    assert matched.summary["rows"] == filtered.summary["rows"] < 110
+
+
+@pytest.mark.parametrize(
+    ("lines", "steps", "reason"),
+    [
+        ([], [], "EmptySource"),
+        (["{}"], [{"subsample": {"rows": 2}}], "TooFewRows"),
+        (["{}"], [{"mixedLanguage": {}}], "StepNotAvailable"),
+        (["{}"], [{"refusals": {"replaceWith": {"uri": "sha256:x", "format": "text"}}}], "StepNotAvailable"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reason):
+    spec = {"sources": [source("a", bench.lines("rows.jsonl", *lines))], "steps": steps}
+    outcome = bench.run(program.main, Kind.CLEAN, spec)
+    assert outcome.refused[0] == reason
+    assert outcome.record is None
+
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+FORMATS = {
+    "alpaca": ["alpaca_en_demo.json", "alpaca_zh_demo.json", "identity.json"],
+    "sharegpt": [
+        "glaive_toolcall_en_demo.json",
+        "glaive_toolcall_zh_demo.json",
+        "dpo_en_demo.json",
+        "dpo_zh_demo.json",
+    ],
+    "openai": [
+        "kto_en_demo.json",
+        "reason_tool_use_demo_50.jsonl",
+        "v1_dpo_demo.jsonl",
+        "v1_multimodal_demo.jsonl",
+        "v1_sft_demo.jsonl",
+    ],
+    "text": ["c4_demo.jsonl", "wiki_demo.txt", "dataset_info.json"],
+}
+
+
+def real_files():
+    data = DATA if DATA.exists() else Path("/work/shared/data")
+    files = [(form, data / "llama_factory_demo" / name) for form, names in FORMATS.items() for name in names]
+    files += [("oasst", path) for path in sorted((data / "oasst_en100" / "data").glob("*.jsonl"))]
+    files += [("oasst", path) for path in sorted((data / "oasst_en100" / "sampling_reports").glob("*.json"))]
+    files += [
+        (form, path) for path in sorted((data / "hh_rlhf").rglob("*.gz")) for form in ("prompt-completion",)
+    ]
+    return [(form, path) for form, path in files if path.exists()]
+
+
+@pytest.mark.skipif(not real_files(), reason="the shared data is not here")
+def test_real_files_conserve_every_row(bench):
+    files = real_files()
+    sources = [source(f"s{place}", bench.outside(path), form) for place, (form, path) in enumerate(files)]
+    steps = [{"alternation": {}}, {"exactDuplicates": {}}, {"refusals": {}}]
+    outcome = bench.run(program.main, Kind.CLEAN, {"sources": sources, "steps": steps})
+    assert conserves(outcome.summary)
+    for place, (_, path) in enumerate(files):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        value = (
+            json.loads(data)
+            if path.suffix == ".json"
+            else [line for line in data.split(b"\n") if line.strip()]
+        )
+        expected = len(value) if isinstance(value, list) else 1
+        assert outcome.summary["sources"][f"s{place}"]["in"] == expected, path
+    assert outcome.summary["rows"] > 2000
+    assert (
+        len({hashlib.sha256(row["id"].encode()).digest() for row in chats_of(outcome)})
+        == outcome.summary["rows"]
+    )
