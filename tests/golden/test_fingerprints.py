@@ -9,10 +9,10 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import a_plan
 
 from assay.api.parse import parse_experiment
 from assay.artifacts.kinds import SEMANTICS
+from builders import a_plan
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "fingerprints.json"

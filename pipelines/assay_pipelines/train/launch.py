@@ -138,7 +138,9 @@ class _Child:
             "do": error.do,
             "retry": getattr(error, "retry", Retry.LATER),
         }
-        unfinished = self._failures / f"{place.rank}.unfinished"  # the agent may kill this process at any moment
+        unfinished = (
+            self._failures / f"{place.rank}.unfinished"
+        )  # the agent may kill this process at any moment
         unfinished.write_text(json.dumps(told))
         unfinished.rename(self._failures / f"{place.rank}.json")
 

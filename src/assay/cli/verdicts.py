@@ -15,24 +15,25 @@ def print_verdicts(data: dict[str, Any]) -> None:
     """Print one table per comparison, and what is missing."""
     for document in data["comparisons"]:
         table = Table(title=f"Verdicts: {document['comparison']['name']}", title_justify="left", **PLAIN)
-        for title in ("CONTRAST", "TASK", "VERDICT", "EFFECT", "INTERVAL", "P", "ITEMS", "RUNS"):
-            table.add_column(title, justify="left" if title in ("CONTRAST", "TASK", "VERDICT") else "right")
+        for title in ("CONTRAST", "TASK", "VERDICT", "EFFECT", "INTERVAL", "P", "ITEMS"):
+            left = title in ("CONTRAST", "TASK", "VERDICT")
+            table.add_column(title, justify="left" if left else "right", no_wrap=True)
         for item in document["verdicts"]:
             interval = item["interval"]
             table.add_row(
                 f"{item['contrast']}{' *' if item['primary'] else ''}",
                 item["task"],
                 Text(item["word"], style=_COLOURS.get(item["word"], "yellow")),
-                figure(item["effect"]),
-                f"{figure(interval['low'])} … {figure(interval['high'])}" if interval else "–",
+                figure(item["effect"], 2),
+                f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
                 figure(item["adjustedP"], 2),
                 str(item["n"]),
-                f"{len(item['a']['runs'])}/{len(item['b']['runs'])}",
             )
         console().print(table)
-        sides = {item["contrast"]: (item["a"]["arm"], item["b"]["arm"]) for item in document["verdicts"]}
+        sides = {item["contrast"]: (item["a"], item["b"]) for item in document["verdicts"]}
         for contrast, (a, b) in sides.items():
-            say(f"  {contrast}: {a} minus {b}")
+            runs = f"{len(a['runs'])} and {len(b['runs'])} runs"
+            say(f"  {contrast}: {a['arm']} minus {b['arm']}, {runs}")
         if any(item["primary"] for item in document["verdicts"]):
             say("  * the primary hypothesis; p is adjusted over the family")
         exploratory = [
