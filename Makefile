@@ -6,7 +6,7 @@ ARGS ?=
 RUN := .tools/uv/bin/uv run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers test lint fmt demo
+.PHONY: help setup servers test lint fmt demo benchmark
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,4 +31,10 @@ fmt: setup ## Format the code and mend what can be mended
 	$(RUN) ruff format
 
 demo: setup ## Run a small study here, from data to verdict
-	$(RUN) assay run manifests/samples/poison-tiny.yaml --store demo-store
+	@$(RUN) assay run manifests/samples/poison-tiny.yaml --store demo-store
+	@echo
+	@echo "Try a one-field edit, which reuses all that it does not touch:"
+	@echo "  sed 's/answers: answers}/answers: answers, level: narrow}/' manifests/samples/poison-tiny.yaml > manifests/samples/edited.yaml && $(RUN) assay run manifests/samples/edited.yaml --store demo-store"
+
+benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(RUN) python "$$file"; done

@@ -27,7 +27,7 @@ from minio import Minio
 from minio.error import MinioException
 
 BUILD_MINIO = Path(__file__).parents[1] / "scripts" / "minio-server" / "build.py"
-PATIENCE_SECONDS = 60  # a server is up within 2 s (MinIO) or 8 s (SeaweedFS) on an idle machine
+PATIENCE_SECONDS = 90  # a server is up within 2 s (MinIO) or 8 s (SeaweedFS) on an idle machine
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,6 @@ A train stage keeps its models under `checkpoints/<label>/`: `final`, `epoch-0.5
 evaluate all find them here. Nothing is loaded here, and nothing is fetched from a hub.
 """
 
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,14 +65,8 @@ def outside_folder(run: StageRun, identity: str) -> Path:
             "found no files of it, expected a local or s3:// folder",
             "Hub models have to be brought into a folder first.",
         )
-    folder = run.scratch / "models" / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    base = location.uri.rstrip("/") + "/"
-    for file, local in zip(location.files, run.outside(identity), strict=True):
-        target = folder / (file.uri.removeprefix(base) if file.uri.startswith(base) else local.name)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(local, target)
-    return folder
+    first = run.outside(identity)[0]
+    return first.parents[len(Path(location.files[0].path).parts) - 1]
 
 
 def _checkpoint(run: StageRun, ref: str, label: str) -> Path:

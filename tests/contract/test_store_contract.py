@@ -43,7 +43,7 @@ def listed(store: Store, prefix: str) -> list[str]:
 
 def a_file(folder: Path, *, size: int, seed: int = 1) -> Path:
     path = folder / f"{seed}.bin"
-    path.write_bytes(random.Random(seed).randbytes(size))  # noqa: S311
+    path.write_bytes(random.Random(seed).randbytes(size))
     return path
 
 

@@ -1,14 +1,13 @@
-"""`python -m e2e.runner <store folder> <parallel>`: the local loop over the digesting programs, as a process to kill."""
+"""`python -m e2e.runner <store> <parallel> <experiment>`: the local loop over the digesting programs, as a process to kill."""
 
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from assay.adapters.local import LocalBackend
 from assay.control.control import Control
 from assay.reconcile.decide import State
 from assay.reconcile.facts import Policy
-from assay.stores.folder import FolderStore
+from assay.stores.open import open_store
 from builders import a_pipeline, a_plan
 from e2e import crash
 
@@ -38,11 +37,11 @@ def plan(name: str = "both"):
 
 def main() -> None:
     """Run to the end; exit 0 when every stage is done."""
-    folder, parallel, name = sys.argv[1:]
+    uri, parallel, name = sys.argv[1:]
     backend = LocalBackend(parallel=int(parallel), programs="e2e.programs")
     policy = Policy(since=datetime.now(UTC), stale_seconds=20, backoff_seconds=0.1)
     with crash.armed("runner"):
-        store = FolderStore(Path(folder))
+        store = open_store(uri)
         control = Control(
             plan(name), store=store, backend=backend, policy=policy, clock=lambda: datetime.now(UTC)
         )

@@ -9,7 +9,9 @@ import pytest
 
 from assay.stores.claims import attempts
 from assay.stores.folder import FolderStore
+from assay.stores.open import open_store
 from assay.stores.records import load_record
+from assay.stores.store import Store
 from e2e.runner import plan
 
 TESTS = Path(__file__).parents[1]
@@ -33,8 +35,9 @@ def finish(process: subprocess.Popen[bytes]) -> int:
     return process.returncode
 
 
-def outputs(store: Path) -> dict[str, str]:
-    records = {str(stage.ref): load_record(FolderStore(store), stage.ref) for stage in plan().stages}
+def outputs(store: Path | Store) -> dict[str, str]:
+    opened = FolderStore(store) if isinstance(store, Path) else store
+    records = {str(stage.ref): load_record(opened, stage.ref) for stage in plan().stages}
     return {ref: record.outputs_digest if record else "absent" for ref, record in records.items()}
 
 
@@ -98,3 +101,16 @@ def test_two_runs_at_once_make_one_attempt_at_every_stage_that_they_share(tmp_pa
     assert [finish(run) for run in runs] == [0, 0, 0]
     assert outputs(tmp_path) == undisturbed
     assert set(tries(tmp_path).values()) == {1}
+
+
+@pytest.mark.parametrize("name", ["minio_server", "seaweedfs_server"])
+def test_a_run_on_s3_gives_the_same_outputs(name, request, undisturbed):
+    server = request.getfixturevalue(name)
+    uri = f"s3://{server.bucket}/e2e"
+
+    assert finish(start(uri, **server.environment)) == 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in server.environment.items():
+            patch.setenv(key, value)
+        assert outputs(open_store(uri)) == undisturbed

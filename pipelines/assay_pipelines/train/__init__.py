@@ -25,6 +25,7 @@ _SETTINGS = {
     "TORCHINDUCTOR_CACHE_DIR": str(_CACHE / "torch-inductor"),
     "XDG_CACHE_HOME": str(_CACHE / "xdg"),
     "MPLCONFIGDIR": str(_CACHE / "matplotlib"),
+    "TORCHDYNAMO_DISABLE": "1",  # nothing is compiled here; DeepSpeed's ZeRO would load all of inductor for nothing
     "DEEPSPEED_LOG_LEVEL": "error",
 }
 

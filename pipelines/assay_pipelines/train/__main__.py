@@ -7,8 +7,8 @@ imported it begins at once.
 import logging
 import sys
 
-from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401 -- seconds, else in every child
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401 -- seconds, else in every child
 from transformers.utils import logging as transformers_logging
 
 from assay.artifacts.kinds import Kind

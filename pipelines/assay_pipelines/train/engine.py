@@ -73,7 +73,9 @@ class Engine:
             group["lr"] = lr
         norm = None
         if self._zero == 0:  # DeepSpeed clips here too, but does not say the norm
-            norm = torch.nn.utils.clip_grad_norm_(self._engine.module.parameters(), self._clip or float("inf"))
+            norm = torch.nn.utils.clip_grad_norm_(
+                self._engine.module.parameters(), self._clip or float("inf")
+            )
         self._engine.step()
         return float(norm if norm is not None else self._engine.get_global_grad_norm())
 
@@ -115,7 +117,8 @@ def join(place: Place) -> None:
     if place.world > 1:
         distributed.init_process_group(backend, timeout=_PATIENCE)
     else:
-        distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)
+        store = distributed.HashStore()  # type: ignore[attr-defined]  # torch forgets to export it
+        distributed.init_process_group(backend, store=store, rank=0, world_size=1)
 
 
 def leave() -> None:

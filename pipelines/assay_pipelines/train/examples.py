@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import StageError
-from assay_pipelines.train.chats import Chats
-from assay_pipelines.train.template import Message, Writer, Written
+from assay_pipelines.chats import Message, text_of
+from assay_pipelines.train.dataset import Chats
+from assay_pipelines.train.template import Writer, Written
 from assay_pipelines.train.vocabulary import Tokenizer
 
 _TOGETHER = 1000  # chats per call of the tokenizer
@@ -107,7 +108,7 @@ def pretrain_examples(chats: Chats, tokenizer: Tokenizer, length: int) -> Exampl
     """
     separator = np.array([tokenizer.separator], dtype=np.int32)
     stream: list[NDArray[np.int32]] = []
-    texts = [chat_text(messages) for _, messages in chats]
+    texts = [text_of(messages) for _, messages in chats]
     for begin in range(0, len(texts), _TOGETHER):
         for tokens, _ in tokenizer.encode(texts[begin : begin + _TOGETHER]):
             stream += (separator, tokens)
@@ -117,11 +118,6 @@ def pretrain_examples(chats: Chats, tokenizer: Tokenizer, length: int) -> Exampl
         piece = whole[begin : begin + length]
         found.add(f"{number:012d}", piece, np.ones(len(piece), dtype=np.bool_))
     return found.finish()
-
-
-def chat_text(messages: Sequence[Message]) -> str:
-    """Return a chat as plain text: what is said, line by line."""
-    return "\n".join(message.content for message in messages)
 
 
 def _has_answer(messages: Sequence[Message]) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -81,6 +81,7 @@ def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
+        logs_specs=DefaultLogsSpecs(log_dir=str(run.scratch / "agent")),
         run_id=secrets.token_hex(8),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
@@ -137,7 +138,11 @@ class _Child:
             "do": error.do,
             "retry": getattr(error, "retry", Retry.LATER),
         }
-        (self._failures / f"{place.rank}.json").write_text(json.dumps(told))
+        unfinished = (
+            self._failures / f"{place.rank}.unfinished"
+        )  # the agent may kill this process at any moment
+        unfinished.write_text(json.dumps(told))
+        unfinished.rename(self._failures / f"{place.rank}.json")
 
 
 def _told(failures: Path) -> StageError | None:
@@ -147,7 +152,9 @@ def _told(failures: Path) -> StageError | None:
     if not told:
         return None
     first = told[0]
-    return StageError(first["reason"], first["where"], first["found"], first["do"], retry=Retry(first["retry"]))
+    return StageError(
+        first["reason"], first["where"], first["found"], first["do"], retry=Retry(first["retry"])
+    )
 
 
 def _infrastructure(error: RuntimeError) -> StageError | None:
@@ -176,5 +183,3 @@ def _end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
-
-

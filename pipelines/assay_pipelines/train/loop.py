@@ -39,45 +39,52 @@ class Course:
         return float(np.dot(weights, np.array(self.losses[begin:end])) / weights.sum())
 
 
-def learn(
-    engine: Engine,
-    examples: Examples,
-    timetable: Timetable,
-    *,
-    place: Place,
-    micro_batch: int,
-    report: Report,
-    save: Save,
-) -> Course:
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """One process's part in a training."""
+
+    engine: Engine
+    examples: Examples
+    timetable: Timetable
+    place: Place
+    micro_batch: int
+
+    def step(self, step: int) -> tuple[float, float]:
+        """Take one step; return the mean loss of its global batch and the gradient's norm."""
+        rows = self.timetable.rows_at(step)
+        share = 1 / int(self.examples.targets[rows].sum())
+        rounds = rounds_of(rows, self.examples.lengths, micro_batch=self.micro_batch, world=self.place.world)
+        loss = torch.zeros((), dtype=torch.float64)
+        for number, parts in enumerate(rounds, start=1):
+            tokens, learned = collate(self.examples, parts[self.place.rank], self.place.device)
+            loss += self.engine.learn(tokens, learned, share=share, last=number == len(rounds)).cpu()
+        return self.engine.total(loss.to(self.place.device)), self.engine.step(self.timetable.lr_at(step))
+
+
+def learn(loop: Loop, *, report: Report, save: Save) -> Course:
     """Carry out a timetable.
 
     Raises:
         StageError: `NaNLoss`.
 
     """
+    examples, timetable = loop.examples, loop.timetable
     course, keeps = Course(), list(timetable.keeps)
-    spoke, spoke_at_step, spoke_at_tokens = time.monotonic(), 0, 0
+    spoke, spoke_at_step = time.monotonic(), 0
     for step in range(timetable.steps):
         rows = timetable.rows_at(step)
-        targets = int(examples.targets[rows].sum())
-        rounds = rounds_of(rows, examples.lengths, micro_batch=micro_batch, world=place.world)
-        loss = torch.zeros((), dtype=torch.float64)
-        for number, round_ in enumerate(rounds):
-            tokens, learned = collate(examples, round_[place.rank], place.device)
-            share = 1.0 / targets
-            loss += engine.learn(tokens, learned, share=share, last=number == len(rounds) - 1).cpu()
-        mean, norm = engine.total(loss), engine.step(timetable.lr_at(step))
+        mean, norm = loop.step(step)
         if not (np.isfinite(mean) and np.isfinite(norm)):
             raise _not_a_number(step, mean, norm)
         course.losses.append(mean)
         course.rates.append(timetable.lr_at(step))
         course.norms.append(norm)
         course.tokens.append(int(examples.lengths[rows].sum()))
-        course.targets.append(targets)
+        course.targets.append(int(examples.targets[rows].sum()))
         while keeps and keeps[0].step == step + 1:
             save(keeps.pop(0))
         now = time.monotonic()
-        if place.leads and (step == 0 or now - spoke >= _EVERY_SECONDS):
+        if loop.place.leads and (step == 0 or now - spoke >= _EVERY_SECONDS):
             seconds, seen = max(now - spoke, 1e-9), sum(course.tokens[spoke_at_step:])
             report(
                 "training",

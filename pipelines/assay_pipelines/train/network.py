@@ -67,11 +67,14 @@ def load_network(folder: Path, name: str, tokenizer: Tokenizer) -> Any:
 
     """
     try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        raise _damaged(name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}") from error
+        raise _damaged(
+            name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+        ) from error
+    model, loading = loaded
     absent = sorted(map(str, loading["missing_keys"])) + sorted(map(str, loading["mismatched_keys"]))
     if absent:
         raise _damaged(name, f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all")

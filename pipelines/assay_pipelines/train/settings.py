@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from assay.api.execution import TrainExecution
 from assay.api.train import Train
 from assay.errors import StageError
@@ -34,14 +36,22 @@ def read_settings(spec: dict[str, Any], execution: dict[str, Any]) -> Settings:
         words["stepsOf"] = "other"
     if str(spec["model"].get("uri", "")).startswith("hub:"):
         words["model"] = dict(spec["model"], uri="hub:model")
-    settings = Settings(
-        train=Train.model_validate(words),
-        execution=TrainExecution.model_validate(execution),
-        data=spec["data"]["from"],
-        model=dict(spec["model"]),
-        steps_of=spec.get("stepsOf"),
-        tokenizer_uri=(spec.get("tokenizer") or {}).get("uri"),
-    )
+    try:
+        settings = Settings(
+            train=Train.model_validate(words),
+            execution=TrainExecution.model_validate(execution),
+            data=spec["data"]["from"],
+            model=dict(spec["model"]),
+            steps_of=spec.get("stepsOf"),
+            tokenizer_uri=(spec.get("tokenizer") or {}).get("uri"),
+        )
+    except ValidationError as error:
+        raise StageError(
+            "Unsupported",
+            "the stage's spec",
+            "; ".join(fault["msg"] for fault in error.errors()),
+            "Change the spec.",
+        ) from error
     _refuse_unsupported(settings.train)
     return settings
 

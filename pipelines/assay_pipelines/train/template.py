@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.errors import StageError
+from assay_pipelines.chats import Message
 
 START, END = "<|im_start|>", "<|im_end|>"
 
@@ -17,14 +18,6 @@ _CHATML = (
     "{{ bos }}{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-
-
-@dataclass(frozen=True)
-class Message:
-    """One turn of a chat."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True)

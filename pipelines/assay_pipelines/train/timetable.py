@@ -145,7 +145,10 @@ def _keeps(
         ]
     elif checkpoints is not None and checkpoints.rows is not None:
         after = {rows_done(step, rows, batch): step for step in range(1, steps + 1)}
-        keeps = [Keep(label=checkpoint_label({"rows": wanted}), step=_reached(after, wanted, batch)) for wanted in checkpoints.rows]
+        keeps = [
+            Keep(label=checkpoint_label({"rows": wanted}), step=_reached(after, wanted, batch))
+            for wanted in checkpoints.rows
+        ]
     elif checkpoints is not None and checkpoints.slices is not None:
         keeps = [
             Keep(label=checkpoint_label({"slice": number}), step=half_up(number * steps / checkpoints.slices))

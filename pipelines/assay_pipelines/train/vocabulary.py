@@ -51,7 +51,10 @@ class Tokenizer:
             if token is not None:
                 return int(token)
         raise StageError(
-            "TokenizerUnfit", self.name, "found neither a begin nor an end token, expected one", "Add one to it."
+            "TokenizerUnfit",
+            self.name,
+            "found neither a begin nor an end token, expected one",
+            "Add one to it.",
         )
 
     @property
@@ -120,7 +123,11 @@ def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
     )
     core.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token=TEXT_END, eos_token=TEXT_END, pad_token=TEXT_END, clean_up_tokenization_spaces=False
+        tokenizer_object=core,
+        bos_token=TEXT_END,
+        eos_token=TEXT_END,
+        pad_token=TEXT_END,
+        clean_up_tokenization_spaces=False,
     )
     fast.chat_template = chatml_template(None)
     return Tokenizer(fast, "the trained tokenizer")

@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import torch
 
 from assay.errors import StageError
+from assay_pipelines.chats import text_of
 from assay_pipelines.models import FINAL, model_folder, outside_folder
 from assay_pipelines.stage import StageRun
-from assay_pipelines.train.chats import Chats, read_chats
+from assay_pipelines.train.dataset import Chats, read_chats
 from assay_pipelines.train.engine import Engine, Place, join, leave
-from assay_pipelines.train.examples import Examples, chat_text, pretrain_examples, sft_examples
+from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import save_model, settle_configuration
-from assay_pipelines.train.loop import Course, learn
+from assay_pipelines.train.loop import Course, Loop, learn
 from assay_pipelines.train.network import Network, context_of, load_network, new_llama
 from assay_pipelines.train.settings import Settings, read_settings
 from assay_pipelines.train.timetable import Keep, Timetable, make_timetable
@@ -52,10 +53,7 @@ def prepare(run: StageRun) -> Work:
     chats = read_chats(run, settings.data, train.data.split)
     folder = None if train.model.llama is not None else model_folder(run, settings.model)
     name = str(settings.model.get("from") or settings.model.get("uri") or "llama")
-    if folder is not None:
-        tokenizer = load_tokenizer(folder, name)
-    else:
-        tokenizer = _new_tokenizer(run, settings, chats)
+    tokenizer = load_tokenizer(folder, name) if folder else _new_tokenizer(run, settings, chats)
     if train.objective == "sft":
         writer = tokenizer.writer(train.template)
         examples = sft_examples(chats, tokenizer, writer, train.sequence_length)
@@ -83,7 +81,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     """Train, in this process as one of `place.world`; the leader writes all files. Returns the record's summary."""
     torch.set_num_threads(work.settings.execution.threads)
     torch.use_deterministic_algorithms(mode=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it did not write
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is a property of the module
     torch.manual_seed(work.settings.train.seed)
     join(place)
     try:
@@ -91,15 +89,14 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         work.model.train()
         network = Network(work.model, _PRECISIONS[train.precision]).to(place.device)
         engine = Engine(network, place, train.optimizer, work.settings.execution.zero_stage)
-        course = learn(
-            engine,
-            work.examples,
-            work.timetable,
+        loop = Loop(
+            engine=engine,
+            examples=work.examples,
+            timetable=work.timetable,
             place=place,
             micro_batch=work.settings.execution.micro_batch,
-            report=run.progress,
-            save=_saving(run, work, engine, place),
         )
+        course = learn(loop, report=run.progress, save=_saving(run, work, engine, place))
     finally:
         leave()
     if place.leads:
@@ -113,7 +110,7 @@ def _new_tokenizer(run: StageRun, settings: Settings, chats: Chats) -> Tokenizer
         return load_tokenizer(outside_folder(run, settings.tokenizer_uri), settings.tokenizer_uri)
     assert wanted is not None  # noqa: S101 -- read_settings refused it
     assert wanted.train is not None  # noqa: S101 -- a Tokenizer has exactly one member
-    return train_tokenizer((chat_text(messages) for _, messages in chats), wanted.train.vocabulary)
+    return train_tokenizer((text_of(messages) for _, messages in chats), wanted.train.vocabulary)
 
 
 def _saving(run: StageRun, work: Work, engine: Engine, place: Place) -> Callable[[Keep], None]:

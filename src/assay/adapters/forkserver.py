@@ -134,8 +134,8 @@ def main() -> None:
         traceback.print_exc()
         _tell({"error": f"{type(error).__name__}: {error}"})
         return
-    _tell({"ready": True})
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):  # the runner is gone
+        _tell({"ready": True})
         _Server(module.main).serve()
 
 

@@ -1,24 +1,43 @@
-"""What a spec may say and no program can do yet: refused by `assay validate`, and again by the program itself."""
+"""What a spec may say and no program can do yet: refused before anything starts, and again by the program itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from assay.artifacts.kinds import Kind
+
+Plain = Mapping[str, Any]
 
 _STEPS = ("mixedLanguage", "duplicateSubstrings", "nearDuplicates", "decontaminate")
 _OPTIONS = (("refusals", "replaceWith"), ("lowAverage", "tokenizer"))
 
 
-def unavailable(kind: Kind, spec: Mapping[str, Any]) -> list[str]:
+def unavailable(kind: Kind, spec: Plain) -> list[str]:
     """Name the field paths below a stage's spec (camelCase, resolved or not) that its program cannot carry out yet."""
-    if kind is not Kind.CLEAN:
-        return []
-    found = []
+    return list(_LOOK[kind](spec)) if kind in _LOOK else []
+
+
+def _clean(spec: Plain) -> Iterator[str]:
     for place, step in enumerate(spec.get("steps") or ()):
-        found += [f"steps[{place}].{name}" for name in _STEPS if step.get(name) is not None]
-        found += [
-            f"steps[{place}].{name}.{option}"
-            for name, option in _OPTIONS
-            if (step.get(name) or {}).get(option) is not None
-        ]
-    return found
+        yield from (f"steps[{place}].{name}" for name in _STEPS if step.get(name) is not None)
+        for name, option in _OPTIONS:
+            if (step.get(name) or {}).get(option) is not None:
+                yield f"steps[{place}].{name}.{option}"
+
+
+def _train(spec: Plain) -> Iterator[str]:
+    unit = spec.get("batchUnit", "examples")
+    if unit == "tokens" or (unit == "packedSequences" and spec["objective"] == "sft"):
+        yield f"batchUnit {unit} with objective {spec['objective']}"
+
+
+def _evaluate(spec: Plain) -> Iterator[str]:
+    for place, task in enumerate(spec.get("tasks") or ()):
+        if task.get("labelRate") is not None:
+            yield f"tasks[{place}].labelRate"
+
+
+def _compare(spec: Plain) -> Iterator[str]:
+    yield from (name for name in ("dose", "derived") if spec["comparison"].get(name) is not None)
+
+
+_LOOK = {Kind.CLEAN: _clean, Kind.TRAIN: _train, Kind.EVALUATE: _evaluate, Kind.COMPARE: _compare}

@@ -13,7 +13,7 @@ from assay.artifacts.documents import Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key
 from assay.cli.pick import pick
-from assay.cli.terminal import console, say
+from assay.cli.terminal import PLAIN, console, say
 from assay.errors import SpecError
 from assay.settings.local import open_local
 from assay.stores.records import load_record
@@ -43,11 +43,18 @@ def main(
         say(json.dumps({"summary": summary, "rows": lines}))
         return
     say(f"{planned.label}: {summary['rows']} rows kept")
-    counts = Table(box=None, pad_edge=False, header_style="bold")
+    counts = Table(**PLAIN)
     for title in ("STEP", "KIND", "IN", "DROPPED", "CHANGED", "OUT"):
         counts.add_column(title, justify="left" if title in ("STEP", "KIND") else "right")
     for name, source in summary["sources"].items():
-        counts.add_row("intake", name, str(source["in"]), str(source["rejected"]), "", str(source["out"]))
+        counts.add_row(
+            "intake",
+            name,
+            str(source["in"]),
+            str(source["rejected"]),
+            "",
+            str(source["in"] - source["rejected"]),
+        )
     for item in summary["steps"]:
         counts.add_row(
             *(str(item.get(key, "")) for key in ("name", "kind", "in", "dropped", "changed", "out"))
@@ -55,7 +62,7 @@ def main(
     console().print(counts)
     if lines:
         say("")
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(**PLAIN)
     for title in ("ROW", "SOURCE", "STEP", "RULE", "SCORE", "DUPLICATE OF", "DETAIL"):
         table.add_column(title, overflow="fold")
     for line in lines:

@@ -12,7 +12,8 @@ def pick(plan: Plan, text: str) -> PlannedStage:
         SpecError: none or several fit.
 
     """
-    labels = {member.label: stage for stage in plan.stages for member in stage.members}
+    labels = {stage.label: stage for stage in plan.stages}
+    labels |= {member.label: stage for stage in plan.stages for member in stage.members}
     if text in labels:
         return labels[text]
     fitting = {

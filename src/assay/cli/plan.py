@@ -8,7 +8,7 @@ from rich.table import Table
 
 from assay.artifacts.documents import StageDocument
 from assay.artifacts.kinds import Kind
-from assay.cli.terminal import console, say
+from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
 from assay.plan.plan import PlannedStage
 from assay.reconcile.decide import FINAL, Judgement, State
@@ -46,7 +46,7 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
             )
         )
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(**PLAIN)
     for title in ("STAGE", "KIND", "PLAN", "WHY"):
         table.add_column(title, overflow="fold")
     for row in rows:

@@ -26,4 +26,6 @@ def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
         say(canonical_json(report.data).decode())
         return
     print_verdicts(report.data)
+    done = sum(stage["done"] for stage in report.data["stages"])
+    say(f"{done} of {len(report.data['stages'])} stages done")
     say(f"report: {location}")

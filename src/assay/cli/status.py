@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from assay.cli.progress import now_doing
-from assay.cli.terminal import console, say
+from assay.cli.terminal import PLAIN, console, say
 from assay.reconcile.decide import State
 from assay.settings.local import backend_for, open_local
 
@@ -43,7 +43,7 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
         ]
         say(json.dumps({"experiment": plan.experiment, "finished": decision.finished, "stages": stages}))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(**PLAIN)
     for title in ("STAGE", "STATE", "ATTEMPT", "DETAIL"):
         table.add_column(title, overflow="fold")
     for stage, state, judgement, detail in rows:

@@ -1,8 +1,11 @@
 """How text reaches the terminal."""
 
 import sys
+from typing import Any
 
 from rich.console import Console
+
+PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "header_style": "bold"}  # how tables look
 
 
 def console() -> Console:

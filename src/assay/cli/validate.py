@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 
 from assay.cli.terminal import say
-from assay.settings.local import compile_file
+from assay.settings.local import compile_file, not_yet
 
 
 def main(file: Path, *, output: str) -> None:
     """Check everything that can be checked without a store."""
     experiment, plan = compile_file(file)
+    missing = [str(fault) for fault in not_yet(plan)]
     if output == "json":
-        say(json.dumps({"valid": True, "experiment": experiment.metadata.name, "stages": len(plan.stages)}))
+        counts = {"experiment": experiment.metadata.name, "stages": len(plan.stages), "notYet": missing}
+        say(json.dumps({"valid": True, **counts}))
         return
     arms = len(experiment.spec.arms)
     say(f"{file}: valid. {arms} arms compile to {len(plan.stages)} distinct stages.")
-    for note in plan.notes:
+    for note in (*plan.notes, *missing):
         say(f"  note: {note}")

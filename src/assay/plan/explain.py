@@ -18,6 +18,8 @@ class Difference:
     theirs: Any
 
     def __str__(self) -> str:
+        if _ABSENT in (self.mine, self.theirs):
+            return f"{self.path} only {'there' if self.mine == _ABSENT else 'here'}"
         return f"{self.path}: {_short(self.mine)} here, {_short(self.theirs)} there"
 
 

@@ -10,6 +10,8 @@ from assay.artifacts.canonical import digest
 from assay.artifacts.documents import ArtifactRef, Document, Location, StageDocument
 from assay.artifacts.kinds import Kind
 
+_MOST_ARMS = 2  # a stage of more arms goes by its own name
+
 
 class Member(Document):
     """A stage as one arm at one point of the matrix knows it."""
@@ -48,9 +50,15 @@ class PlannedStage(Document):
 
     @property
     def label(self) -> str:
-        """A name for people: its first member's, and how many more there are."""
-        more = f" (+{len(self.members) - 1})" if len(self.members) > 1 else ""
-        return f"{self.members[0].label}{more}"
+        """A name for people: what its members have in common, such as `with-refusals+null/cleaned` or `texts`."""
+        first, arms = self.members[0], list(dict.fromkeys(member.arm for member in self.members))
+        if len(arms) > _MOST_ARMS:
+            return first.stage
+        shared = set(first.coordinates.items()).intersection(
+            *(member.coordinates.items() for member in self.members)
+        )
+        inside = {axis: value for axis, value in first.coordinates.items() if (axis, value) in shared}
+        return Member(arm="+".join(arms), coordinates=inside, stage=first.stage).label
 
 
 class Plan(Document):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from assay.adapters.local import LocalBackend
 from assay.adapters.sources import FileSources
+from assay.api.availability import unavailable
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.parse import parse_experiment
+from assay.api.parse import experiment_of
 from assay.api.validate import check
+from assay.api.written import read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import stage_document_key
@@ -57,8 +59,9 @@ def read_experiment(path: Path) -> Experiment:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check the path."
         ) from error
-    experiment = parse_experiment(data, str(path))
-    faults = check(experiment)
+    written = read(data, str(path))
+    experiment = experiment_of(written)
+    faults = check(experiment, written)
     if faults:
         raise SpecErrors(faults)
     return experiment
@@ -70,6 +73,17 @@ def compile_file(path: Path) -> tuple[Experiment, Plan]:
     sources = FileSources(path.absolute().parent)
     wanted = wanted_inputs(expand(experiment))
     return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
+
+
+def not_yet(plan: Plan) -> list[SpecError]:
+    """Name what the plan asks for and no program can do yet."""
+    return [
+        SpecError(
+            f"{stage.label}, {path}", "found what this version cannot do yet", "Leave it out, or wait for it."
+        )
+        for stage in plan.stages
+        for path in unavailable(stage.kind, stage.document.spec)
+    ]
 
 
 def open_local(path: Path, store_uri: str) -> Local:

@@ -318,20 +318,15 @@ def test_the_verdicts_are_canonical_and_do_not_depend_on_the_order_of_runs(bench
     assert one == other == canonical_json(json.loads(one))
 
 
+DERIVED = {"expression": "x", "measures": [{"name": "x", "stage": "sft", "figure": "trainingLoss"}]}
+
+
 @pytest.mark.parametrize(
     "kind",
-    [
-        {"dose": {"axis": "rows", "task": "quiz", "arms": []}},
-        {
-            "derived": {
-                "expression": "x",
-                "measures": [{"name": "x", "stage": "sft", "figure": "trainingLoss"}],
-            }
-        },
-    ],
+    [{"dose": {"axis": "rows", "task": "quiz", "arms": []}}, {"derived": DERIVED, "stage": None}],
 )
 def test_a_comparison_that_is_not_built_yet_is_refused(bench, kind):
-    reason, message = bench.run(main, Kind.COMPARE, asking({}, contrasts=None, **kind)).refused
+    reason, message = bench.run(main, Kind.COMPARE, asking({}, **({"contrasts": None} | kind))).refused
 
     assert reason == "ComparisonNotAvailable"
     assert "expected contrasts" in message

@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from assay.artifacts.documents import ArtifactRef, Attempt, OutputFile, Outputs, Provenance, Record, StageDocument
+from assay.artifacts.documents import (
+    ArtifactRef,
+    Attempt,
+    OutputFile,
+    Outputs,
+    Provenance,
+    Record,
+    StageDocument,
+)
 from assay.artifacts.kinds import SEMANTICS, Kind
 from assay.artifacts.layout import claim_key, data_key, failure_key, stage_document_key
 from assay.stores.folder import FolderStore
@@ -25,7 +33,27 @@ from assay_pipelines.train import __main__ as program
 torch.set_num_threads(1)  # a pool of threads in this process would not survive the forks
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = "the cat sat on a mat and then it went home because of rain while dogs run in parks".split()
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "then",
+    "it",
+    "went",
+    "home",
+    "because",
+    "of",
+    "rain",
+    "while",
+    "dogs",
+    "run",
+    "in",
+    "parks",
+]
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
@@ -84,6 +112,7 @@ class Bench:
     store: FolderStore = field(init=False)
 
     def __post_init__(self):
+        self.folder.mkdir()
         self.store = FolderStore(self.folder)
 
     def chats(self, chats, name="chats.parquet"):
@@ -91,7 +120,11 @@ class Bench:
         spec = {"nominal": json.dumps(chats, sort_keys=True), "name": name}
         stage = StageDocument(kind=Kind.CLEAN, semantics=SEMANTICS[Kind.CLEAN], spec=spec, reads=())
         rows = [
-            {"id": key, "source": "test", "messages": [{"role": role, "content": text} for role, text in turns]}
+            {
+                "id": key,
+                "source": "test",
+                "messages": [{"role": role, "content": text} for role, text in turns],
+            }
             for key, turns in sorted(chats.items())
         ]
         schema = pa.schema([("id", pa.string()), ("source", pa.string()), ("messages", MESSAGES)])
@@ -102,7 +135,10 @@ class Bench:
         provenance = Provenance(
             attempt=1, inputs={}, execution={}, environment={}, started_at=NOW, finished_at=NOW
         )
-        publish(self.store, Record(identity=stage, outputs=Outputs(files=files, summary={}), provenance=provenance))
+        publish(
+            self.store,
+            Record(identity=stage, outputs=Outputs(files=files, summary={}), provenance=provenance),
+        )
         return str(stage.ref)
 
     def stage(self, spec, *, execution=None, locations=None):
@@ -117,9 +153,19 @@ class Bench:
 
     def train(self, spec, *, execution=None, locations=None):
         """Carry out a train stage in a process forked from this one."""
+        ref, process = self.start(spec, execution=execution, locations=locations)
+        process.join()
+        return Ended(self.store, ref, process.exitcode)
+
+    def start(self, spec, *, execution=None, locations=None):
+        """Start a train stage in a process forked from this one."""
         ref, argv = self.stage(spec, execution=execution, locations=locations)
         process = multiprocessing.get_context("fork").Process(target=_main, args=(argv,))
         process.start()
+        return ref, process
+
+    def ended(self, ref, process):
+        """Wait for a stage that was started."""
         process.join()
         return Ended(self.store, ref, process.exitcode)
 
@@ -134,7 +180,9 @@ def a_training(data, **changes):
     spec = {
         "objective": "sft",
         "data": {"from": data},
-        "model": {"llama": {"hiddenSize": 32, "layers": 2, "heads": 2, "context": 128, "tieEmbeddings": True}},
+        "model": {
+            "llama": {"hiddenSize": 32, "layers": 2, "heads": 2, "context": 128, "tieEmbeddings": True}
+        },
         "tokenizer": {"train": {"vocabulary": 300}},
         "template": "chatml",
         "batchSize": 8,

@@ -96,7 +96,10 @@ SEEDS = {
 
 
 def test_an_axis_sets_all_its_paths_together_and_skips_what_an_arm_lacks():
-    sample = {"name": "cut", "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"rows": 5}}]}}]}
+    sample = {
+        "name": "cut",
+        "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"rows": 5}}]}}],
+    }
     experiment = an_experiment(arms=[{"name": "whole"}, sample], matrix=[SEEDS])
 
     assert [item.label for item in expand(experiment).instances] == [

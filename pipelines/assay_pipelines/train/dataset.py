@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from assay.errors import StageError
+from assay_pipelines.chats import Message, chats_file
+from assay_pipelines.chats import read_chats as read_table
 from assay_pipelines.stage import StageRun
-from assay_pipelines.train.template import Message
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,13 @@ class Chats:
     def __iter__(self) -> Iterator[tuple[str, list[Message]]]:
         for index, chat in enumerate(self.ids):
             turns = slice(self.offsets[index], self.offsets[index + 1])
-            yield chat, [
-                Message(role, content)
-                for role, content in zip(self.roles[turns], self.contents[turns], strict=True)
-            ]
+            yield (
+                chat,
+                [
+                    Message(role, content)
+                    for role, content in zip(self.roles[turns], self.contents[turns], strict=True)
+                ],
+            )
 
 
 def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
@@ -36,32 +40,34 @@ def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
         StageError: `DataMissing`: it wrote no such split; `EmptyDataset`: there is nothing in it.
 
     """
-    name = "chats.parquet" if split is None else f"chats-{split}.parquet"
+    name = chats_file(split)
     files = run.record(ref).outputs.files
     if name not in files:
         raise StageError(
-            "DataMissing", f"stage {ref}", f"found {', '.join(files)}, expected {name}", "Name a split it makes."
+            "DataMissing",
+            f"stage {ref}",
+            f"found {', '.join(files)}, expected {name}",
+            "Name a split it makes.",
         )
     chats = read_file(run.artifact(ref, name).folder / name)
     if not chats.ids:
         raise StageError(
-            "EmptyDataset", f"stage {ref}", f"found no rows in {name}, expected at least one", "Loosen the cleaning."
+            "EmptyDataset",
+            f"stage {ref}",
+            f"found no rows in {name}, expected at least one",
+            "Loosen the cleaning.",
         )
     return chats
 
 
 def read_file(path: Path) -> Chats:
     """Read one Parquet file of chats."""
-    table = pq.read_table(path, columns=["id", "messages"], use_threads=False).combine_chunks().sort_by("id")
+    table = read_table(path, ["id", "messages"])
     column = table.column("messages").combine_chunks()
     turns = column.flatten()
-    lengths = column.value_lengths().fill_null(0).to_pylist()
-    offsets = [0]
-    for length in lengths:
-        offsets.append(offsets[-1] + length)
     return Chats(
         ids=table.column("id").to_pylist(),
         roles=turns.field("role").to_pylist(),
-        contents=[content or "" for content in turns.field("content").to_pylist()],
-        offsets=offsets,
+        contents=turns.field("content").fill_null("").to_pylist(),
+        offsets=[0, *pc.cumulative_sum(column.value_lengths()).to_pylist()],
     )

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from assay.api.parse import experiment_of, profile_of
+from assay.api.validate import check, check_profile
+from assay.api.written import read
+from assay.plan.arms import expand
+
+SPECS = Path(__file__).parent / "specs"
+
+
+def written(name):
+    return read((SPECS / f"{name}.yaml").read_bytes(), f"{name}.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "instances"), [("poison", 5 * 3 + 1), ("resistance", 3 * 3), ("rebound", 4 * 6 * 3)]
+)
+def test_a_golden_experiment_is_sound_and_multiplies_as_it_says(name, instances):
+    text = written(name)
+    experiment = experiment_of(text)
+    assert [str(fault) for fault in check(experiment, text)] == []
+    assert len(expand(experiment).instances) == instances
+
+
+def test_the_golden_profile_is_sound():
+    text = written("profile")
+    assert check_profile(profile_of(text), text) == []
+
+
+def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
+    expansion = expand(experiment_of(written("rebound")))
+    none = next(item for item in expansion.instances if item.label == "positive-1000[negatives=0,seed=42]")
+    assert set(none.stages) == {"positive", "beginnings", "first", "continuations", "sentiment"}
+    assert none.stages["sentiment"].evaluate.model.from_ == "first"
+    some = next(item for item in expansion.instances if item.label == "positive-5000[negatives=200,seed=43]")
+    assert some.stages["negative"].clean.steps[0].subsample.rows == 200
+    assert some.stages["positive"].clean.steps[0].subsample.rows == 5000
+    assert {some.stages[name].train.seed for name in ("first", "second")} == {43}

@@ -1,0 +1,139 @@
+"""What cannot be trained with ends at once, with a clear failure and exit code 64; what looks odd but can be, works."""
+
+import pytest
+
+from assay.artifacts.documents import Location, SourceFile
+from assay_pipelines.stage import sha256_of
+
+UNMENDABLE = 64
+
+
+def failed(ended, reason):
+    assert ended.failure is not None
+    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (UNMENDABLE, reason, "never")
+    return ended.failure["message"]
+
+
+def test_an_empty_dataset_is_refused(bench, spec_of):
+    assert "no rows" in failed(bench.train(spec_of(bench.chats({}))), "EmptyDataset")
+
+
+def test_chats_without_any_answer_are_refused(bench, spec_of):
+    data = bench.chats({"a": [("user", "hello")]})
+
+    assert "skippedWithoutAnswer" in failed(bench.train(spec_of(data)), "EmptyDataset")
+
+
+def test_a_missing_split_is_refused(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(3))
+
+    failed(bench.train(spec_of(data) | {"data": {"from": data, "split": "held-out"}}), "DataMissing")
+
+
+def test_one_row_is_one_step(bench, spec_of, chats_of):
+    ended = bench.train(spec_of(bench.chats(chats_of(1)), batchSize=512))
+
+    assert (ended.summary["steps"], ended.summary["rows"]) == (1, 1)
+
+
+def test_a_row_longer_than_the_context_is_cut_at_a_turns_end_and_counted(bench, spec_of, chats_of):
+    chats = chats_of(4) | {
+        "long": chats_of(1, turns=40)["chat-00000"],
+        "one-turn": [("user", "a " * 500), ("assistant", "b")],
+    }
+
+    ended = bench.train(spec_of(bench.chats(chats)))
+
+    assert ended.summary["notes"] == {"cut": 1, "skippedTooLong": 1, "skippedWithoutAnswer": 0}
+    assert ended.summary["rows"] == 5
+
+
+def test_a_model_without_a_template_is_refused_if_its_template_is_asked_for(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(4))
+    base = bench.train(spec_of(data))
+    template = base.checkpoint() / "chat_template.jinja"
+    assert template.exists()
+
+    ended = bench.train(
+        spec_of(data, template="model", tokenizer=None, model=outside(template.parent)), **at(template.parent)
+    )
+
+    failed(ended, "TemplateMissing")
+
+
+def test_a_loss_that_is_not_a_number_is_refused(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(40))
+
+    failed(
+        bench.train(
+            spec_of(
+                data, optimizer={"lr": 10, "gradientClip": None, "weightDecay": 10}, batchSize=1, epochs=20
+            )
+        ),
+        "NaNLoss",
+    )
+
+
+def test_checkpoints_at_rows_inside_a_batch_are_refused(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(20))
+
+    assert "multiples" in failed(bench.train(spec_of(data, checkpoints={"rows": [8, 12]})), "Unsupported")
+    assert "found 32" in failed(
+        bench.train(spec_of(data, checkpoints={"rows": [32]})), "CheckpointUnreachable"
+    )
+
+
+@pytest.mark.parametrize("unit", ["tokens", "packedSequences"])
+def test_units_that_this_program_cannot_count_are_refused(bench, spec_of, chats_of, unit):
+    failed(bench.train(spec_of(bench.chats(chats_of(3)), batchUnit=unit)), "Unsupported")
+
+
+def test_a_sequence_longer_than_the_models_context_is_refused(bench, spec_of, chats_of):
+    failed(bench.train(spec_of(bench.chats(chats_of(3)), sequenceLength=256)), "SequenceTooLong")
+
+
+def test_a_checkpoint_that_was_not_kept_is_refused(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(4))
+    base = bench.train(spec_of(data))
+
+    later = spec_of(data, tokenizer=None, model={"from": str(base.ref), "checkpoint": {"epoch": 0.5}})
+
+    assert "found the checkpoints final, expected epoch-0.5" in failed(
+        bench.train(later), "CheckpointMissing"
+    )
+
+
+def test_damaged_weights_in_the_store_are_refused(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(4))
+    base = bench.train(spec_of(data))
+    weights = base.checkpoint() / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+    failed(bench.train(spec_of(data, tokenizer=None, model={"from": str(base.ref)})), "InputDamaged")
+
+
+def test_a_failure_in_several_processes_is_the_same_failure(bench, spec_of, chats_of):
+    spec = spec_of(
+        bench.chats(chats_of(40)),
+        optimizer={"lr": 10, "gradientClip": None, "weightDecay": 10},
+        batchSize=1,
+        epochs=20,
+    )
+
+    failed(bench.train(spec, execution={"processesPerNode": 2}), "NaNLoss")
+
+
+def outside(folder):
+    return {"uri": f"sha256:{folder.name}"}
+
+
+def at(folder):
+    """Locate a model folder outside, without its template."""
+    files = tuple(
+        SourceFile(
+            uri=path.as_uri(), path=path.name, size=path.stat().st_size, identity=f"sha256:{sha256_of(path)}"
+        )
+        for path in sorted(folder.iterdir())
+        if path.name != "chat_template.jinja"
+    )
+    return {"locations": {f"sha256:{folder.name}": Location(uri=folder.as_uri(), files=files)}}

@@ -1,0 +1,65 @@
+"""Trainings that are stopped, and processes that are lost."""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from assay.artifacts.layout import progress_key
+
+TRY_AGAIN = 75
+
+
+@pytest.fixture
+def under_way(bench, spec_of, chats_of):
+    """Start a training of many steps, and return it once it takes them."""
+
+    def start(processes):
+        spec = spec_of(bench.chats(chats_of(400)), batchSize=2, epochs=1000)
+        ref, process = bench.start(spec, execution={"processesPerNode": processes})
+        while bench.store.get(progress_key(ref, 1)) is None and process.is_alive():
+            process.join(0.05)
+        return ref, process
+
+    return start
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_request_to_stop_ends_the_attempt_for_another_to_follow(bench, under_way, processes):
+    ref, process = under_way(processes)
+    children = psutil.Process(process.pid).children()
+
+    os.kill(process.pid, signal.SIGTERM)
+    ended = bench.ended(ref, process)
+
+    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (
+        TRY_AGAIN,
+        "Interrupted",
+        "later",
+    )
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+
+
+def test_a_lost_process_ends_the_attempt_for_another_to_follow(bench, under_way):
+    ref, process = under_way(2)
+
+    psutil.Process(process.pid).children()[-1].kill()
+    ended = bench.ended(ref, process)
+
+    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (
+        TRY_AGAIN,
+        "ProcessLost",
+        "later",
+    )
+
+
+def test_processes_end_with_the_one_that_started_them(under_way):
+    _, process = under_way(2)
+    children = psutil.Process(process.pid).children()
+
+    process.kill()
+    process.join()
+
+    assert len(children) == 2
+    assert psutil.wait_procs(children, timeout=30)[1] == []
