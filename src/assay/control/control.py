@@ -30,7 +30,6 @@ class Control:
         self._policy = policy
         self._clock = clock
         self._verified: dict[ArtifactRef, StageFact] = {}  # records are immutable: those found whole stay so
-        self._used: set[ArtifactRef] = set()
 
     def run(self, watch: Watch) -> Decision:
         """Work until every stage is final; `watch` sees every decision before it is acted on."""

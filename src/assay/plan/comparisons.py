@@ -46,7 +46,7 @@ def without(stage: PlannedStage, missing: frozenset[ArtifactRef]) -> PlannedStag
         absent += [{"arm": arm["arm"], **run} for run in arm["runs"] if run not in kept]
         arms.append({"arm": arm["arm"], "runs": kept})
     spec = {**stage.document.spec, "arms": arms, "missing": absent}
-    return stage.model_copy(update={"document": _document(spec)})
+    return PlannedStage(document=_document(spec), members=stage.members)
 
 
 def _arms(comparison: Comparison, instances: tuple[Instance, ...]) -> list[str]:

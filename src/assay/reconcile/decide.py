@@ -78,7 +78,9 @@ def settled(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Pl
         lost = frozenset(ref for ref in stage.reads if judgements[ref].state in {State.FAILED, State.BLOCKED})
         final = all(judgements[ref].state in FINAL for ref in stage.reads)
         stages.append(without(stage, lost) if stage.kind is Kind.COMPARE and lost and final else stage)
-    return plan.model_copy(update={"stages": tuple(stages)})
+    if all(new is old for new, old in zip(stages, plan.stages, strict=True)):
+        return plan
+    return Plan(**{name: getattr(plan, name) for name in Plan.model_fields} | {"stages": tuple(stages)})
 
 
 def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Decision:

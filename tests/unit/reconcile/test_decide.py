@@ -148,6 +148,7 @@ def test_a_comparison_runs_over_what_is_there_and_says_what_is_not():
     narrowed = settled(PLAN, observed(facts), NOW, POLICY).stages[-1]
 
     assert set(narrowed.reads) == set(COMPARE.reads) - {lost}
+    assert narrowed.ref == narrowed.document.ref != COMPARE.ref
     assert [list(run["stages"].values()) for run in narrowed.document.spec["missing"]] == [[lost]]
     assert launched(facts, plan=settled(PLAN, observed(facts), NOW, POLICY)) == [(narrowed.ref, 1)]
 
