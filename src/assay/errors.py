@@ -53,7 +53,7 @@ class StageError(AssayError):
     """A stage cannot go on; becomes its attempt's `failure.json`.
 
     Attributes:
-        reason: a CamelCase word from the documented list, such as `SourceChanged`.
+        reason: a CamelCase word, listed in docs/failures.md, such as `SourceChanged`.
         retry: whether another attempt may succeed.
 
     """

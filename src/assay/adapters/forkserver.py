@@ -3,7 +3,7 @@
 `python -m assay.adapters.forkserver <program>` reads requests from standard input and writes events to standard output,
 one JSON object per line:
 
-* in:  `{"id", "argv", "log", "env"}` fork a child that runs the program's `main(argv)` with its output in the file `log`;
+* in:  `{"id", "argv", "log"}` fork a child that runs the program's `main(argv)` with its output in the file `log`;
        `{"id", "signal"}` send a signal to that child's process group.
 * out: `{"ready": true}` or `{"error": message}` once; `{"id", "exit"}` when a child has ended.
 
@@ -87,7 +87,6 @@ class _Server:
             os.dup2(null, 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            os.environ.update(request["env"])
             code = self._program(request["argv"])
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else 70

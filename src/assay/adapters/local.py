@@ -73,9 +73,7 @@ class LocalBackend:
             self._stores[store_uri] = open_store(store_uri)
         child = _Child(log=log, store=self._stores[store_uri])
         self._children[ref, attempt.number] = child
-        self._server(ref.kind).ask(
-            {"id": _name((ref, attempt.number)), "argv": arguments, "log": str(log), "env": {}}
-        )
+        self._server(ref.kind).ask({"id": _name((ref, attempt.number)), "argv": arguments, "log": str(log)})
 
     def phases(self, attempts: Iterable[tuple[ArtifactRef, Attempt]]) -> Mapping[Key, Phase]:
         """Tell own children by their ends, others of this machine by their owner, the rest not at all."""

@@ -1,4 +1,4 @@
-"""Outside inputs on disk, in S3 and on a hub: what they hold now.
+"""Outside inputs on disk and in S3: what they hold now.
 
 Identity is content: a file's is its SHA-256, several files' the digest of theirs in order of name, a folder's (a model, a
 tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag.
@@ -15,22 +15,26 @@ from assay.errors import SpecError
 from assay.plan.compile import Resolved
 from assay.plan.identity import OutsideInput
 from assay.stores.open import open_source
+from assay.stores.store import ObjectInfo, Store
 
 LARGE_BYTES = 64 * 2**20  # objects above this are not read for planning
 
 
 class FileSources:
-    """Resolves paths relative to the spec's folder, `file://`, `s3://` and, where allowed, `hf://`."""
+    """Resolves paths relative to the spec's folder, `file://` and `s3://`."""
 
-    def __init__(self, base: Path, *, hub: bool = False) -> None:
+    def __init__(self, base: Path) -> None:
         self._base = base.absolute()
-        self._hub = hub
 
     def resolve(self, wanted: OutsideInput) -> Resolved:
         """Return what the URI holds now."""
         scheme = urlparse(wanted.uri).scheme
         if scheme == "hf":
-            return self._hub_model(wanted)
+            raise SpecError(
+                wanted.key,
+                "found a hub model, expected a local folder or s3://: a local run downloads nothing from a hub",
+                "Download it once and give its folder.",
+            )
         if scheme == "s3":
             return _objects(wanted.uri)
         if scheme not in ("", "file"):
@@ -42,17 +46,6 @@ class FileSources:
         path = Path(unquote(urlparse(wanted.uri).path)) if scheme == "file" else self._base / wanted.uri
         return _files(path, wanted.uri)
 
-    def _hub_model(self, wanted: OutsideInput) -> Resolved:
-        if not self._hub:
-            raise SpecError(
-                wanted.key,
-                "found a hub model, expected a local folder or s3://: nothing is downloaded from a hub unless the profile allows it",
-                "Download it once and give its folder, or let the profile allow hub access.",
-            )
-        return Resolved(
-            identity=f"hub:{wanted.key.removeprefix('hf://')}", location=Location(uri=wanted.key, files=())
-        )
-
 
 def _files(path: Path, written: str) -> Resolved:
     if path.is_dir():
@@ -61,9 +54,14 @@ def _files(path: Path, written: str) -> Resolved:
         named = [[file.path, file.identity] for file in files]
         return _resolved(written, path.as_uri(), files, digest("assay.folder/1", named))
     anchor, pattern = Path(path.anchor), path.relative_to(path.anchor).as_posix()
-    found = sorted(anchor.glob(pattern)) if "*" in pattern else [path] if path.exists() else []
+    found = sorted(anchor.glob(_only_stars(pattern))) if "*" in pattern else [path] if path.exists() else []
     files = tuple(_file(item, f"{index:05d}-{item.name}") for index, item in enumerate(found))
     return _resolved(written, path.as_uri(), files, _content(files))
+
+
+def _only_stars(pattern: str) -> str:
+    """Let `*` alone be a wildcard: brackets and question marks in a folder's name are what they are."""
+    return re.sub(r"[\[?]", lambda found: f"[{found[0]}]", pattern)
 
 
 def _file(path: Path, name: str) -> SourceFile:
@@ -77,25 +75,34 @@ def _file(path: Path, name: str) -> SourceFile:
     return SourceFile(uri=path.as_uri(), path=name, size=path.stat().st_size, identity=f"sha256:{sha256}")
 
 
-def _objects(uri: str) -> Resolved:
+def _objects(written: str) -> Resolved:
+    uri = written.rstrip("/")
     fixed = uri.split("*", maxsplit=1)[0]
     folder, _, _ = fixed.rpartition("/")
-    store = open_source(folder)
-    wanted = re.compile(
-        "[^/]*".join(re.escape(part) for part in uri.removeprefix(f"{folder}/").split("*")) + "(/.*)?"
-    )
-    files: list[SourceFile] = []
-    listing = store.keys(fixed.removeprefix(f"{folder}/"))
-    for info in sorted(listing, key=lambda info: info.key):  # S3 servers differ in the order they list in
-        if not wanted.fullmatch(info.key):
-            continue
-        data = store.get(info.key) if info.size <= LARGE_BYTES else None
-        identity = f"s3:{info.etag}" if data is None else f"sha256:{hashlib.sha256(data).hexdigest()}"
-        name = (
-            f"{len(files):05d}-{info.key.rpartition('/')[2]}" if "*" in uri else info.key.rpartition("/")[2]
+    store, name = open_source(folder), uri.removeprefix(f"{folder}/")
+    if "*" not in uri and store.info(name) is None:
+        inside = {info.key.removeprefix(f"{name}/"): info for info in store.keys(f"{name}/")}
+        shown = sorted(path for path in inside if not path.rpartition("/")[2].startswith("."))
+        files = tuple(_object(store, folder, inside[path], path) for path in shown)
+        return _resolved(
+            written, uri, files, digest("assay.folder/1", [[file.path, file.identity] for file in files])
         )
-        files.append(SourceFile(uri=f"{folder}/{info.key}", path=name, size=info.size, identity=identity))
-    return _resolved(uri, uri, tuple(files), _content(tuple(files)))
+    wanted = re.compile("[^/]*".join(re.escape(part) for part in name.split("*")))
+    found = sorted(
+        (info for info in store.keys(fixed.removeprefix(f"{folder}/")) if wanted.fullmatch(info.key)),
+        key=lambda info: info.key,
+    )
+    files = tuple(
+        _object(store, folder, info, f"{index:05d}-{info.key.rpartition('/')[2]}")
+        for index, info in enumerate(found)
+    )
+    return _resolved(written, uri, files, _content(files))
+
+
+def _object(store: Store, folder: str, info: ObjectInfo, path: str) -> SourceFile:
+    data = store.get(info.key) if info.size <= LARGE_BYTES else None
+    identity = f"s3:{info.etag}" if data is None else f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return SourceFile(uri=f"{folder}/{info.key}", path=path, size=info.size, identity=identity)
 
 
 def _content(files: tuple[SourceFile, ...]) -> str:

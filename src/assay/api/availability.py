@@ -8,6 +8,7 @@ from assay.artifacts.kinds import Kind
 Plain = Mapping[str, Any]
 
 _STEPS = ("mixedLanguage", "duplicateSubstrings", "nearDuplicates", "decontaminate")
+_TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
 _OPTIONS = (("refusals", "replaceWith"), ("lowAverage", "tokenizer"))
 
 
@@ -34,6 +35,8 @@ def _evaluate(spec: Plain) -> Iterator[str]:
     for place, task in enumerate(spec.get("tasks") or ()):
         if task.get("labelRate") is not None:
             yield f"tasks[{place}].labelRate"
+        if task["name"].startswith("instructeval_") and not any(task.get(kind) for kind in _TASK_KINDS):
+            yield f"tasks[{place}] ({task['name']})"
 
 
 def _compare(spec: Plain) -> Iterator[str]:

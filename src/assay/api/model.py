@@ -3,7 +3,7 @@
 A spec model is closed (unknown fields are errors), frozen, camelCase outside and snake_case inside. Four ideas recur:
 
 * `OneOf`: exactly one of some members is set, as in `model: {uri: …}` or `model: {from: …}`.
-* `Named`: list items that have a `name`, by which arms patch them.
+* Named items: list items that have a `name`, by which arms patch them.
 * `Rule`: what a validator here demands, said again in CEL, so that the API server demands it too.
 * Markers on fields: `Refers` (the value names a stage), `Outside` (the value is a URI whose content is identity),
   `Neutral` (a value that is left out of fingerprints, so that fields added later keep every cache).

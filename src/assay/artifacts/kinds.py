@@ -1,7 +1,6 @@
 """The kinds of stage, and the semantics number of each program.
 
-A semantics number is part of every fingerprint. It is raised when the same identity would give other outputs, which a
-test notices by its golden outputs; a program refuses a `stage.json` with another number than its own.
+A semantics number is part of every fingerprint. It is raised when the same identity would give other outputs; a program refuses a `stage.json` with another number than its own.
 """
 
 from enum import StrEnum

@@ -54,7 +54,7 @@ def data_key(ref: ArtifactRef, number: int, path: str) -> str:
 
 
 def use_key(ref: ArtifactRef, experiment: str) -> str:
-    """Says that an experiment (`<namespace>/<name>/<uid>`) relies on the stage."""
+    """Says that an experiment (`<namespace>/<name>`) relies on the stage."""
     return f"uses/{ref.fingerprint}/{experiment}"
 
 

@@ -44,7 +44,7 @@ def main(
         return
     say(f"{planned.label}: {summary['rows']} rows kept")
     counts = Table(**PLAIN)
-    for title in ("STEP", "KIND", "IN", "DROPPED", "CHANGED", "OUT"):
+    for title in ("STEP", "KIND", "IN", "DROPPED", "CHANGED", "ASIDE", "OUT"):
         counts.add_column(title, justify="left" if title in ("STEP", "KIND") else "right")
     for name, source in summary["sources"].items():
         counts.add_row(
@@ -53,11 +53,15 @@ def main(
             str(source["in"]),
             str(source["rejected"]),
             "",
+            "",
             str(source["in"] - source["rejected"]),
         )
     for item in summary["steps"]:
         counts.add_row(
-            *(str(item.get(key, "")) for key in ("name", "kind", "in", "dropped", "changed", "out"))
+            *(
+                str(item.get(key, ""))
+                for key in ("name", "kind", "in", "dropped", "changed", "setAside", "out")
+            )
         )
     console().print(counts)
     if lines:

@@ -8,7 +8,7 @@ from rich.text import Text
 from assay.cli.terminal import PLAIN, console, say
 from assay.report.page import figure
 
-_COLOURS = {"better": "green", "higher": "green", "lower": "green", "worse": "red", "equivalent": "blue"}
+_COLOURS = {"better": "green", "higher": "blue", "lower": "blue", "worse": "red", "equivalent": "blue"}
 
 
 def print_verdicts(data: dict[str, Any]) -> None:

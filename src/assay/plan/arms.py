@@ -56,7 +56,7 @@ def expand(experiment: Experiment) -> Expansion:
     moved: set[tuple[str, str]] = set()
     for index, arm in enumerate(spec.arms):
         where = f"spec.arms[{index}] ({arm.name})"
-        stages = merge_items(Stage, pipeline, [_written(item) for item in arm.stages], f"{where}.stages")
+        stages = merge_items(Stage, pipeline, [_plain(item) for item in arm.stages], f"{where}.stages")
         axes = _axes(spec.matrix, arm, where)
         applied = []
         for axis in axes:
@@ -117,13 +117,9 @@ class _Validation:
         return result
 
 
-def _plain(model: SpecModel) -> Plain:
+def _plain(model: Any) -> Plain:
+    """Return a model's words as its author wrote them."""
     dumped: Plain = model.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return dumped
-
-
-def _written(partial: Any) -> Plain:
-    dumped: Plain = partial.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return dumped
 
 
@@ -131,7 +127,7 @@ def _axes(matrix: tuple[Axis, ...], arm: Arm, where: str) -> list[Axis]:
     if not arm.matrix:
         return list(matrix)
     merged = merge_items(
-        Axis, [_plain(axis) for axis in matrix], [_written(item) for item in arm.matrix], f"{where}.matrix"
+        Axis, [_plain(axis) for axis in matrix], [_plain(item) for item in arm.matrix], f"{where}.matrix"
     )
     try:
         return [Axis.model_validate(axis) for axis in merged]
@@ -155,7 +151,7 @@ def _places(axis: Axis) -> list[_Place]:
     """The values of an axis; those of the short form are named by themselves."""
     if axis.values is not None:
         return [
-            _Place(name=value.name, amount=None, patches=tuple(_written(item) for item in value.stages))
+            _Place(name=value.name, amount=None, patches=tuple(_plain(item) for item in value.stages))
             for value in axis.values
         ]
     amounts = axis.integers or axis.numbers or axis.strings or ()
@@ -172,7 +168,7 @@ def _targets(axis: Axis) -> Iterator[str]:
     seen: set[str] = set()
     for value in axis.values or ():
         for patch in value.stages:
-            name = _written(patch).get("name", "")
+            name = _plain(patch).get("name", "")
             if name not in seen:
                 seen.add(name)
                 yield name

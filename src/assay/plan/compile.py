@@ -217,7 +217,7 @@ def _check_kept(reference: Reference, target: Stage, where: str) -> None:
             (
                 checkpoint.epoch is not None
                 and kept.every_epochs is not None
-                and (checkpoint.epoch / kept.every_epochs).is_integer()
+                and _reached(checkpoint.epoch, kept.every_epochs, target.body)
             )
             or (checkpoint.rows is not None and kept.rows is not None and checkpoint.rows in kept.rows)
             or (checkpoint.slice is not None and kept.slices is not None and checkpoint.slice <= kept.slices)
@@ -228,3 +228,11 @@ def _check_kept(reference: Reference, target: Stage, where: str) -> None:
                 f"found checkpoint {checkpoint.model_dump(exclude_none=True)} of {target.name}, which does not keep it",
                 f"Let {target.name} keep it by train.checkpoints.",
             )
+
+
+def _reached(epoch: float, every: float, train: Train) -> bool:
+    """Whether a training keeps a model after so many epochs: a multiple of `every`, and not beyond the last."""
+    times = epoch / every
+    return abs(times - round(times)) < 1e-9 and (
+        train.steps_of is not None or epoch <= (train.epochs or 1) + 1e-9
+    )

@@ -1,4 +1,4 @@
-"""The Plan: an experiment compiled to distinct stages. A value, frozen as `plan.json`."""
+"""The Plan: an experiment compiled to distinct stages. A value: what it says never changes."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property

@@ -1,1 +1,4 @@
-"""What an experiment showed: a pure function of its plan, records and verdicts, as data and as a page."""
+"""What an experiment showed, as data and as a page: `data.py` and `page.py` are pure functions of plan, records and verdicts.
+
+`write.py` is the edge: it reads them from the store and keeps the page there.
+"""

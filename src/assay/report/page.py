@@ -10,8 +10,8 @@ Plain = dict[str, Any]
 WORDS = {
     "better": "good",
     "worse": "bad",
-    "higher": "good",
-    "lower": "good",
+    "higher": "same",
+    "lower": "same",
     "equivalent": "same",
     "inconclusive": "open",
     "floor": "open",

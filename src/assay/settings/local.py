@@ -21,6 +21,7 @@ from assay.errors import SpecError, SpecErrors
 from assay.plan.arms import expand
 from assay.plan.compile import compile_plan, wanted_inputs
 from assay.plan.plan import Plan
+from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
 from assay.stores.open import open_store
 from assay.stores.store import Store
@@ -70,7 +71,7 @@ def read_experiment(path: Path) -> Experiment:
 def compile_file(path: Path) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
     experiment = read_experiment(path)
-    sources = FileSources(path.absolute().parent)
+    sources: Sources = FileSources(path.absolute().parent)
     wanted = wanted_inputs(expand(experiment))
     return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
 
@@ -99,9 +100,7 @@ def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:
         "OMP_NUM_THREADS": str(
             max(execution.train.threads, execution.generate.threads, execution.evaluate.threads)
         ),
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
     }
     return LocalBackend(parallel=parallel or execution.parallel, environment=environment)
 

@@ -74,7 +74,7 @@ def read_stage(store: Store, ref: ArtifactRef) -> StageDocument:
 
 
 def declare_use(store: Store, ref: ArtifactRef, experiment: str) -> None:
-    """Say that an experiment (`<namespace>/<name>/<uid>`) relies on the stage, so that `gc` keeps it."""
+    """Say that an experiment (`<namespace>/<name>`) relies on the stage, so that `gc` keeps it."""
     store.create(use_key(ref, experiment), b"")
 
 

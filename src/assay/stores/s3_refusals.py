@@ -16,9 +16,7 @@ class _Telling(NamedTuple):
 
 _CREDENTIALS = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
 _REGION = _Telling("found that the bucket is in another region", "Set AWS_REGION to the bucket's region.")
-_FULL = _Telling(
-    "found that the store is full, expected room", "Free some space (`assay gc`) or raise the quota."
-)
+_FULL = _Telling("found that the store is full, expected room", "Free some space or raise the quota.")
 _DENIED = _Telling(
     "found that access is denied, expected to list, read, write and delete below the prefix",
     f"Have the store's owner grant it to this key, or use another. {_CREDENTIALS}",
