@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from assay.settings.local import compile_file
+from assay.artifacts.kinds import Kind
+from assay.reconcile.decide import FINAL, State
+from assay.settings.local import backend_for, compile_file, open_local
 from assay.stores.claims import attempts
 from assay.stores.folder import FolderStore
 from assay.stores.records import load_record
@@ -56,7 +58,9 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("moment", ["running  base", "running  plain/sft", "running  plain/answers"])
+@pytest.mark.parametrize(
+    "moment", ["running  plain+slower/base", "running  plain/sft", "running  plain/answers"]
+)
 def test_a_run_killed_while_a_program_works_ends_as_if_undisturbed(spec, tmp_path, undisturbed, moment):
     store = tmp_path / "store"
     process = started("run", spec, "--store", store, "--parallel", "1")
@@ -78,7 +82,7 @@ def test_a_run_killed_while_a_program_works_ends_as_if_undisturbed(spec, tmp_pat
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(spec, tmp_path):
     store = tmp_path / "store"
     process = started("run", spec, "--store", store)
-    wait_for(process, "running  base")
+    wait_for(process, "running  plain+slower/base")
 
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
@@ -86,20 +90,26 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(spec, tmp_path):
     assert process.returncode == 130
     assert "run the same command to go on" in rest
     assert "Traceback" not in rest
-    assert records(spec, store)["chats"] is not None
+    assert records(spec, store)["plain+slower/chats"] is not None
 
 
 @pytest.mark.timeout(600)
 def test_a_source_that_changes_after_the_plan_fails_its_stage_and_a_new_run_takes_it_as_it_is(spec, tmp_path):
     store = tmp_path / "store"
-    process = started("run", spec, "--store", store)
-    wait_for(process, "running  chats")
+    local = open_local(spec, str(store))
     with (tmp_path / "chats.jsonl").open("a") as file:
         file.write(json.dumps({"id": "x", "conversations": []}) + "\n")
-    rest = process.communicate(timeout=120)[0]
+    backend = backend_for(local.experiment, 1)
+    try:
+        decision = local.control(backend).run(lambda *_: None)
+    finally:
+        backend.close()
 
-    if process.returncode == 0:  # it had read the file already: then what it read is what was planned
-        return
-    assert "SourceChanged" in rest
-    assert "Traceback" not in rest
+    chats = next(stage for stage in local.plan.stages if stage.kind is Kind.CLEAN)
+    assert decision.judgements[chats.ref].reason == "SourceChanged"
+    assert all(
+        judgement.state in FINAL - {State.DONE}
+        for ref, judgement in decision.judgements.items()
+        if ref in local.plan.by_ref
+    )
     assert assay("run", spec, "--store", store).returncode == 0
