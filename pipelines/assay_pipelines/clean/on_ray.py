@@ -16,6 +16,8 @@ from assay.errors import Retry, StageError
 from assay_pipelines.clean.blocks import OnBlock
 
 ADDRESS = "RAY_ADDRESS"
+# Under `uv run`, Ray would start its workers by `uv run` too, in a copy of the working folder that lacks uv: they never come.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 if (
     ADDRESS not in os.environ
 ):  # Ray reads these when it is imported: only descendants of this process may join its Ray
