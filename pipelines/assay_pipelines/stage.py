@@ -181,7 +181,11 @@ def run_program(
     ref = ArtifactRef(ref_text)
     signal.signal(signal.SIGTERM, _interrupted)
     started = datetime.now(UTC)
-    store = open_store(store_uri)
+    try:
+        store = open_store(store_uri)
+    except StoreError as error:
+        print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log; without the store nothing else can be told
+        return EXIT_TRY_AGAIN
     stop = threading.Event()
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
