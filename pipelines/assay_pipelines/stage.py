@@ -26,6 +26,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
+from assay.api.availability import unavailable
 from assay.artifacts.documents import (
     ArtifactRef,
     Attempt,
@@ -181,7 +182,11 @@ def run_program(
     ref = ArtifactRef(ref_text)
     signal.signal(signal.SIGTERM, _interrupted)
     started = datetime.now(UTC)
-    store = open_store(store_uri)
+    try:
+        store = open_store(store_uri)
+    except StoreError as error:
+        print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log; without the store nothing else can be told
+        return EXIT_TRY_AGAIN
     stop = threading.Event()
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
@@ -190,6 +195,7 @@ def run_program(
             beating.start()
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
         stage.check_semantics()
+        _check_available(stage)
         run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
         summary = body(run)
         if speaks:
@@ -219,6 +225,16 @@ def run_program(
         stop.set()
         shutil.rmtree(scratch, ignore_errors=True)
     return EXIT_DONE
+
+
+def _check_available(stage: StageDocument) -> None:
+    if missing := unavailable(stage.kind, stage.spec):
+        raise StageError(
+            "NotAvailable",
+            f"stage {stage.ref}",
+            f"found {', '.join(missing)}, expected only what this version of assay can do",
+            "Leave it out, or use a version that has it.",
+        )
 
 
 class _Interrupted(BaseException):

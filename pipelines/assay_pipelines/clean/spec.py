@@ -7,10 +7,7 @@ rest, so references are put aside while they do.
 from dataclasses import dataclass
 from typing import Any
 
-from assay.api.availability import unavailable
 from assay.api.clean import Clean, Source, Step
-from assay.artifacts.kinds import Kind
-from assay.errors import StageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +38,7 @@ class CleanSpec:
 
 
 def read_spec(spec: dict[str, Any]) -> CleanSpec:
-    """Read the spec of a stage.
-
-    Raises:
-        StageError: `StepNotAvailable`: it asks for what this version cannot do.
-
-    """
-    missing = unavailable(Kind.CLEAN, spec)
-    if missing:
-        raise StageError(
-            "StepNotAvailable",
-            "clean",
-            f"found {', '.join(missing)}, expected only what this version of assay can do",
-            "Remove it, or use a version that has it.",
-        )
+    """Read the spec of a stage."""
     artifacts: dict[str, str] = {}
 
     def named(ref: str) -> str:

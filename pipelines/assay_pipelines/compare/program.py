@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 
 from assay.api.compare import Comparison
 from assay.artifacts.canonical import canonical_json
-from assay.errors import StageError
 from assay_pipelines.compare.scores import Item, Run, TaskScore
 from assay_pipelines.compare.verdicts import judge
 from assay_pipelines.stage import StageRun
@@ -33,17 +32,10 @@ def compare(run: StageRun) -> dict[str, Any]:
     """Carry out a compare stage and return its verdicts in short.
 
     Raises:
-        StageError: `ComparisonNotAvailable`: a kind of comparison that this version has not; or an input is missing.
+        StageError: an input is missing.
 
     """
     comparison = Comparison.model_validate(run.spec["comparison"])
-    if comparison.contrasts is None or comparison.stage is None:
-        raise StageError(
-            "ComparisonNotAvailable",
-            f"comparison {comparison.name}",
-            f"found {comparison.chosen}, expected contrasts",
-            "This version answers contrasts only; the evaluations are there to be read.",
-        )
     runs = [
         _run(run, arm["arm"], one, one["stages"][comparison.stage])
         for arm in run.spec["arms"]

@@ -22,6 +22,7 @@ from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
 
 # A measure of which neither direction is good in itself is not better or worse.
 _NEUTRAL = {Word.BETTER: "higher", Word.WORSE: "lower"}
+_FAILED = "its stage failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +50,9 @@ def judge(
         "arms": [_told(run) for run in runs],
         "verdicts": [],
         "models": [],
-        "missing": [dict(one) for one in missing],
+        "missing": [dict(one) | {"reason": _FAILED} for one in missing],
     }
-    for questions in _families(comparison, runs):
+    for questions in _families(comparison, runs, missing):
         answered, unanswered = _paired(questions)
         document["verdicts"] += _verdicts(comparison, answered, unanswered)
         document["models"] += [model for question, pair in answered for model in _models(question, pair)]
@@ -67,14 +68,16 @@ def judge(
     return document
 
 
-def _families(comparison: Comparison, runs: Sequence[Run]) -> Iterator[list[_Question]]:
+def _families(
+    comparison: Comparison, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]]
+) -> Iterator[list[_Question]]:
     """Yield the questions, family by family: contrasts as declared, tasks by name."""
     tasks = sorted({task for run in runs for task in run.scores})
     if comparison.primary is not None and comparison.primary.task not in tasks:
         tasks.append(comparison.primary.task)
     families: dict[tuple[tuple[str, str], ...], list[_Question]] = {}
     for contrast in comparison.contrasts or ():
-        points_a, points_b = _points(contrast.a, runs), _points(contrast.b, runs)
+        points_a, points_b = _points(contrast.a, runs, missing), _points(contrast.b, runs, missing)
         for at_a, of_a in points_a.items():
             for at_b, of_b in points_b.items():
                 coordinates = dict(at_b) | dict(at_a)
@@ -87,13 +90,18 @@ def _families(comparison: Comparison, runs: Sequence[Run]) -> Iterator[list[_Que
     yield from (families[point] for point in sorted(families))
 
 
-def _points(arm: str, runs: Sequence[Run]) -> dict[tuple[tuple[str, str], ...], tuple[Run, ...]]:
-    """Group an arm's runs by their coordinates; an arm without any is one group of none."""
+def _points(
+    arm: str, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]]
+) -> dict[tuple[tuple[str, str], ...], tuple[Run, ...]]:
+    """Group an arm's runs by their coordinates; where all failed is a group of none, as is an arm without any."""
     points: dict[tuple[tuple[str, str], ...], tuple[Run, ...]] = {}
     for run in runs:
         if run.arm == arm:
             point = tuple(sorted(run.coordinates.items()))
             points[point] = (*points.get(point, ()), run)
+    for one in missing:
+        if one["arm"] == arm:
+            points.setdefault(tuple(sorted(one["coordinates"].items())), ())
     return points or {(): ()}
 
 

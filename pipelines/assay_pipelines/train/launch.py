@@ -53,7 +53,7 @@ def train_stage(run: StageRun) -> dict[str, Any]:
     work = prepare(run)
     execution = work.settings.execution
     if place is not None:
-        return _as_member(run, work, place)
+        return _carried_out(run, work, place)
     if execution.nodes > 1:
         raise StageError(
             "NotLaunched",
@@ -62,15 +62,18 @@ def train_stage(run: StageRun) -> dict[str, Any]:
             "Launch it through a workload of several nodes, or set nodes to 1.",
         )
     if execution.processes_per_node == 1:
-        return carry_out(run, work, Place())
+        return _carried_out(run, work, Place())
     return _with_children(run, work, execution.processes_per_node)
 
 
-def _as_member(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
+def _carried_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     try:
         return carry_out(run, work, place)
     except RuntimeError as error:
-        raise _infrastructure(error) or error from error
+        known = _infrastructure(error)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:

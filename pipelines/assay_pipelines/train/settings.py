@@ -57,14 +57,6 @@ def read_settings(spec: dict[str, Any], execution: dict[str, Any]) -> Settings:
 
 
 def _refuse_unsupported(train: Train) -> None:
-    units = ("examples",) if train.objective == "sft" else ("examples", "packedSequences")
-    if train.batch_unit not in units:
-        raise StageError(
-            "Unsupported",
-            "spec.batchUnit",
-            f"found {train.batch_unit} with objective {train.objective}, expected {' or '.join(units)}",
-            "Count the batch in examples.",
-        )
     llama = train.model.llama
     if llama is not None and (llama.hidden_size % llama.heads or llama.hidden_size // llama.heads % 2):
         raise StageError(

@@ -147,3 +147,29 @@ def test_a_record_of_another_shape_is_rejected_with_what_was_found(name, record,
     with pytest.raises(RejectedError, match=r"found .*expected") as caught:
         FORMATS[name](record)
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "told"),
+    [
+        (
+            "sharegpt",
+            {"conversations": [{"from": "my dark secret", "value": "a"}]},
+            "a string of 14 characters",
+        ),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "my dark secret", "value": 3}]},
+            "a string of 14 characters",
+        ),
+        ("sharegpt", {"conversations": [{"from": ["secret"], "value": "a"}]}, "role a list"),
+        ("sharegpt", {"conversations": [{"from": "secret" * 4, "value": "a"}]}, "a string of 24 characters"),
+        ("openai", {"messages": [{"role": "user", "content": [{"type": "my secret"}]}]}, "a string of 9"),
+        ("guanaco", {"text": "my secret"}, "expected '### Human:'"),
+    ],
+)
+def test_a_rejection_tells_nothing_of_a_chats_text(name, record, told):
+    with pytest.raises(RejectedError) as caught:
+        FORMATS[name](record)
+    assert told in str(caught.value)
+    assert "secret" not in str(caught.value)

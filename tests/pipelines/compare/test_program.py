@@ -221,7 +221,7 @@ def test_an_arm_of_which_nothing_finished_is_told(bench, two_arms):
     document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms, missing=[lost])))
 
     assert document["verdicts"] == []
-    assert lost in document["missing"]
+    assert lost | {"reason": "its stage failed"} in document["missing"]
     assert {
         "contrast": "question",
         "task": "quiz",
@@ -240,6 +240,36 @@ def test_what_could_not_be_answered_keeps_its_place_in_the_family(bench, evaluat
 
     assert beside["p"] == alone["p"]
     assert beside["adjustedP"] == pytest.approx(min(1, 2 * alone["p"]))
+
+
+def test_a_point_at_which_a_whole_arm_failed_is_told_and_keeps_its_place(bench, evaluated):
+    one = [
+        run_of(evaluated("one", seed, measured(right(0.58, 10 * seed))), seed, size=size)
+        for size in ("large", "small")
+        for seed in (1, 2, 3)
+    ]
+    other = [
+        run_of(evaluated("other", seed, measured(right(0.5, 10 * seed + 5))), seed, size="small")
+        for seed in (1, 2, 3)
+    ]
+    lost = [
+        {"arm": arm, **run_of(f"evaluate/{seed}", seed, size=size)}
+        for arm, size in (("other", "large"), ("third", "small"))
+        for seed in (1, 2, 3)
+    ]
+    contrasts = [{"name": "question", "a": "one", "b": "other"}, {"name": "more", "a": "one", "b": "third"}]
+    spec = asking({"one": one, "other": other, "third": []}, missing=lost, contrasts=contrasts)
+    document = verdicts_of(bench.run(main, Kind.COMPARE, spec))
+
+    (verdict,) = document["verdicts"]
+    assert verdict["coordinates"] == {"size": "small"}
+    assert verdict["adjustedP"] == pytest.approx(min(1, 2 * verdict["p"]))
+    told = [(one["contrast"], one["coordinates"], one["reason"]) for one in document["missing"][len(lost) :]]
+    assert told == [
+        ("question", {"size": "large"}, "no run of other has finished"),
+        ("more", {"size": "small"}, "no run of third has finished"),
+    ]
+    assert all(one["reason"] for one in document["missing"])
 
 
 def test_the_primary_is_tested_first_and_the_others_wait_for_it(bench, evaluated):
@@ -328,5 +358,5 @@ DERIVED = {"expression": "x", "measures": [{"name": "x", "stage": "sft", "figure
 def test_a_comparison_that_is_not_built_yet_is_refused(bench, kind):
     reason, message = bench.run(main, Kind.COMPARE, asking({}, **({"contrasts": None} | kind))).refused
 
-    assert reason == "ComparisonNotAvailable"
-    assert "expected contrasts" in message
+    assert reason == "NotAvailable"
+    assert f"found {next(iter(kind))}" in message

@@ -5,8 +5,10 @@ import signal
 
 import psutil
 import pytest
+import torch
 
 from assay.artifacts.layout import progress_key
+from assay_pipelines.train import launch
 
 TRY_AGAIN = 75
 
@@ -63,3 +65,22 @@ def test_processes_end_with_the_one_that_started_them(under_way):
 
     assert len(children) == 2
     assert psutil.wait_procs(children, timeout=30)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (torch.OutOfMemoryError("out of memory"), "OutOfMemory"),
+        (RuntimeError("Connection reset by peer"), "ProcessLost"),
+    ],
+)
+def test_what_another_attempt_may_mend_is_told_so_by_a_process_alone(
+    bench, spec_of, monkeypatch, error, reason
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(launch, "carry_out", fail)
+    ended = bench.train(spec_of(bench.chats({"a": [("user", "hello"), ("assistant", "yes")]})))
+
+    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (TRY_AGAIN, reason, "later")

@@ -14,7 +14,7 @@ def guanaco(record: object) -> Chat:
     whole = text(members, "text")
     head, *pieces = _MARKER.split(whole)
     if head.strip() or not pieces:
-        raise RejectedError(f"found a text that starts with {whole[:20]!r}, expected '### Human:'")
+        raise RejectedError("found a text that starts otherwise, expected '### Human:' at its start")
     messages = [
         Message(role_of(speaker), words.strip())
         for speaker, words in zip(pieces[::2], pieces[1::2], strict=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from assay.artifacts.canonical import canonical_json
 from assay_pipelines.chats import Message
-from assay_pipelines.clean.intake.record import Chat, RejectedError, items, mapping, rest, role_of
+from assay_pipelines.clean.intake.record import Chat, RejectedError, items, mapping, rest, role_of, shown
 
 
 def openai(record: object) -> Chat:
@@ -45,5 +45,5 @@ def _part(part: Any, role: str) -> str:
     kind = part.get("type") if isinstance(part, dict) else None
     words = (part.get("text", part.get("value")) if isinstance(part, dict) else None) or ""
     if kind not in ("text", "input_text", "output_text", "tool_call") or not isinstance(words, str):
-        raise RejectedError(f"found a part of type {kind!r} in a message of {role}, expected text")
+        raise RejectedError(f"found a part of type {shown(kind)} in a message of {role}, expected text")
     return words

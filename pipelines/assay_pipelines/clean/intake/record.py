@@ -1,5 +1,6 @@
 """What every format shares: a record's chat, its refusal, and the spelling of roles."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ _SPELLINGS = {
     ),
     "tool": ("tool", "function", "observation", "function_response", "tool_response", "ipython"),
 }
+_WORD = re.compile(r"[\w-]{1,20}")
 _ROLES = {spelling: role for role, spellings in _SPELLINGS.items() for spelling in spellings}
 
 
@@ -50,8 +52,15 @@ def role_of(spelling: object) -> str:
     """
     role = _ROLES.get(spelling.strip().lower()) if isinstance(spelling, str) else None
     if role is None:
-        raise RejectedError(f"found role {spelling!r}, expected one such as human, gpt, system or tool")
+        raise RejectedError(f"found role {shown(spelling)}, expected one such as human, gpt, system or tool")
     return role
+
+
+def shown(value: object) -> str:
+    """Tell a value that should be a plain word; of anything else only its kind or length, as it may be a chat's text."""
+    if not isinstance(value, str):
+        return _kind(value)
+    return repr(value) if _WORD.fullmatch(value) else f"a string of {len(value)} characters"
 
 
 def mapping(record: object) -> Mapping[str, Any]:

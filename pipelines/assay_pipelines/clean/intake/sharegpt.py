@@ -11,6 +11,7 @@ from assay_pipelines.clean.intake.record import (
     optional_text,
     rest,
     role_of,
+    shown,
 )
 
 _TURNS = ("conversations", "conversation", "items")
@@ -35,6 +36,6 @@ def _turn(turn: Any) -> Message:
     words = next((turn[name] for name in _WORDS if name in turn), None)
     if not isinstance(words, str):
         raise RejectedError(
-            f"found a turn of {speaker!r} whose value is no string, expected its words as a string"
+            f"found a turn of {shown(speaker)} whose value is no string, expected its words as a string"
         )
     return Message(role_of(speaker), words)
