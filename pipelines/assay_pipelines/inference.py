@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401 -- seconds, else in every child
 from transformers.utils import logging as transformers_logging
 
+from assay.api.execution import InferenceExecution
 from assay.errors import StageError
 from assay_pipelines.models import checkpoint_label, checkpoint_labels, model_folder
 from assay_pipelines.stage import StageRun
@@ -87,11 +88,10 @@ def models_asked(run: StageRun) -> Iterator[LoadedModel]:
         StageError: one of them is missing or damaged.
 
     """
+    threads = InferenceExecution.model_validate(run.execution).threads
     for label in labels_asked(run):
         folder = model_folder(run, run.spec["model"], label=label)
-        yield load_model(
-            label, folder, precision=run.spec["precision"], threads=run.execution.get("threads", 1)
-        )
+        yield load_model(label, folder, precision=run.spec["precision"], threads=threads)
 
 
 def load_model(label: str, folder: Path, *, precision: str, threads: int) -> LoadedModel:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from assay.api.execution import CleanExecution
 from assay.artifacts.kinds import Kind
 from assay.errors import StageError
 from assay_pipelines.chats import chats_file, chats_table
@@ -28,13 +29,14 @@ def clean(run: StageRun) -> dict[str, Any]:
         for number, step in enumerate(spec.clean.steps)
         if (ref := spec.like(step)) is not None
     }
+    execution = CleanExecution.model_validate(run.execution)
     origins = _origins(run, spec)
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
     blocks = open_blocks(
         pieces(origins),
         size=size,
-        cpus=int(run.execution.get("cpus", 1)),
-        memory_gib=float(run.execution.get("memoryGib", 1.5)),
+        cpus=execution.cpus,
+        memory_gib=execution.memory_gib,
     )
     flown = fly(
         spec, blocks, likes, lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows")

@@ -8,6 +8,7 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 
 from assay.api.clean import RefusalLevel
+from assay.api.execution import InferenceExecution
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
@@ -58,7 +59,7 @@ def _by_checkpoint(run: StageRun, tasks: Sequence[tuple[str, Measure]]) -> list[
 
 def _measure(run: StageRun, task: dict[str, Any]) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
-    name, batch = task["name"], run.execution.get("batch", 32)
+    name, batch = task["name"], InferenceExecution.model_validate(run.execution).batch
     if "bitsPerByte" in task:
         data = task["bitsPerByte"]["data"]
         chats = chats_of(run, data["from"], split=data.get("split"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from assay.api.execution import InferenceExecution
 from assay.errors import StageError
 from assay_pipelines.chats import Message, chats_file, chats_table, write_rows
 from assay_pipelines.dataset import Chat, chats_of
@@ -80,7 +81,8 @@ def _replies(
     def told(done: int) -> None:
         run.progress(f"generate: {loaded.label}", done=before + done, total=total, unit="answers")
 
-    replies = answer(prompts, loaded, sampling, batch=run.execution.get("batch", 32), done=told)
+    batch = InferenceExecution.model_validate(run.execution).batch
+    replies = answer(prompts, loaded, sampling, batch=batch, done=told)
     return {reply.prompt_id: reply for reply in replies}
 
 
