@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import random
 from pathlib import Path
 
@@ -202,7 +203,14 @@ def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reaso
     assert outcome.record is None
 
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+SAMPLES = Path(__file__).parents[3] / "manifests" / "samples" / "data"
+SAMPLE_FORMATS = {
+    "chats": "sharegpt",
+    "prompts": "sharegpt",
+    "guanaco": "guanaco",
+    "pretrain": "text",
+    "held-out": "text",
+}
 FORMATS = {
     "alpaca": ["alpaca_en_demo.json", "alpaca_zh_demo.json", "identity.json"],
     "sharegpt": [
@@ -223,7 +231,10 @@ FORMATS = {
 
 
 def real_files():
-    data = DATA if DATA.exists() else Path("/work/shared/data")
+    """Return the data below ASSAY_DATA, or the samples' own."""
+    if "ASSAY_DATA" not in os.environ:
+        return [(form, SAMPLES / f"{name}.jsonl") for name, form in SAMPLE_FORMATS.items()]
+    data = Path(os.environ["ASSAY_DATA"])
     files = [(form, data / "llama_factory_demo" / name) for form, names in FORMATS.items() for name in names]
     files += [("oasst", path) for path in sorted((data / "oasst_en100" / "data").glob("*.jsonl"))]
     files += [("oasst", path) for path in sorted((data / "oasst_en100" / "sampling_reports").glob("*.json"))]
@@ -233,7 +244,7 @@ def real_files():
     return [(form, path) for form, path in files if path.exists()]
 
 
-@pytest.mark.skipif(not real_files(), reason="the shared data is not here")
+@pytest.mark.skipif(not real_files(), reason="ASSAY_DATA holds none of the files")
 def test_real_files_conserve_every_row(bench, on_ray):
     files = real_files()
     sources = [source(f"s{place}", bench.outside(path), form) for place, (form, path) in enumerate(files)]
@@ -249,7 +260,7 @@ def test_real_files_conserve_every_row(bench, on_ray):
         )
         expected = len(value) if isinstance(value, list) else 1
         assert outcome.summary["sources"][f"s{place}"]["in"] == expected, path
-    assert outcome.summary["rows"] > 2000
+    assert outcome.summary["rows"] > 500
     assert (
         len({hashlib.sha256(row["id"].encode()).digest() for row in chats_of(outcome)})
         == outcome.summary["rows"]
