@@ -5,6 +5,7 @@ Commands are imported when called, so that `assay --help` is quick.
 
 import importlib
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,18 @@ File = Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_d
 Store = Annotated[
     str, typer.Option(help="A folder, or s3://bucket/prefix.", envvar="ASSAY_STORE", show_default=True)
 ]
-Json = Annotated[str, typer.Option("--output", "-o", help="text, or json for programs.", metavar="text|json")]
+
+
+class Output(StrEnum):
+    """Who reads what a command prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Json = Annotated[
+    Output, typer.Option("--output", "-o", help="For people, or for programs; `run` prints a line per event.")
+]
 Stage = Annotated[
     str, typer.Argument(help="Such as with-refusals/sft or with-refusals/sft[seed=1].", show_default=False)
 ]
@@ -34,13 +46,13 @@ STORE = "assay-store"
 
 
 @app.command()
-def validate(file: File, output: Json = "text") -> None:
+def validate(file: File, output: Json = Output.TEXT) -> None:
     """Check a spec without running anything."""
     _command("validate")(file, output=output)
 
 
 @app.command()
-def plan(file: File, store: Store = STORE, output: Json = "text") -> None:
+def plan(file: File, store: Store = STORE, output: Json = Output.TEXT) -> None:
     """Say what would run, what would be reused, and why."""
     _command("plan")(file, store, output=output)
 
@@ -52,14 +64,14 @@ def run(
     parallel: Annotated[
         int | None, typer.Option(help="Most stages at once; absent: the machine's cores.", min=1)
     ] = None,
-    output: Json = "text",
+    output: Json = Output.TEXT,
 ) -> None:
     """Run what is not done yet, here, and print the verdicts."""
     _command("run")(file, store, parallel=parallel, output=output)
 
 
 @app.command()
-def status(file: File, store: Store = STORE, output: Json = "text") -> None:
+def status(file: File, store: Store = STORE, output: Json = Output.TEXT) -> None:
     """Say how every stage stands."""
     _command("status")(file, store, output=output)
 
@@ -80,14 +92,14 @@ def report(
             help="Folder for report.html and report.json; absent: beside the experiment in the store."
         ),
     ] = None,
-    output: Json = "text",
+    output: Json = Output.TEXT,
 ) -> None:
     """Write the report from what is done so far."""
     _command("report")(file, store, to=to, output=output)
 
 
 @app.command()
-def explain(file: File, stage: Stage, store: Store = STORE, output: Json = "text") -> None:
+def explain(file: File, stage: Stage, store: Store = STORE, output: Json = Output.TEXT) -> None:
     """Name the fields in which a stage differs from the nearest one in the store."""
     _command("explain")(file, stage, store, output=output)
 
@@ -100,7 +112,7 @@ def ledger(
     step: Annotated[str | None, typer.Option(help="Only rows of this step.")] = None,
     row: Annotated[str | None, typer.Option(help="Only rows whose id starts so.")] = None,
     limit: Annotated[int, typer.Option(help="Most rows to print.", min=1)] = 20,
-    output: Json = "text",
+    output: Json = Output.TEXT,
 ) -> None:
     """Show which rows a clean stage dropped or changed, by which step, and why."""
     _command("ledger")(file, stage, store, step=step, row=row, limit=limit, output=output)
@@ -125,3 +137,6 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(f"error: {error.strerror}: {error.filename or 'standard output'}\n")
+        sys.exit(2)

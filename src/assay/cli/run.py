@@ -66,6 +66,9 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
         say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
     else:
         print_verdicts(report.data)
+        sources = [source for item in report.data["cleanings"] for source in item["sources"].values()]
+        if rejected := sum(source["rejected"] for source in sources):
+            say(f"{rejected} rows could not be read: `assay ledger` says which, and why")
         say(f"reused {reused}, ran {ran}" + (f", failed or blocked {failed}" if failed else ""))
         say(f"report: {report.location}")
     if failed:

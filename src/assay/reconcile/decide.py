@@ -129,6 +129,8 @@ def judge(
         )
     if any(judgement.state not in FINAL for judgement in inputs.values()):
         return Judgement(state=State.WAITING, reason="WaitingForInputs", attempt=_latest(fact))
+    if fact.damage is not None:
+        return Judgement(state=State.READY, reason="OutputsGone", message=fact.damage, attempt=_latest(fact))
     return _next_attempt(fact, now, policy)
 
 

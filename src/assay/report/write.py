@@ -9,6 +9,7 @@ from assay.artifacts.canonical import canonical_json
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key, experiment_key
+from assay.errors import StoreError
 from assay.plan.plan import Plan
 from assay.report.data import report_data
 from assay.report.page import page
@@ -46,8 +47,18 @@ def read_report(plan: Plan, store: Store) -> Report:
         records[stage.ref] = record
         if stage.kind is Kind.COMPARE:
             text = store.get(data_key(stage.ref, record.provenance.attempt, VERDICTS))
-            verdicts[stage.ref] = json.loads(text or b"{}")
+            if text is not None:
+                verdicts[stage.ref] = _verdicts(f"{store.uri}, {stage.ref}", text)
     data = report_data(plan, records, verdicts)
     uri = f"{store.uri}/{experiment_key(plan.experiment, 'report.html')}"
     location = unquote(urlparse(uri).path) if uri.startswith("file:") else uri
     return Report(data=data, html=page(data), location=location)
+
+
+def _verdicts(where: str, text: bytes) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        do = "Delete the stage's record.json; the next run compares again."
+        raise StoreError(f"{where}, {VERDICTS}", "found damaged bytes, expected JSON", do) from error
+    return document

@@ -1,5 +1,6 @@
 """A spec's file and a store's URI become everything that a local run needs."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +16,14 @@ from assay.api.validate import check
 from assay.api.written import read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import stage_document_key
 from assay.control.control import Control
-from assay.errors import SpecError, SpecErrors
+from assay.errors import SpecError, SpecErrors, StoreError
 from assay.plan.arms import expand
 from assay.plan.compile import compile_plan, wanted_inputs
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
+from assay.stores.claims import read_stage
 from assay.stores.open import open_store
 from assay.stores.store import Store
 
@@ -106,11 +107,10 @@ def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:
 
 
 def stored_stages(store: Store, kind: Kind) -> Iterator[StageDocument]:
-    """Yield every stage of one kind that the store knows."""
+    """Yield every stage of one kind that the store knows; what is damaged is nobody's neighbour."""
     for fingerprint in store.children(f"stages/{kind.value}/"):
-        data = store.get(stage_document_key(ArtifactRef(f"{kind.value}/{fingerprint}")))
-        if data is not None:
-            yield StageDocument.decode(data)
+        with contextlib.suppress(StoreError):
+            yield read_stage(store, ArtifactRef(f"{kind.value}/{fingerprint}"))
 
 
 def now() -> datetime:
