@@ -86,6 +86,9 @@ class Estimate:
         return t_cdf((abs(self.effect) - margin) / self.standard_error, self.df)
 
 
+_ROUNDING = 1e-9  # what is left of a difference of equals, whatever the order in which its terms were added
+
+
 def difference(a: Arm, b: Arm) -> Estimate:
     """Estimate mean(a) - mean(b); the arms may have different numbers of runs, never different items.
 
@@ -167,7 +170,7 @@ def _item_part(arms: Sequence[Arm], per_item: FloatArray) -> tuple[float, float]
         if arm.items is not None
     ]
     left = whole - sum(part for part, _ in counted)
-    if left <= 0:
+    if left <= whole * _ROUNDING:
         return 0.0, math.inf
     spread = (whole / left) ** 2 / (count - 1) + sum((part / left) ** 2 / df for part, df in counted)
     return left, 1 / spread
