@@ -1,8 +1,10 @@
-"""The chats that another stage wrote, row by row: what generate asks and evaluate measures."""
+"""The chats that another stage wrote: what train learns, generate asks and evaluate measures."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from assay.errors import StageError
 from assay_pipelines.chats import Message, chats_file, messages_of, read_chats
@@ -29,8 +31,10 @@ class Chat:
         return [{"role": turn.role, "content": turn.content} for turn in self.messages]
 
 
-def chats_of(run: StageRun, ref: str, *, split: str | None = None) -> list[Chat]:
-    """Read a clean or generate stage's chats, or a part that it set aside, in order of id.
+def rows_of(
+    run: StageRun, ref: str, *, split: str | None = None, columns: list[str] | None = None
+) -> pa.Table:
+    """Read a clean or generate stage's table of chats, or of a part that it set aside, in order of id.
 
     Raises:
         StageError: `DataMissing`: it set no such part aside; `EmptyDataset`: there is nothing in it.
@@ -44,7 +48,7 @@ def chats_of(run: StageRun, ref: str, *, split: str | None = None) -> list[Chat]
             f"found {', '.join(files)}, expected {name}",
             "Name a part that its split step makes.",
         )
-    table = read_chats(run.artifact(ref, name).folder / name)
+    table = read_chats(run.artifact(ref, name).folder / name, columns)
     if table.num_rows == 0:
         raise StageError(
             "EmptyDataset",
@@ -52,6 +56,12 @@ def chats_of(run: StageRun, ref: str, *, split: str | None = None) -> list[Chat]
             f"found no rows in {name}, expected at least one",
             "Look at what its steps drop.",
         )
+    return table
+
+
+def chats_of(run: StageRun, ref: str, *, split: str | None = None) -> list[Chat]:
+    """Read a stage's chats row by row; as `rows_of`."""
+    table = rows_of(run, ref, split=split)
     return [
         Chat(id=row, messages=tuple(messages), meta=json.loads(meta))
         for row, messages, meta in zip(

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow.compute as pc
 
-from assay.errors import StageError
-from assay_pipelines.chats import Message, chats_file
-from assay_pipelines.chats import read_chats as read_table
+from assay_pipelines.chats import Message
+from assay_pipelines.dataset import rows_of
 from assay_pipelines.stage import StageRun
 
 
@@ -34,35 +32,8 @@ class Chats:
 
 
 def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
-    """Read what a stage wrote.
-
-    Raises:
-        StageError: `DataMissing`: it wrote no such split; `EmptyDataset`: there is nothing in it.
-
-    """
-    name = chats_file(split)
-    files = run.record(ref).outputs.files
-    if name not in files:
-        raise StageError(
-            "DataMissing",
-            f"stage {ref}",
-            f"found {', '.join(files)}, expected {name}",
-            "Name a split it makes.",
-        )
-    chats = read_file(run.artifact(ref, name).folder / name)
-    if not chats.ids:
-        raise StageError(
-            "EmptyDataset",
-            f"stage {ref}",
-            f"found no rows in {name}, expected at least one",
-            "Loosen the cleaning.",
-        )
-    return chats
-
-
-def read_file(path: Path) -> Chats:
-    """Read one Parquet file of chats."""
-    table = read_table(path, ["id", "messages"])
+    """Read what a stage wrote; as `rows_of`."""
+    table = rows_of(run, ref, split=split, columns=["id", "messages"])
     column = table.column("messages").combine_chunks()
     turns = column.flatten()
     return Chats(
