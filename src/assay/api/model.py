@@ -130,6 +130,7 @@ REFERENCE_PATTERN = r"^[a-z0-9][a-zA-Z0-9_-]{0,62}(/[a-z0-9][a-zA-Z0-9_-]{0,62})
 REVISION_PATTERN = r"^[0-9a-f]{40}$"
 IDENTIFIER_PATTERN = r"^[a-z][a-zA-Z0-9_]*$"
 STORE_PATTERN = r"^(s3://|file:///)"
+DATA_PATTERN = r"^s3://"
 IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
 FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
 
@@ -139,6 +140,7 @@ IN_WORDS = {  # what a pattern demands
     REVISION_PATTERN: "a full commit: 40 hexadecimal digits",
     IDENTIFIER_PATTERN: "a name for an expression: a small letter, then letters, digits or _",
     STORE_PATTERN: "s3://bucket/prefix or file:///folder",
+    DATA_PATTERN: "s3://bucket/prefix",
     IMAGE_PATTERN: "an image with its digest, ending in @sha256: and 64 hexadecimal digits",
     FIELD_PATH_PATTERN: "names with dots between them, such as sft.train.seed",
 }

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from assay.api.experiment import Metadata
-from assay.api.model import IMAGE_PATTERN, STORE_PATTERN, Name, SpecModel
+from assay.api.model import DATA_PATTERN, IMAGE_PATTERN, STORE_PATTERN, Name, SpecModel
 
 Text = Annotated[str, Field(max_length=2048)]
 Label = Annotated[str, Field(max_length=63)]
@@ -59,7 +59,7 @@ class Pool(SpecModel):
 class CleanPool(Pool):
     """CPU nodes that come and go."""
 
-    max_workers: int = Field(4, ge=0, le=4096, description="Most Ray workers; the fewest are none.")
+    max_workers: int = Field(4, ge=1, le=4096, description="Most Ray workers; the fewest are none.")
 
 
 class TrainPool(Pool):
@@ -77,12 +77,18 @@ class TrainPool(Pool):
     )
 
 
+class EvaluatePool(Pool):
+    """Nodes that models answer on."""
+
+    gpus: int = Field(0, ge=0, le=64, description="GPUs per pod; 0 answers on CPU.")
+
+
 class Pools(SpecModel):
     """Where each kind of stage runs; compare runs beside evaluate."""
 
     clean: CleanPool = Field(CleanPool(), description="For clean stages.")
     train: TrainPool = Field(TrainPool(), description="For train stages.")
-    evaluate: Pool = Field(Pool(), description="For generate, evaluate and compare stages.")
+    evaluate: EvaluatePool = Field(EvaluatePool(), description="For generate, evaluate and compare stages.")
 
 
 class Images(SpecModel):
@@ -119,6 +125,12 @@ class ProfileSpec(SpecModel):
     """How things run here."""
 
     store: StoreRef = Field(description="The store.")
+    data: str | None = Field(
+        None,
+        max_length=2048,
+        pattern=DATA_PATTERN,
+        description="Where relative paths in specs start, such as `s3://raw/chats`; absent: only whole URIs are allowed.",
+    )
     images: Images | None = Field(None, description="Container images; needed on a cluster.")
     pools: Pools = Field(Pools(), description="Where each kind of stage runs.")
     limits: Limits = Field(Limits(), description="What experiments may use.")

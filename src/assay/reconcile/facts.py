@@ -18,6 +18,15 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a backend sees of an attempt."""
+
+    phase: Phase
+    note: str = ""  # why it does not run yet, for people, such as a full queue
+    joined: bool = True  # whether this launcher's interest in what carries it is known there
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttemptFact:
     """One try at a stage."""
 
