@@ -11,7 +11,7 @@ from assay.artifacts.documents import Attempt, StageDocument
 from assay.artifacts.kinds import SEMANTICS, Kind
 from assay.artifacts.layout import stage_key
 from assay.errors import StageError
-from assay.stores.claims import attempts, claim, declare_stage, read_progress
+from assay.stores.claims import attempts, claim, declare_stage, listing, read_progress
 from assay.stores.open import open_store
 from assay.stores.records import load_record, verify
 from assay.stores.store import Store
@@ -48,7 +48,7 @@ def test_a_program_that_ends_well_leaves_a_record_that_holds(claimed: Store) -> 
         return {"rows": 1}
 
     assert run_program(Kind.CLEAN, body, arguments(claimed)) == EXIT_DONE
-    state = verify(claimed, STAGE.ref)
+    state = verify(claimed, STAGE.ref, listing(claimed, STAGE.ref), {})
     assert state.damage is None
     assert state.record is not None
     assert state.record.outputs.summary == {"rows": 1}

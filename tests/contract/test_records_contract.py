@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assay.artifacts.documents import OutputFile, Outputs, Provenance, Record, StageDocument
+from assay.artifacts.documents import ArtifactRef, OutputFile, Outputs, Provenance, Record, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key, record_key
 from assay.errors import StoreError
-from assay.stores.records import RecordState, load_record, missing_outputs, publish, verify
+from assay.stores.claims import listing
+from assay.stores.records import RecordState, load_record, publish, verify
 from assay.stores.store import Store
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -50,9 +51,13 @@ def with_files(store: Store, record: Record) -> Record:
     return record
 
 
+def verify_now(store: Store, ref: ArtifactRef) -> RecordState:
+    return verify(store, ref, listing(store, ref), {})
+
+
 def test_a_stage_without_a_record_is_not_done(store: Store) -> None:
     assert load_record(store, a_stage().ref) is None
-    assert verify(store, a_stage().ref) == RecordState(record=None, damage=None)
+    assert verify_now(store, a_stage().ref) == RecordState(record=None, damage=None)
 
 
 def test_what_is_published_is_loaded(store: Store) -> None:
@@ -71,40 +76,38 @@ def test_of_many_publishers_one_counts_and_all_agree(store: Store) -> None:
 def test_a_record_whose_files_are_there_may_be_used(store: Store) -> None:
     record = with_files(store, a_record(a_stage(), files={"model/weights.bin": 10, "log.txt": 0}))
     publish(store, record)
-    assert verify(store, a_stage().ref) == RecordState(record=record, damage=None)
+    assert verify_now(store, a_stage().ref) == RecordState(record=record, damage=None)
 
 
 def test_a_record_without_files_may_be_used(store: Store) -> None:
     record = publish(store, a_record(a_stage()))
-    assert verify(store, a_stage().ref) == RecordState(record=record, damage=None)
+    assert verify_now(store, a_stage().ref) == RecordState(record=record, damage=None)
 
 
 def test_a_file_that_is_gone_damages_its_record(store: Store) -> None:
     record = publish(store, with_files(store, a_record(a_stage(), files={"a": 1, "b": 2, "c": 3})))
     store.delete(data_key(a_stage().ref, 1, "b"))
-    assert missing_outputs(store, record) == ["b"]
-    assert verify(store, a_stage().ref) == RecordState(record=record, damage="b is gone or cut short")
+    assert verify_now(store, a_stage().ref) == RecordState(record=record, damage="b is gone or cut short")
 
 
 def test_a_file_that_is_cut_short_damages_its_record(store: Store) -> None:
-    record = publish(store, with_files(store, a_record(a_stage(), files={"a": 5, "b": 5})))
+    publish(store, with_files(store, a_record(a_stage(), files={"a": 5, "b": 5})))
     for path in ("a", "b"):
         store.put(data_key(a_stage().ref, 1, path), b"xx")
-    assert verify(store, a_stage().ref).damage == "a and 1 more are gone or cut short"
-    assert missing_outputs(store, record) == ["a", "b"]
+    assert verify_now(store, a_stage().ref).damage == "a and 1 more are gone or cut short"
 
 
 def test_files_of_another_attempt_do_not_count(store: Store) -> None:
     with_files(store, a_record(a_stage(), attempt=1, files={"a": 1}))
     publish(store, a_record(a_stage(), attempt=2, files={"a": 1}))
-    assert verify(store, a_stage().ref).damage == "a is gone or cut short"
+    assert verify_now(store, a_stage().ref).damage == "a is gone or cut short"
 
 
 def test_a_record_whose_inputs_are_what_was_read_may_be_used(store: Store) -> None:
     upstream = publish(store, a_record(a_stage(1), rows=7))
     ref = upstream.identity.ref
     record = publish(store, a_record(a_stage(2, ref), inputs={ref: upstream.outputs_digest}))
-    assert verify(store, record.identity.ref) == RecordState(record=record, damage=None)
+    assert verify_now(store, record.identity.ref) == RecordState(record=record, damage=None)
 
 
 def test_an_input_that_was_made_again_with_other_bytes_damages_the_record(store: Store) -> None:
@@ -113,7 +116,7 @@ def test_an_input_that_was_made_again_with_other_bytes_damages_the_record(store:
     record = publish(store, a_record(a_stage(2, ref), inputs={ref: upstream.outputs_digest}))
     store.delete(record_key(ref))
     publish(store, a_record(a_stage(1), attempt=2, rows=8))
-    assert verify(store, record.identity.ref) == RecordState(
+    assert verify_now(store, record.identity.ref) == RecordState(
         record=record, damage=f"{ref} is not what was read"
     )
 
@@ -125,16 +128,16 @@ def test_while_an_input_is_being_made_again_its_reader_is_not_done_and_the_same_
     ref = upstream.identity.ref
     record = publish(store, a_record(a_stage(2, ref), inputs={ref: upstream.outputs_digest}))
     store.delete(record_key(ref))
-    assert verify(store, record.identity.ref) == RecordState(record=None, damage=None)
+    assert verify_now(store, record.identity.ref) == RecordState(record=None, damage=None)
     publish(store, a_record(a_stage(1), attempt=2, rows=7))
-    assert verify(store, record.identity.ref) == RecordState(record=record, damage=None)
+    assert verify_now(store, record.identity.ref) == RecordState(record=record, damage=None)
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"identity": {}', b"[]", b"\x00\xff"])
 def test_a_damaged_record_is_told_in_three_parts(store: Store, damage: bytes) -> None:
     ref = a_stage().ref
     store.put(record_key(ref), damage)
-    for act in (load_record, verify):
+    for act in (load_record, verify_now):
         with pytest.raises(StoreError) as caught:
             act(store, ref)
         assert caught.value.where == f"{store.uri}/{record_key(ref)}"

@@ -45,7 +45,7 @@ def main() -> None:
         control = Control(
             plan(name), store=store, backend=backend, policy=policy, clock=lambda: datetime.now(UTC)
         )
-        decision = control.run(lambda *_: None)
+        decision = control.run(lambda *_: None, backend.wait)
     backend.close()
     states = {judgement.state for judgement in decision.judgements.values()}
     sys.exit(0 if states == {State.DONE} else 1)

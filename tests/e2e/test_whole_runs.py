@@ -101,7 +101,7 @@ def test_a_source_that_changes_after_the_plan_fails_its_stage_and_a_new_run_take
         file.write(json.dumps({"id": "x", "conversations": []}) + "\n")
     backend = backend_for(local.experiment, 1)
     try:
-        decision = local.control(backend).run(lambda *_: None)
+        decision = local.control(backend).run(lambda *_: None, backend.wait)
     finally:
         backend.close()
 

@@ -23,15 +23,14 @@ from assay.artifacts.documents import ArtifactRef, Attempt
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import log_key, stage_key
 from assay.errors import StageError
-from assay.reconcile.facts import Capacity, Phase
+from assay.ports.backend import Key
+from assay.reconcile.facts import Capacity, Obstacle, Phase, Sight
 from assay.stores.open import open_store
 from assay.stores.store import Store
 
 PROGRAMS = "assay_pipelines"  # the package that holds one program per kind
 GRACE_SECONDS = 20.0  # between asking to end and killing
 _LOG_SECONDS = 2.0  # how often growing logs are copied
-
-Key = tuple[ArtifactRef, int]
 
 
 class LocalBackend:
@@ -75,9 +74,9 @@ class LocalBackend:
         self._children[ref, attempt.number] = child
         self._server(ref.kind).ask({"id": _name((ref, attempt.number)), "argv": arguments, "log": str(log)})
 
-    def phases(self, attempts: Iterable[tuple[ArtifactRef, Attempt]]) -> Mapping[Key, Phase]:
+    def sights(self, attempts: Iterable[tuple[ArtifactRef, Attempt]]) -> Mapping[Key, Sight]:
         """Tell own children by their ends, others of this machine by their owner, the rest not at all."""
-        phases = {}
+        sights = {}
         for ref, attempt in attempts:
             child = self._children.get((ref, attempt.number)) if attempt.owner == self.owner else None
             if child is not None:
@@ -86,8 +85,23 @@ class LocalBackend:
                 phase = Phase.ENDED
             else:
                 phase = Phase.UNKNOWN
-            phases[ref, attempt.number] = phase
-        return phases
+            sights[ref, attempt.number] = Sight(phase=phase)
+        return sights
+
+    def obstacles(self) -> Mapping[Kind, Obstacle]:
+        """Return none: whatever keeps a program from running here is told when it starts."""
+        return {}
+
+    def held(self) -> frozenset[Key]:
+        """Return what runs."""
+        return frozenset(key for key, child in self._children.items() if child.exit is None)
+
+    def join(self, key: Key) -> None:
+        """Do nothing: a process has one owner."""
+
+    def leave(self, key: Key) -> None:
+        """Ask a child to end."""
+        self._servers[key[0].kind].ask({"id": _name(key), "signal": int(signal.SIGTERM)})
 
     def wait(self, until: datetime) -> None:
         """Return when a child ended, or at `until`; copies logs meanwhile."""

@@ -42,7 +42,7 @@ def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> No
 
     try:
         with view:
-            decision = control.run(watch)
+            decision = control.run(watch, backend.wait)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: asking what runs to end …\n")
         backend.stop()

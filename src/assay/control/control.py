@@ -1,4 +1,4 @@
-"""One line, no way back up: observe ─▶ decide ─▶ act, until everything is final.
+"""One line, no way back up: observe ─▶ decide ─▶ act.
 
 Killing this between any two effects changes nothing: what is true is in the store, and the next start finds it there.
 """
@@ -8,16 +8,17 @@ from datetime import datetime
 
 from assay.artifacts.documents import ArtifactRef, Attempt
 from assay.artifacts.layout import record_key
+from assay.control.observe import Observer
 from assay.plan.plan import Plan
 from assay.ports.backend import Backend
-from assay.reconcile.decide import Decision, Discard, Launch, decide, settled
-from assay.reconcile.facts import AttemptFact, Observed, Phase, Policy, StageFact
-from assay.stores.claims import attempts, claim, declare_stage, declare_use
-from assay.stores.records import verify
+from assay.reconcile.decide import Action, Decision, Discard, Join, Launch, Leave, State, decide, settled
+from assay.reconcile.facts import Observed, Policy
+from assay.stores.claims import claim, declare_stage, declare_use, read_claim
 from assay.stores.store import Store
 
 Watch = Callable[[Plan, Decision], None]
 Clock = Callable[[], datetime]
+Wait = Callable[[datetime], None]
 
 
 class Control:
@@ -29,19 +30,21 @@ class Control:
         self._backend = backend
         self._policy = policy
         self._clock = clock
-        self._verified: dict[ArtifactRef, StageFact] = {}  # records are immutable: those found whole stay so
+        self._observer = Observer(store, backend)
+        self._used: set[ArtifactRef] = (
+            set()
+        )  # stages of which the store knows that this experiment relies on them
 
-    def run(self, watch: Watch) -> Decision:
+    def run(self, watch: Watch, wait: Wait) -> Decision:
         """Work until every stage is final; `watch` sees every decision before it is acted on."""
         while True:
             plan, decision = self.look()
             watch(plan, decision)
             if decision.finished:
                 return decision
-            for action in decision.actions:
-                self._act(action)
+            self.act(decision)
             if not decision.actions:
-                self._backend.wait(decision.wake_at)
+                wait(decision.wake_at)
 
     def look(self) -> tuple[Plan, Decision]:
         """Observe and decide, with no effect on anything but the note of who uses what is there."""
@@ -51,48 +54,45 @@ class Control:
         if plan is not self._plan:
             observed = self._observe(plan)
         decision = decide(plan, observed, now, self._policy)
+        for ref, judgement in decision.judgements.items():
+            if judgement.state is State.DONE:
+                self._use(ref)
         return plan, decision
+
+    def act(self, decision: Decision) -> None:
+        """Carry out what was decided, in order."""
+        for action in decision.actions:
+            self._act(action)
 
     def _observe(self, plan: Plan) -> Observed:
         return Observed(
-            stages={ref: self._fact(ref) for ref in (stage.ref for stage in plan.stages)},
+            stages=self._observer.facts(stage.ref for stage in plan.stages),
             capacity=self._backend.capacity(),
+            obstacles=self._backend.obstacles(),
+            held=self._backend.held(),
         )
 
-    def _fact(self, ref: ArtifactRef) -> StageFact:
-        if ref in self._verified:
-            return self._verified[ref]
-        tries = attempts(self._store, ref)
-        phases = self._backend.phases((ref, item.attempt) for item in tries)
-        # The record is read after the phases: a program seen to have ended has written whatever it will ever write.
-        state = verify(self._store, ref)
-        fact = StageFact(
-            done=state.record is not None,
-            damage=state.damage,
-            attempts=tuple(
-                AttemptFact(
-                    number=item.number,
-                    claimed_at=item.attempt.claimed_at,
-                    last_sign_of_life=item.last_sign_of_life,
-                    phase=phases.get((ref, item.number), Phase.UNKNOWN),
-                    mine=item.attempt.owner == self._backend.owner,
-                    failure=item.failure,
-                )
-                for item in tries
-            ),
-        )
-        if fact.done and fact.damage is None:
-            self._verified[ref] = fact
-            declare_use(self._store, ref, self._plan.experiment)
-        return fact
+    def _act(self, action: Action) -> None:
+        match action:
+            case Discard():
+                self._store.delete(record_key(action.ref))
+                self._observer.forget(action.ref)
+            case Leave():
+                self._backend.leave((action.ref, action.number))
+            case Join():
+                self._backend.join((action.ref, action.number))
+            case Launch():
+                self._launch(action)
 
-    def _act(self, action: Discard | Launch) -> None:
-        if isinstance(action, Discard):
-            self._store.delete(record_key(action.ref))
-            return
+    def _launch(self, action: Launch) -> None:
         document = action.stage.document
+        if action.claimed:
+            self._backend.launch(
+                self._store.uri, document.ref, read_claim(self._store, document.ref, action.number)
+            )
+            return
         declare_stage(self._store, document)
-        declare_use(self._store, document.ref, self._plan.experiment)
+        self._use(document.ref)
         attempt = Attempt(
             number=action.number,
             owner=self._backend.owner,
@@ -100,5 +100,13 @@ class Control:
             execution=self._plan.execution.get(document.kind.value, {}),
             locations=self._plan.locations_of(document),
         )
-        if claim(self._store, document.ref, attempt):
-            self._backend.launch(self._store.uri, document.ref, attempt)
+        if not claim(self._store, document.ref, attempt):
+            self._observer.forget(document.ref)  # somebody else was first
+            return
+        self._observer.claimed(document.ref, attempt)
+        self._backend.launch(self._store.uri, document.ref, attempt)
+
+    def _use(self, ref: ArtifactRef) -> None:
+        if ref not in self._used:
+            declare_use(self._store, ref, self._plan.experiment)
+            self._used.add(ref)

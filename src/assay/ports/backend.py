@@ -1,11 +1,14 @@
 """The port: something that can run a stage's program somewhere."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Protocol
 
 from assay.artifacts.documents import ArtifactRef, Attempt
-from assay.reconcile.facts import Capacity, Phase
+from assay.artifacts.kinds import Kind
+from assay.reconcile.facts import Capacity, Obstacle, Sight
+
+Key = tuple[ArtifactRef, int]
+"""An attempt at a stage, by number."""
 
 
 class Backend(Protocol):
@@ -24,20 +27,26 @@ class Backend(Protocol):
         """Return what can run at once."""
         ...
 
+    def obstacles(self) -> Mapping[Kind, Obstacle]:
+        """Say which kinds of stages cannot be launched now."""
+        ...
+
     def launch(self, store_uri: str, ref: ArtifactRef, attempt: Attempt) -> None:
-        """Start the program of a claimed attempt, or let it show as gone."""
+        """Start the program of a claimed attempt, or let it show as ended or absent. Launching twice is launching once."""
         ...
 
-    def phases(
-        self, attempts: Iterable[tuple[ArtifactRef, Attempt]]
-    ) -> Mapping[tuple[ArtifactRef, int], Phase]:
-        """Say of each attempt, by (ref, number), whether it runs."""
+    def sights(self, attempts: Iterable[tuple[ArtifactRef, Attempt]]) -> Mapping[Key, Sight]:
+        """Say of each attempt whether it runs."""
         ...
 
-    def wait(self, until: datetime) -> None:
-        """Return when something it launched ended, or at `until` (aware, UTC), whichever is first."""
+    def held(self) -> frozenset[Key]:
+        """Name the attempts that this launcher's interest keeps alive."""
         ...
 
-    def stop(self) -> None:
-        """Ask all that it launched to end, and return when they have; what does not end in time is killed."""
+    def join(self, key: Key) -> None:
+        """Add this launcher's interest to what carries an attempt."""
+        ...
+
+    def leave(self, key: Key) -> None:
+        """Take this launcher's interest away; what nobody wants any more is ended."""
         ...

@@ -5,7 +5,7 @@ launched as far as capacity reaches. Deciding twice on the same facts is the sam
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,7 +17,6 @@ from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, StageFact
 
 _LONGEST_BACKOFF_SECONDS = 60.0
-_POLL_SECONDS = 1.0  # how often a stage that runs elsewhere is looked at
 
 
 class State(StrEnum):
@@ -47,9 +46,26 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """Claim and start an attempt."""
+    """Claim an attempt, unless this launcher has claimed it already, and start it."""
 
     stage: PlannedStage
+    number: int
+    claimed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join:
+    """Say that this launcher wants an attempt which another one launched."""
+
+    ref: ArtifactRef
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """Drop the interest in an attempt that the plan does not want; the last to leave ends it."""
+
+    ref: ArtifactRef
     number: int
 
 
@@ -60,11 +76,14 @@ class Discard:
     ref: ArtifactRef
 
 
+Action = Discard | Leave | Join | Launch
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What to do now, how everything stands, and when to look again."""
 
-    actions: tuple[Discard | Launch, ...]
+    actions: tuple[Action, ...]
     judgements: Mapping[ArtifactRef, Judgement]
     finished: bool
     wake_at: datetime
@@ -89,10 +108,22 @@ def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Dec
     discards = tuple(
         Discard(ref=stage.ref) for stage in plan.stages if _fact(observed, stage.ref).damage is not None
     )
+    strays = observed.held - {
+        (stage.ref, attempt.number)
+        for stage in plan.stages
+        for attempt in _fact(observed, stage.ref).attempts
+    }
+    leaves = tuple(Leave(ref=ref, number=number) for ref, number in sorted(strays))
+    joins = tuple(
+        Join(ref=stage.ref, number=judgements[stage.ref].attempt)
+        for stage in plan.stages
+        if judgements[stage.ref].state is State.RUNNING
+        and not _fact(observed, stage.ref).attempts[-1].sight.joined
+    )
     launches = () if policy.suspended else _launches(plan, observed, judgements, policy)
     wakes = [judgement.wake_at for judgement in judgements.values() if judgement.wake_at is not None]
     return Decision(
-        actions=(*discards, *launches),
+        actions=(*discards, *leaves, *joins, *launches),
         judgements=judgements,
         finished=not discards and all(judgement.state in FINAL for judgement in judgements.values()),
         wake_at=min([*wakes, now + timedelta(seconds=_LONGEST_BACKOFF_SECONDS)]),
@@ -105,7 +136,13 @@ def _judgements(
     judgements: dict[ArtifactRef, Judgement] = {}
     for stage in plan.stages:
         inputs = {ref: judgements[ref] for ref in stage.reads if ref in judgements}
-        judgements[stage.ref] = judge(stage, _fact(observed, stage.ref), inputs, now, policy)
+        judgement = judge(stage, _fact(observed, stage.ref), inputs, now, policy)
+        obstacle = observed.obstacles.get(stage.kind)
+        if judgement.state is State.READY and obstacle is not None:
+            judgement = replace(
+                judgement, state=State.WAITING, reason=obstacle.reason, message=obstacle.message
+            )
+        judgements[stage.ref] = judgement
     return judgements
 
 
@@ -146,7 +183,7 @@ def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
         )
     reason = last.failure.reason if last.failure else "Vanished"
     message = last.failure.message if last.failure else "the program ended without a record or a reason"
-    if len(counted) > policy.retries:
+    if len(counted) > policy.retries and not _resumable(last):
         return Judgement(
             state=State.FAILED,
             reason=reason,
@@ -162,20 +199,36 @@ def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
     return Judgement(state=State.READY, reason=reason, message=message, attempt=last.number)
 
 
+def _resumable(attempt: AttemptFact) -> bool:
+    """Whether this launcher claimed the attempt and went no further: nothing was made that could run it."""
+    return attempt.mine and not attempt.started and attempt.failure is None and attempt.phase is Phase.ABSENT
+
+
 def _runs(attempt: AttemptFact, now: datetime, policy: Policy) -> bool:
     if attempt.failure is not None or attempt.phase is Phase.ENDED:
         return False
-    return attempt.phase is Phase.RUNNING or now < attempt.last_sign_of_life + timedelta(
-        seconds=policy.stale_seconds
-    )
+    if attempt.phase is Phase.RUNNING:
+        return True
+    if attempt.phase is Phase.ABSENT and attempt.mine:
+        return False
+    return now < attempt.last_sign_of_life + timedelta(seconds=policy.stale_seconds)
 
 
 def _running(attempt: AttemptFact, now: datetime, policy: Policy) -> Judgement:
+    poll = now + timedelta(seconds=policy.poll_seconds)
+    note = attempt.sight.note
     if attempt.phase is Phase.RUNNING:
-        return Judgement(state=State.RUNNING, reason="Running", attempt=attempt.number)
+        return Judgement(
+            state=State.RUNNING,
+            reason="Pending" if note else "Running",
+            message=note,
+            attempt=attempt.number,
+            wake_at=poll if note else None,
+        )
     stale = attempt.last_sign_of_life + timedelta(seconds=policy.stale_seconds)
-    wake_at = min(stale, now + timedelta(seconds=_POLL_SECONDS))
-    return Judgement(state=State.RUNNING, reason="RunningElsewhere", attempt=attempt.number, wake_at=wake_at)
+    return Judgement(
+        state=State.RUNNING, reason="RunningElsewhere", attempt=attempt.number, wake_at=min(stale, poll)
+    )
 
 
 def _launches(
@@ -195,7 +248,12 @@ def _launches(
             and room.holds(_need(stage, policy))
         ):
             room.take(_need(stage, policy))
-            launches.append(Launch(stage=stage, number=_latest(fact) + 1))
+            last = fact.attempts[-1] if fact.attempts else None
+            launches.append(
+                Launch(stage=stage, number=last.number, claimed=True)
+                if last is not None and _resumable(last)
+                else Launch(stage=stage, number=_latest(fact) + 1)
+            )
     return tuple(launches)
 
 

@@ -10,10 +10,11 @@ from assay.artifacts.kinds import Kind
 
 
 class Phase(StrEnum):
-    """Whether an attempt's program runs."""
+    """What a launcher sees of an attempt's program."""
 
-    RUNNING = "running"
+    RUNNING = "running"  # it runs, or something waits to run it
     ENDED = "ended"  # it certainly does not run any more, or never did
+    ABSENT = "absent"  # nothing is there to run it: taken away, or not made yet
     UNKNOWN = "unknown"  # launched elsewhere: only its heartbeat tells
 
 
@@ -23,7 +24,7 @@ class Sight:
 
     phase: Phase
     note: str = ""  # why it does not run yet, for people, such as a full queue
-    joined: bool = True  # whether this launcher's interest in what carries it is known there
+    joined: bool = True  # whether what carries it knows this launcher's interest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +34,15 @@ class AttemptFact:
     number: int
     claimed_at: datetime
     last_sign_of_life: datetime
-    phase: Phase
-    mine: bool  # launched by this launcher: counts against its capacity
+    sight: Sight
+    mine: bool  # claimed by this launcher: counts against its capacity
+    started: bool = True  # its program showed a sign of life
     failure: Failure | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """Whether its program runs."""
+        return self.sight.phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +72,23 @@ class Capacity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """Why no stage of a kind can be launched now, whatever its inputs."""
+
+    reason: str  # a CamelCase word, such as QueueNotHonoured
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observed:
     """All facts of one wake-up."""
 
     stages: Mapping[ArtifactRef, StageFact]
     capacity: Capacity
+    obstacles: Mapping[Kind, Obstacle] = field(default_factory=dict)
+    held: frozenset[tuple[ArtifactRef, int]] = (
+        frozenset()
+    )  # attempts that this launcher's interest keeps alive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +98,7 @@ class Policy:
     since: datetime  # failures of attempts claimed before it do not count: the user asked again
     retries: int = 3
     stale_seconds: float = 60  # without a sign of life, an attempt launched elsewhere is given up
+    poll_seconds: float = 1  # between looks at what runs elsewhere, or waits to run
     backoff_seconds: float = 2  # before the second attempt; doubles with each, up to a minute
     suspended: bool = False
     needs: Mapping[Kind, Need] = field(default_factory=dict)

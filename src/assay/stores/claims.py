@@ -4,6 +4,7 @@ An attempt is claimed before its workload is made, by whoever launches it; its p
 a file. Attempt numbers live here and nowhere else, so every launcher of a trust domain agrees on them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from assay.artifacts.documents import (
     StageDocument,
 )
 from assay.artifacts.layout import (
+    attempt_key,
     claim_key,
     failure_key,
     heartbeat_key,
@@ -25,8 +27,8 @@ from assay.artifacts.layout import (
     use_key,
 )
 from assay.errors import BugError, StoreError
-from assay.stores.documents import decoded, read_document
-from assay.stores.store import Store
+from assay.stores.documents import read_document
+from assay.stores.store import ObjectInfo, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,7 @@ class AttemptState:
     number: int
     attempt: Attempt
     last_sign_of_life: datetime  # of the claim or the heartbeat, by the store's clock
+    started: bool  # its program showed a sign of life
     failure: Failure | None
 
 
@@ -101,9 +104,20 @@ def read_claim(store: Store, ref: ArtifactRef, number: int) -> Attempt:
 
 def attempts(store: Store, ref: ArtifactRef) -> list[AttemptState]:
     """Return all attempts at a stage, in order of number."""
-    numbers = [int(name) for name in store.children(f"{stage_key(ref)}/attempts/") if name.isdecimal()]
-    states = (_state(store, ref, number) for number in sorted(numbers))
-    return [state for state in states if state is not None]
+    return attempts_in(store, ref, listing(store, ref))
+
+
+def listing(store: Store, ref: ArtifactRef) -> Mapping[str, ObjectInfo]:
+    """Return all that lies in a stage's folder, by key, in one request per thousand objects."""
+    return {info.key: info for info in store.keys(f"{stage_key(ref)}/")}
+
+
+def attempts_in(store: Store, ref: ArtifactRef, listed: Mapping[str, ObjectInfo]) -> list[AttemptState]:
+    """Return all attempts at a stage whose folder was listed, in order of number."""
+    folder = attempt_key(ref, 0).removesuffix("0")
+    names = {key.removeprefix(folder).partition("/")[0] for key in listed if key.startswith(folder)}
+    states = (_state(store, ref, int(name), listed) for name in names if name.isdecimal())
+    return sorted((state for state in states if state is not None), key=lambda state: state.number)
 
 
 def beat(store: Store, ref: ArtifactRef, number: int, now: datetime) -> None:
@@ -128,17 +142,20 @@ def fail(store: Store, ref: ArtifactRef, number: int, failure: Failure) -> Failu
     return read_document(store, failure_key(ref, number), Failure) or failure
 
 
-def _state(store: Store, ref: ArtifactRef, number: int) -> AttemptState | None:
-    key = claim_key(ref, number)
-    data, claimed = store.get(key), store.info(key)
-    if data is None or claimed is None:  # a folder without a claim is what gc left
+def _state(
+    store: Store, ref: ArtifactRef, number: int, listed: Mapping[str, ObjectInfo]
+) -> AttemptState | None:
+    claimed, beating = listed.get(claim_key(ref, number)), listed.get(heartbeat_key(ref, number))
+    attempt = read_document(store, claimed.key, Attempt) if claimed is not None else None
+    if claimed is None or attempt is None:  # a folder without a claim is what gc left
         return None
-    beating = store.info(heartbeat_key(ref, number))
+    failed = listed.get(failure_key(ref, number))
     return AttemptState(
         number=number,
-        attempt=decoded(store, key, Attempt, data),
+        attempt=attempt,
         last_sign_of_life=claimed.modified if beating is None else max(claimed.modified, beating.modified),
-        failure=read_document(store, failure_key(ref, number), Failure),
+        started=beating is not None,
+        failure=read_document(store, failed.key, Failure) if failed is not None else None,
     )
 
 

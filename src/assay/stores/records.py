@@ -1,12 +1,13 @@
 """Reading, publishing and verifying what is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.layout import data_key, record_key
 from assay.errors import StoreError
 from assay.stores.documents import read_document
-from assay.stores.store import Store
+from assay.stores.store import ObjectInfo, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,37 +45,48 @@ def publish(store: Store, record: Record) -> Record:
     return record
 
 
-def verify(store: Store, ref: ArtifactRef) -> RecordState:
+def verify(
+    store: Store,
+    ref: ArtifactRef,
+    listed: Mapping[str, ObjectInfo],
+    known: Mapping[ArtifactRef, str],
+) -> RecordState:
     """Say whether the stage's record may be used now: its files are there, and its inputs are still those it read.
 
-    While an input has no record, nobody can say, and the record counts as absent: the input's stage runs again, and if
-    it writes the same bytes, this record holds again.
+    `listed` is what lies in the stage's folder; `known` are digests of outputs that were found whole before. While an
+    input has no record, nobody can say, and the record counts as absent: the input's stage runs again, and if it writes
+    the same bytes, this record holds again.
 
     Raises:
         StoreError: what lies there is no record.
 
     """
-    record = load_record(store, ref)
+    record = load_record(store, ref) if record_key(ref) in listed else None
     if record is None:
         return RecordState(record=None, damage=None)
-    missing = missing_outputs(store, record)
+    missing = missing_outputs(record, listed)
     if missing:
         return RecordState(record=record, damage=f"{_several(missing)} gone or cut short")
-    now = {read: load_record(store, ArtifactRef(read)) for read in record.provenance.inputs}
-    if None in now.values():
-        return RecordState(record=None, damage=None)
-    digests = {read: upstream.outputs_digest for read, upstream in now.items() if upstream is not None}
-    changed = [read for read, was in record.provenance.inputs.items() if digests[read] != was]
+    changed = []
+    for read, was in record.provenance.inputs.items():
+        now = known.get(ArtifactRef(read)) or _outputs_digest(store, ArtifactRef(read))
+        if now is None:
+            return RecordState(record=None, damage=None)
+        if now != was:
+            changed.append(read)
     return RecordState(record=record, damage=f"{_several(changed)} not what was read" if changed else None)
 
 
-def missing_outputs(store: Store, record: Record) -> list[str]:
+def missing_outputs(record: Record, listed: Mapping[str, ObjectInfo]) -> list[str]:
     """Name the output files that are gone or have another size than the record says."""
-    if not record.outputs.files:
-        return []
     folder = data_key(record.identity.ref, record.provenance.attempt, "")
-    sizes = {info.key.removeprefix(folder): info.size for info in store.keys(folder)}
+    sizes = {key.removeprefix(folder): info.size for key, info in listed.items()}
     return [path for path, file in record.outputs.files.items() if sizes.get(path) != file.size]
+
+
+def _outputs_digest(store: Store, ref: ArtifactRef) -> str | None:
+    record = load_record(store, ref)
+    return None if record is None else record.outputs_digest
 
 
 def _several(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from assay.artifacts.documents import Failure
 from assay.artifacts.kinds import Kind
 from assay.errors import Retry
 from assay.reconcile.decide import Launch, State, decide, settled
-from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, StageFact
+from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, Sight, StageFact
 from builders import a_plan
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ def an_attempt(number=1, *, phase=Phase.UNKNOWN, age=0.0, retry=None, mine=False
         number=number,
         claimed_at=claimed or seen,
         last_sign_of_life=seen,
-        phase=phase,
+        sight=Sight(phase=phase),
         mine=mine,
         failure=failure,
     )
@@ -226,7 +226,11 @@ def test_every_plan_ends_under_a_fair_cluster(seed, parallel):
         for action in decision.actions:
             fact = facts.get(action.stage.ref, StageFact())
             attempt = AttemptFact(
-                number=action.number, claimed_at=now, last_sign_of_life=now, phase=Phase.RUNNING, mine=True
+                number=action.number,
+                claimed_at=now,
+                last_sign_of_life=now,
+                sight=Sight(phase=Phase.RUNNING),
+                mine=True,
             )
             facts[action.stage.ref] = replace(fact, attempts=(*fact.attempts, attempt))
         running = [
@@ -242,7 +246,10 @@ def test_every_plan_ends_under_a_fair_cluster(seed, parallel):
                 failure = Failure(reason="R", message="m", retry=Retry.NEVER) if ending == "fails" else None
                 facts[ref] = replace(
                     facts[ref],
-                    attempts=(*facts[ref].attempts[:-1], replace(last, phase=Phase.ENDED, failure=failure)),
+                    attempts=(
+                        *facts[ref].attempts[:-1],
+                        replace(last, sight=Sight(phase=Phase.ENDED), failure=failure),
+                    ),
                 )
         now += timedelta(seconds=30)
     raise AssertionError("the plan did not end")

@@ -1,0 +1,116 @@
+"""Facts of stages, read from the store only where something may have changed.
+
+Records are immutable, and a program that runs has written nothing that matters yet; so a stage is read when it is first
+seen, when what carried it has ended, and, if it runs elsewhere, at every look. Forgetting everything changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from assay.artifacts.documents import ArtifactRef, Attempt
+from assay.artifacts.layout import record_key
+from assay.ports.backend import Backend
+from assay.reconcile.facts import AttemptFact, Phase, Sight, StageFact
+from assay.stores.claims import AttemptState, attempts_in, listing
+from assay.stores.records import load_record, verify
+from assay.stores.store import Store
+
+_UNSEEN = Sight(phase=Phase.UNKNOWN)
+
+
+class Observer:
+    """Remembers what it saw; `forget` what may have changed behind its back."""
+
+    def __init__(self, store: Store, backend: Backend) -> None:
+        self._store = store
+        self._backend = backend
+        self._facts: dict[ArtifactRef, StageFact] = {}
+        self._attempts: dict[ArtifactRef, Attempt] = {}  # the latest of each stage
+        self._outputs: dict[ArtifactRef, str] = {}  # digests, of those found whole
+        self._undecided: set[ArtifactRef] = set()  # their records hold again if their inputs do
+
+    def facts(self, refs: Iterable[ArtifactRef]) -> Mapping[ArtifactRef, StageFact]:
+        """Say how each stage stands now."""
+        wanted = list(refs)
+        for ref in wanted:
+            if ref not in self._facts or ref in self._undecided:
+                self._read(ref)
+        open_ = [ref for ref in wanted if _may_run(self._facts[ref])]
+        sights = self._backend.sights((ref, self._attempts[ref]) for ref in open_)
+        for ref in open_:
+            before = self._facts[ref].attempts[-1]
+            sight = sights.get((ref, before.number), _UNSEEN)
+            # What has ended has written whatever it will ever write, so the store is read after the sight.
+            if sight.phase is not Phase.RUNNING and (
+                sight.phase != before.phase or sight.phase is Phase.UNKNOWN or not before.mine
+            ):
+                self._read(ref, ended=sight.phase is Phase.ENDED)
+            self._see(ref, before.number, sight)
+        return {ref: self._facts[ref] for ref in wanted}
+
+    def forget(self, ref: ArtifactRef) -> None:
+        """Read the stage anew at the next look."""
+        self._facts.pop(ref, None)
+        self._outputs.pop(ref, None)
+
+    def claimed(self, ref: ArtifactRef, attempt: Attempt) -> None:
+        """Take note of a claim of ours that has just been made."""
+        fact = self._facts[ref]
+        made = AttemptFact(
+            number=attempt.number,
+            claimed_at=attempt.claimed_at,
+            last_sign_of_life=attempt.claimed_at,
+            sight=Sight(phase=Phase.RUNNING),
+            mine=True,
+            started=False,
+        )
+        self._facts[ref] = replace(fact, attempts=(*fact.attempts, made))
+        self._attempts[ref] = attempt
+
+    def _read(self, ref: ArtifactRef, *, ended: bool = False) -> None:
+        """Read all of a stage. After its program has ended, a record just written needs no second look."""
+        record = load_record(self._store, ref) if ended else None
+        if record is not None:
+            self._outputs[ref] = record.outputs_digest
+            known = self._facts[ref]
+            self._facts[ref] = replace(known, done=True)
+            return
+        listed = listing(self._store, ref)
+        state = verify(self._store, ref, listed, self._outputs)
+        if state.record is not None and state.damage is None:
+            self._outputs[ref] = state.record.outputs_digest
+        self._undecided.discard(ref)
+        if state.record is None and record_key(ref) in listed:
+            self._undecided.add(ref)
+        tries = attempts_in(self._store, ref, listed)
+        if tries:
+            self._attempts[ref] = tries[-1].attempt
+        self._facts[ref] = StageFact(
+            done=state.record is not None,
+            damage=state.damage,
+            attempts=tuple(self._fact(item) for item in tries),
+        )
+
+    def _fact(self, item: AttemptState) -> AttemptFact:
+        return AttemptFact(
+            number=item.number,
+            claimed_at=item.attempt.claimed_at,
+            last_sign_of_life=item.last_sign_of_life,
+            sight=_UNSEEN,
+            mine=item.attempt.owner == self._backend.owner,
+            started=item.started,
+            failure=item.failure,
+        )
+
+    def _see(self, ref: ArtifactRef, number: int, sight: Sight) -> None:
+        fact = self._facts[ref]
+        self._facts[ref] = replace(
+            fact,
+            attempts=tuple(
+                replace(item, sight=sight) if item.number == number else item for item in fact.attempts
+            ),
+        )
+
+
+def _may_run(fact: StageFact) -> bool:
+    return bool(fact.attempts) and not fact.done and fact.attempts[-1].failure is None
