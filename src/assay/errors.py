@@ -49,6 +49,19 @@ class StoreError(AssayError):
     """The object store refused, is full, lacks what assay needs, or holds what it should not."""
 
 
+class ClusterError(AssayError):
+    """The Kubernetes API refused, or did not answer.
+
+    Attributes:
+        status: the HTTP status, 0 when there was no answer.
+
+    """
+
+    def __init__(self, where: str, found: str, do: str, *, status: int = 0) -> None:
+        super().__init__(where, found, do)
+        self.status = status
+
+
 class StageError(AssayError):
     """A stage cannot go on; becomes its attempt's `failure.json`.
 

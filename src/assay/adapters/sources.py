@@ -5,7 +5,9 @@ tokenizer) the digest of relative names and contents. Objects too large to read 
 """
 
 import hashlib
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -18,6 +20,33 @@ from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
 LARGE_BYTES = 64 * 2**20  # objects above this are not read for planning
+
+
+class ObjectSources:
+    """Resolves `s3://`, and paths relative to a folder in S3."""
+
+    def __init__(self, base: str | None, environment: Mapping[str, str]) -> None:
+        self._base = base
+        self._environment = environment
+
+    def resolve(self, wanted: OutsideInput) -> Resolved:
+        """Return what the URI holds now."""
+        scheme = urlparse(wanted.uri).scheme
+        if scheme == "s3":
+            return _objects(wanted.uri, wanted.uri, self._environment)
+        if scheme == "" and self._base is not None:
+            return _objects(wanted.uri, f"{self._base.rstrip('/')}/{wanted.uri}", self._environment)
+        if scheme == "":
+            raise SpecError(
+                wanted.uri,
+                "found a relative path, expected s3://bucket/key: the Profile does not say where relative paths start",
+                "Write a whole URI, or set `data` in the Profile.",
+            )
+        raise SpecError(
+            wanted.key,
+            f"found scheme {scheme!r}, expected s3://",
+            "Copy it into the object store once, and name it there.",
+        )
 
 
 class FileSources:
@@ -36,7 +65,7 @@ class FileSources:
                 "Download it once and give its folder.",
             )
         if scheme == "s3":
-            return _objects(wanted.uri)
+            return _objects(wanted.uri, wanted.uri, os.environ)
         if scheme not in ("", "file"):
             raise SpecError(
                 wanted.uri,
@@ -75,11 +104,11 @@ def _file(path: Path, name: str) -> SourceFile:
     return SourceFile(uri=path.as_uri(), path=name, size=path.stat().st_size, identity=f"sha256:{sha256}")
 
 
-def _objects(written: str) -> Resolved:
-    uri = written.rstrip("/")
+def _objects(written: str, where: str, environment: Mapping[str, str]) -> Resolved:
+    uri = where.rstrip("/")
     fixed = uri.split("*", maxsplit=1)[0]
     folder, _, _ = fixed.rpartition("/")
-    store, name = open_source(folder), uri.removeprefix(f"{folder}/")
+    store, name = open_source(folder, environment), uri.removeprefix(f"{folder}/")
     if "*" not in uri and store.info(name) is None:
         inside = {info.key.removeprefix(f"{name}/"): info for info in store.keys(f"{name}/")}
         shown = sorted(path for path in inside if not path.rpartition("/")[2].startswith("."))

@@ -30,6 +30,9 @@ class State(StrEnum):
     BLOCKED = "blocked"  # something that it reads failed
 
 
+REUSED = "Reused"
+"""The reason of a stage that was done before this launcher asked."""
+
 FINAL = frozenset({State.DONE, State.FAILED, State.BLOCKED})
 
 
@@ -155,7 +158,8 @@ def judge(
 ) -> Judgement:
     """Say how one stage stands."""
     if fact.done and fact.damage is None:
-        return Judgement(state=State.DONE, reason="RecordFound", attempt=_latest(fact))
+        before = all(attempt.claimed_at < policy.since for attempt in fact.attempts)
+        return Judgement(state=State.DONE, reason=REUSED if before else "RecordFound", attempt=_latest(fact))
     last = fact.attempts[-1] if fact.attempts else None
     if last is not None and _runs(last, now, policy):
         return _running(last, now, policy)

@@ -1,5 +1,7 @@
 """From a URI to a store."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -11,26 +13,28 @@ from assay.stores.store import Store, check_key
 _S3 = "s3://"
 
 
-def open_store(uri: str) -> Store:
+def open_store(uri: str, environment: Mapping[str, str] = os.environ) -> Store:
     """Open `file:///folder`, a path, `s3://bucket` or `s3://bucket/prefix`, to read and write.
+
+    `environment` says how S3 is reached, and as whom, by the `AWS_*` variables.
 
     Raises:
         StoreError: the URI is malformed, or the store refuses or lacks conditional PUT, which is tried.
 
     """
-    store = _at(uri)
+    store = _at(uri, environment)
     store.check()
     return store
 
 
-def open_source(uri: str) -> Store:
+def open_source(uri: str, environment: Mapping[str, str] = os.environ) -> Store:
     """Open a folder of outside inputs, `file:///folder` or `s3://bucket/prefix`, to read from; nothing is written there.
 
     Raises:
         StoreError: the URI is malformed, or the folder is not there.
 
     """
-    store = _at(uri)
+    store = _at(uri, environment)
     store.check_readable()
     return store
 
@@ -43,8 +47,8 @@ class _Checked(Store, Protocol):
     def check_readable(self) -> None: ...
 
 
-def _at(uri: str) -> _Checked:
-    return _s3(uri) if uri.startswith(_S3) else FolderStore(_folder(uri))
+def _at(uri: str, environment: Mapping[str, str]) -> _Checked:
+    return _s3(uri, environment) if uri.startswith(_S3) else FolderStore(_folder(uri))
 
 
 def _folder(uri: str) -> Path:
@@ -60,7 +64,7 @@ def _folder(uri: str) -> Path:
     )
 
 
-def _s3(uri: str) -> _Checked:
+def _s3(uri: str, environment: Mapping[str, str]) -> _Checked:
     # A folder's users do not wait for the S3 client, which takes most of a second to import.
     from assay.stores.s3 import S3Store  # noqa: PLC0415
     from assay.stores.s3_environment import S3Connection  # noqa: PLC0415
@@ -81,4 +85,4 @@ def _s3(uri: str) -> _Checked:
             "found an empty or dotted path segment, expected s3://bucket/prefix",
             "Correct the store's URI.",
         ) from error
-    return S3Store(bucket, prefix, S3Connection.from_environment())
+    return S3Store(bucket, prefix, S3Connection.from_environment(environment))

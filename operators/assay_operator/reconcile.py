@@ -1,0 +1,261 @@
+"""One wake-up of one experiment: read it, look, act, and say how it stands, once and last."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from assay.adapters.cluster_api import ClusterApi, path_of
+from assay.api.experiment import GROUP, VERSION, Experiment
+from assay.api.parse import experiment_of, profile_of
+from assay.api.profile import Profile
+from assay.api.status import Condition, ExperimentStatus
+from assay.api.validate import check, check_profile
+from assay.api.written import Written
+from assay.errors import AssayError, ClusterError, SpecError, SpecErrors, StoreError
+from assay.plan.plan import Plan
+from assay.reconcile.decide import Decision
+from assay.reconcile.standing import standing, with_conditions
+from assay.report.lines import verdict_lines
+from assay.report.write import write_report
+from assay.settings.cluster import Planned, SourceErrors, Surroundings, open_planned
+from assay_operator.events import announce
+from assay_operator.queue import Key
+
+Plain = dict[str, Any]
+
+DEFAULT_PROFILE = "default"
+API_VERSION = f"{GROUP}/{VERSION}"
+_RESYNC = timedelta(minutes=10)
+_RETRY = timedelta(seconds=15)  # after a refusal of the store or the API
+_LONGEST = 8000  # characters of a condition's message
+_FINAL_PHASES = frozenset({"Succeeded", "Failed"})
+_STATUS_FIELDS = {field.alias for field in ExperimentStatus.model_fields.values()}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class _Life:
+    """What is kept of an experiment between wake-ups; losing it changes nothing."""
+
+    generations: tuple[str, int, str, int]  # of the experiment and its profile, each with its UID
+    planned: Planned
+    forget_at: datetime
+
+
+class Reconciler:
+    """Wakes experiments. One thread at a time may wake one experiment; several may wake several."""
+
+    def __init__(self, around: Surroundings, clock: Callable[[], datetime]) -> None:
+        self._around = around
+        self._api: ClusterApi = around.api
+        self._clock = clock
+        self._lives: dict[Key, _Life] = {}
+
+    def wake(self, key: Key) -> datetime | None:
+        """Look after an experiment; return when to do so again, or None: not before something changes."""
+        path = path_of(API_VERSION, "experiments", key.namespace, key.name)
+        found = self._api.get(path)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            self._lives.pop(key, None)
+            return None
+        status, again = self._stand(key, found)
+        self._tell(path, found, status)
+        return again
+
+    def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
+        generation = found["metadata"]["generation"]
+        accepted = Condition(type="Accepted", status="True", reason="Valid")
+        again = self._clock() + _RETRY
+        try:
+            experiment = parsed(found)
+            profile = self._profile(key, experiment)
+        except _ProfileMissing as error:
+            return self._unplanned(key, found, accepted, "ProfileNotFound", error), again
+        except SpecError as error:
+            return self._unplanned(key, found, _invalid(error)), None
+        try:
+            planned = self._planned(key, found, experiment, profile)
+        except SourceErrors as error:
+            return self._unplanned(key, found, accepted, "SourceUnavailable", error), again
+        except SpecError as error:
+            return self._unplanned(key, found, _invalid(error)), None
+        except StoreError as error:
+            return self._unplanned(key, found, accepted, "StoreUnavailable", error), again
+        try:
+            return self._carried_on(planned, found, accepted)
+        except StoreError as error:
+            return self._hindered(key, found, "StoreUnavailable", error), again
+        except ClusterError as error:
+            return self._hindered(key, found, "ClusterRefused", error), again
+
+    def _carried_on(
+        self, planned: Planned, found: Plain, accepted: Condition
+    ) -> tuple[ExperimentStatus, datetime | None]:
+        plan, decision = planned.control.look()
+        planned.control.act(decision)
+        if decision.actions:
+            plan, decision = planned.control.look()
+        status = standing(
+            plan,
+            decision,
+            uri=planned.uri,
+            generation=found["metadata"]["generation"],
+            suspended=planned.experiment.spec.suspend,
+        )
+        if decision.finished:
+            status = _with_verdicts(status, planned, found, plan)
+        made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
+        status = with_conditions(status, (accepted, made), conditions_of(found), self._clock())
+        return status, self._again(decision)
+
+    def _again(self, decision: Decision) -> datetime | None:
+        if decision.finished:
+            return None
+        if decision.actions:
+            return self._clock()
+        return decision.wake_at
+
+    def _planned(self, key: Key, found: Plain, experiment: Experiment, profile: Profile) -> Planned:
+        about = profile.metadata.model_extra or {}
+        generations = (
+            found["metadata"]["uid"],
+            found["metadata"]["generation"],
+            profile.metadata.uid or "",
+            about.get("generation", 0),
+        )
+        life = self._lives.get(key)
+        if life is None or life.generations != generations or self._clock() > life.forget_at:
+            planned = open_planned(experiment, profile.spec, self._around)
+            jitter = _RESYNC * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
+            life = _Life(generations=generations, planned=planned, forget_at=self._clock() + jitter)
+            self._lives[key] = life
+        return life.planned
+
+    def _profile(self, key: Key, experiment: Experiment) -> Profile:
+        name = experiment.spec.profile or DEFAULT_PROFILE
+        found = self._api.get(path_of(API_VERSION, "profiles", key.namespace, name))
+        if found is None:
+            raise _ProfileMissing(
+                "spec.profile",
+                f"found no Profile {name} in namespace {key.namespace}, expected one",
+                "Ask the platform team for it, or name another.",
+            )
+        return parsed_profile(found)
+
+    def _unplanned(
+        self,
+        key: Key,
+        found: Plain,
+        accepted: Condition,
+        reason: str = "NotAccepted",
+        error: AssayError | None = None,
+    ) -> ExperimentStatus:
+        """Say why there is no plan."""
+        self._lives.pop(key, None)
+        message = "" if error is None else str(error)
+        planned = Condition(type="Planned", status="False", reason=reason, message=message[:_LONGEST])
+        status = ExperimentStatus(
+            phase="Invalid" if accepted.status == "False" else "Pending",
+            observed_generation=found["metadata"]["generation"],
+        )
+        return with_conditions(status, (accepted, planned), conditions_of(found), self._clock())
+
+    def _hindered(self, key: Key, found: Plain, reason: str, error: AssayError) -> ExperimentStatus:
+        """Say why nothing can be done now; the rest of the status stays as it was."""
+        self._lives.pop(key, None)
+        before = told(found)
+        hindrance = Condition(
+            type="Progressing", status="False", reason=reason, message=str(error)[:_LONGEST]
+        )
+        others = tuple(item for item in before.conditions if item.type != hindrance.type)
+        status = before.model_copy(update={"conditions": others})
+        return with_conditions(status, (hindrance,), conditions_of(found), self._clock())
+
+    def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> None:
+        """Write the status if it changed, then announce what a person would want to hear of."""
+        body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        before = found.get("status") or {}
+        if body == before:
+            return
+        self._api.apply_status(
+            path,
+            {
+                "apiVersion": API_VERSION,
+                "kind": "Experiment",
+                "metadata": {"name": found["metadata"]["name"], "uid": found["metadata"]["uid"]},
+                "status": body,
+            },
+        )
+        announce(self._api, found, before, body, self._clock())
+
+
+def parsed(found: Plain) -> Experiment:
+    """Return an object of the API server as an Experiment.
+
+    Raises:
+        SpecError: it is none that can be carried out; all faults together.
+
+    """
+    written = _written(found)
+    experiment = experiment_of(written)
+    if faults := check(experiment, written):
+        raise SpecErrors(faults)
+    return experiment
+
+
+def parsed_profile(found: Plain) -> Profile:
+    """Return an object of the API server as a Profile.
+
+    Raises:
+        SpecError: it is none that can be used; all faults together.
+
+    """
+    written = _written(found)
+    profile = profile_of(written)
+    if faults := check_profile(profile, written):
+        raise SpecErrors(faults)
+    return profile
+
+
+def told(found: Plain) -> ExperimentStatus:
+    """Return the status that an object has; an empty one if another version of assay wrote what this one cannot read."""
+    status = found.get("status") or {}
+    try:
+        return ExperimentStatus.model_validate(
+            {name: value for name, value in status.items() if name in _STATUS_FIELDS}
+        )
+    except ValidationError:
+        return ExperimentStatus()
+
+
+def conditions_of(found: Plain) -> dict[str, Condition]:
+    """Return the conditions that an object has, by type."""
+    return {item.type: item for item in told(found).conditions}
+
+
+class _ProfileMissing(SpecError):
+    """The namespace has no such Profile, yet."""
+
+
+def _written(found: Plain) -> Written:
+    """Leave out what is the API server's: an object is read as a file would be."""
+    return Written(value={name: found[name] for name in ("apiVersion", "kind", "metadata", "spec")})
+
+
+def _invalid(error: SpecError) -> Condition:
+    return Condition(type="Accepted", status="False", reason="Invalid", message=str(error)[:_LONGEST])
+
+
+def _with_verdicts(status: ExperimentStatus, planned: Planned, found: Plain, plan: Plan) -> ExperimentStatus:
+    """Add the verdicts, from the report that is written when everything is final, once."""
+    before = told(found)
+    if before.phase in _FINAL_PHASES and before.plan == status.plan:
+        return status.model_copy(update={"verdict": before.verdict, "verdicts": before.verdicts})
+    lines = verdict_lines(write_report(plan, planned.store).data)
+    return status.model_copy(update={"verdict": lines[0] if lines else None, "verdicts": tuple(lines)})

@@ -1,0 +1,65 @@
+"""What kopf tells, as keys in the queue. kopf only delivers: no timers, no finalizers, no annotations of its own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import kopf
+
+from assay.adapters.watched import Watched
+from assay.api.experiment import GROUP, VERSION
+from assay.workloads.carrier import CARRIERS
+from assay.workloads.names import MANAGED_BY, MANAGER, owning_experiments
+from assay_operator.queue import DueQueue, Key
+from assay_operator.reconcile import DEFAULT_PROFILE
+
+Plain = dict[str, Any]
+
+
+def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
+    """Return handlers that keep `watched` up to date and wake whom an event concerns."""
+    registry = kopf.OperatorRegistry()
+    known: dict[Key, str] = {}  # experiment → its profile
+
+    def experiment(event: Mapping[str, Any], **_: Any) -> None:
+        found = event["object"]
+        key = Key(namespace=found["metadata"]["namespace"], name=found["metadata"]["name"])
+        if event["type"] == "DELETED":
+            known.pop(key, None)
+        else:
+            known[key] = found["spec"].get("profile", DEFAULT_PROFILE)
+        queue.add(key)
+
+    def profile(event: Mapping[str, Any], **_: Any) -> None:
+        metadata = event["object"]["metadata"]
+        for key, name in known.items():
+            if (key.namespace, name) == (metadata["namespace"], metadata["name"]):
+                queue.add(key)
+
+    def workload(event: Mapping[str, Any], **_: Any) -> None:
+        found = event["object"]
+        if event["type"] == "DELETED":
+            watched.drop(found)
+        else:
+            watched.keep(found)
+        for name in owning_experiments(found):
+            queue.add(Key(namespace=found["metadata"]["namespace"], name=name))
+
+    kopf.on.event(GROUP, VERSION, "experiments", registry=registry)(experiment)
+    kopf.on.event(GROUP, VERSION, "profiles", registry=registry)(profile)
+    for carrier in CARRIERS:
+        group, _, version = carrier.api_version.rpartition("/")
+        kopf.on.event(group, version, carrier.plural, labels={MANAGED_BY: MANAGER}, registry=registry)(
+            workload
+        )
+    return registry
+
+
+def settings_of() -> kopf.OperatorSettings:
+    """Return kopf's settings: it posts nothing, peers with nobody and keeps nothing in objects."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 300  # seconds: a connection that died unnoticed is replaced
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    return settings

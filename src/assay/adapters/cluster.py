@@ -1,0 +1,254 @@
+"""The cluster backend: attempts as workloads of foreign controllers, told by what a watch has seen.
+
+A workload is made after its attempt was claimed, and its name says which attempt it carries, so that making it twice is
+making it once. Experiments of one namespace share a workload by owning it together; the API server's own garbage
+collector ends it when the last owner is gone.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assay.adapters.cluster_api import ClusterApi, path_of
+from assay.adapters.probes import Probes
+from assay.adapters.watched import Watched, owners
+from assay.api.profile import ProfileSpec
+from assay.artifacts.documents import ArtifactRef, Attempt, Failure
+from assay.artifacts.kinds import Kind
+from assay.errors import ClusterError, Retry
+from assay.ports.backend import Key
+from assay.reconcile.facts import Capacity, Obstacle, Phase, Sight
+from assay.stores.claims import fail
+from assay.stores.store import Store
+from assay.workloads.carrier import CARRIERS, Carrier, carrier_of
+from assay.workloads.names import (
+    MANAGED_BY,
+    MANAGER,
+    attempt_of,
+    carries,
+    labels,
+    owner_reference,
+    workload_name,
+)
+from assay.workloads.order import Order, Owner
+from assay.workloads.waiting import explain
+
+Plain = dict[str, Any]
+
+_KUEUE = "kueue.x-k8s.io/v1beta2"
+_INVALID = 422
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimant:
+    """Who claims: an experiment in a namespace of a cluster."""
+
+    cluster: str  # a UID
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"kubernetes/{self.cluster}/{self.namespace}/{self.name}/{self.uid}"
+
+    @classmethod
+    def parse(cls, owner: str) -> "Claimant | None":
+        """Read back what `str` gave; None for a claim of another kind."""
+        parts = owner.split("/")
+        if len(parts) != 5 or parts[0] != "kubernetes":
+            return None
+        return cls(cluster=parts[1], namespace=parts[2], name=parts[3], uid=parts[4])
+
+
+class ClusterBackend:
+    """Runs the programs of one experiment as workloads in its namespace."""
+
+    def __init__(
+        self,
+        *,
+        api: ClusterApi,
+        watched: Watched,
+        probes: Probes,
+        claimant: Claimant,
+        profile: ProfileSpec,
+        kinds: frozenset[Kind],
+        parallel: int,
+        store: Store,
+    ) -> None:
+        self._api = api
+        self._watched = watched
+        self._probes = probes
+        self._claimant = claimant
+        self._profile = profile
+        self._kinds = kinds
+        self._parallel = parallel
+        self._store = store
+
+    @property
+    def owner(self) -> str:
+        """Name the experiment."""
+        return str(self._claimant)
+
+    def capacity(self) -> Capacity:
+        """Return how many stages may run; nodes and queues look after the rest."""
+        return Capacity(cpus=float("inf"), memory_gib=float("inf"), stages=self._parallel)
+
+    def obstacles(self) -> Mapping[Kind, Obstacle]:
+        """Say for which kinds the cluster has no controller, no image, or a queue that nobody honours."""
+        found = {
+            kind: self._probes.obstacle(kind, self._profile, self._claimant.namespace) for kind in self._kinds
+        }
+        return {kind: obstacle for kind, obstacle in found.items() if obstacle is not None}
+
+    def launch(self, store_uri: str, ref: ArtifactRef, attempt: Attempt) -> None:
+        """Create the workload. One that the API server finds invalid is a failure of the attempt."""
+        carrier = carrier_of(ref.kind, self._profile)
+        order = Order(
+            ref=ref,
+            attempt=attempt,
+            store_uri=store_uri,
+            namespace=self._claimant.namespace,
+            owner=Owner(name=self._claimant.name, uid=self._claimant.uid),
+            profile=self._profile,
+        )
+        try:
+            made = self._api.create(self._path(carrier), carrier.manifest(order))
+        except ClusterError as error:
+            if error.status != _INVALID:
+                raise
+            self._refused(ref, attempt, str(error))
+            return
+        if made is not None:
+            self._watched.keep(made)
+            return
+        there = self._api.get(self._path(carrier, workload_name(ref, attempt.number)))
+        if there is not None and carries(there, ref, attempt):
+            self._watched.keep(there)
+        elif there is not None:
+            name = workload_name(ref, attempt.number)
+            self._refused(
+                ref,
+                attempt,
+                f"{carrier.kind} {name}: found one of another claim in its place, expected none. Delete it.",
+            )
+
+    def sights(self, attempts: Iterable[tuple[ArtifactRef, Attempt]]) -> Mapping[Key, Sight]:
+        """Tell attempts launched in this cluster by their workloads, others not at all."""
+        sights: dict[Key, Sight] = {}
+        waiting: list[tuple[Key, Plain]] = []
+        for ref, attempt in attempts:
+            key = (ref, attempt.number)
+            place = Claimant.parse(attempt.owner)
+            if place is None or place.cluster != self._claimant.cluster:
+                sights[key] = Sight(phase=Phase.UNKNOWN)
+                continue
+            found = self._find(ref, attempt, place.namespace)
+            if found is None:
+                sights[key] = Sight(phase=Phase.ABSENT)
+                continue
+            here = place.namespace == self._claimant.namespace
+            sights[key] = _sight(found, joined=not here or self._claimant.uid in owners(found))
+            if sights[key].note and here:
+                waiting.append((key, found))
+        for key, note in self._explained(waiting).items():
+            sights[key] = Sight(phase=Phase.RUNNING, note=note, joined=sights[key].joined)
+        return sights
+
+    def held(self) -> frozenset[Key]:
+        """Name the attempts whose workloads this experiment owns, and that have not ended."""
+        return frozenset(
+            key
+            for found in self._watched.owned(self._claimant.namespace, self._claimant.uid)
+            if _sight(found).phase is Phase.RUNNING and (key := attempt_of(found)) is not None
+        )
+
+    def join(self, key: Key) -> None:
+        """Own the workload too."""
+        found = self._get(key)
+        if found is None or self._claimant.uid in owners(found):
+            return
+        mine = owner_reference(Owner(name=self._claimant.name, uid=self._claimant.uid))
+        self._own(found, [*found["metadata"].get("ownerReferences", ()), mine])
+
+    def leave(self, key: Key) -> None:
+        """Own the workload no more; the last owner deletes it, if nobody joined meanwhile."""
+        found = self._get(key)
+        if found is None:
+            return
+        others = [
+            item for item in found["metadata"].get("ownerReferences", ()) if item["uid"] != self._claimant.uid
+        ]
+        if others:
+            self._own(found, others)
+            return
+        metadata = found["metadata"]
+        self._api.delete(_path_to(found), uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+
+    def _own(self, found: Plain, references: list[Plain]) -> None:
+        """Set the owners, unless the workload changed since it was read; the next look tries again."""
+        body = {
+            "metadata": {
+                "resourceVersion": found["metadata"]["resourceVersion"],
+                "ownerReferences": references,
+            }
+        }
+        changed = self._api.merge(_path_to(found), body)
+        if changed is not None:
+            self._watched.keep(changed)
+
+    def _find(self, ref: ArtifactRef, attempt: Attempt, namespace: str) -> Plain | None:
+        """Return the workload that carries an attempt. What the watch has not told is asked for before it counts as absent."""
+        carrier = carrier_of(ref.kind, self._profile)
+        name = workload_name(ref, attempt.number)
+        found = self._watched.get(carrier.kind, namespace, name)
+        if found is None:
+            found = self._api.get(path_of(carrier.api_version, carrier.plural, namespace, name))
+            if found is not None:
+                self._watched.keep(found)
+        return found if found is not None and carries(found, ref, attempt) else None
+
+    def _get(self, key: Key) -> Plain | None:
+        """Read a workload as it is now."""
+        ref, number = key
+        return self._api.get(self._path(carrier_of(ref.kind, self._profile), workload_name(ref, number)))
+
+    def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, str]:
+        """Say why workloads do not run yet, from two lists of the namespace."""
+        if not waiting:
+            return {}
+        namespace = self._claimant.namespace
+        pods = self._api.items(path_of("v1", "pods", namespace), selector=f"{MANAGED_BY}={MANAGER}")
+        queued = self._api.items(path_of(_KUEUE, "workloads", namespace))
+        notes = {}
+        for key, found in waiting:
+            uid, wanted = found["metadata"]["uid"], labels(*key).items()
+            mine = [pod for pod in pods if wanted <= pod["metadata"].get("labels", {}).items()]
+            note = explain(mine, [item for item in queued if uid in owners(item)])
+            if note:
+                notes[key] = note
+        return notes
+
+    def _refused(self, ref: ArtifactRef, attempt: Attempt, message: str) -> None:
+        fail(
+            self._store,
+            ref,
+            attempt.number,
+            Failure(reason="WorkloadRefused", message=message, retry=Retry.NEVER),
+        )
+
+    def _path(self, carrier: Carrier, name: str | None = None) -> str:
+        return path_of(carrier.api_version, carrier.plural, self._claimant.namespace, name)
+
+
+def _sight(found: Plain, *, joined: bool = True) -> Sight:
+    carrier = next(item for item in CARRIERS if item.kind == found["kind"])
+    sight = carrier.sight(found)
+    if sight.phase is Phase.ENDED and "deletionTimestamp" in found["metadata"]:
+        return Sight(phase=Phase.RUNNING, note="it is being deleted", joined=joined)
+    return Sight(phase=sight.phase, note=sight.note, joined=joined)
+
+
+def _path_to(found: Plain) -> str:
+    carrier = next(item for item in CARRIERS if item.kind == found["kind"])
+    metadata = found["metadata"]
+    return path_of(carrier.api_version, carrier.plural, metadata["namespace"], metadata["name"])

@@ -1,0 +1,124 @@
+"""An Experiment and its Profile in a cluster become everything that a wake-up needs."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from assay.adapters.cluster import Claimant, ClusterBackend
+from assay.adapters.cluster_api import ClusterApi
+from assay.adapters.probes import Probes
+from assay.adapters.sources import ObjectSources
+from assay.adapters.watched import Watched
+from assay.api.experiment import Experiment
+from assay.api.profile import ProfileSpec
+from assay.control.control import Control
+from assay.control.freeze import frozen, plan_key
+from assay.errors import SpecError, SpecErrors
+from assay.plan.arms import expand
+from assay.plan.compile import compile_plan, wanted_inputs
+from assay.plan.plan import Plan
+from assay.ports.sources import Sources
+from assay.reconcile.facts import Policy
+from assay.settings.local import not_yet, now
+from assay.stores.open import open_store
+from assay.stores.store import Store
+from assay.workloads.execution import settled_execution
+
+Plain = dict[str, Any]
+
+_POLL_SECONDS = 10.0
+_STALE_SECONDS = 120.0  # a pod may take a minute to be scheduled, pulled and started
+_BACKOFF_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all experiments of an operator share."""
+
+    cluster: str  # the cluster's UID
+    api: ClusterApi
+    watched: Watched
+    probes: Probes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """An experiment with its frozen plan, and the loop that carries it out in the cluster."""
+
+    experiment: Experiment
+    plan: Plan
+    uri: str  # of plan.json
+    since: datetime  # when it was frozen
+    store: Store
+    control: Control
+
+
+class SourceErrors(SpecErrors):
+    """The outside inputs are not there, or not as the plan needs them."""
+
+
+def store_environment(profile: ProfileSpec) -> dict[str, str]:
+    """Return how the Profile's store is reached, as whoever this process is."""
+    reached = {"AWS_ENDPOINT_URL": profile.store.endpoint, "AWS_REGION": profile.store.region}
+    return {**os.environ, **{name: value for name, value in reached.items() if value is not None}}
+
+
+def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundings) -> Planned:
+    """Freeze the plan, or find it frozen, and put the loop together.
+
+    Raises:
+        SpecError: the plan cannot be made from what the spec says, or from what its sources hold now.
+        StoreError: the store cannot be reached, or refuses.
+
+    """
+    environment = store_environment(profile)
+    store = open_store(profile.store.uri, environment)
+    sources = ObjectSources(profile.data, environment)
+    known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
+    execution = settled_execution(experiment.spec.execution, profile)
+    plan = known.plan.model_copy(update={"execution": execution})
+    metadata, wanted = experiment.metadata, experiment.spec.execution
+    claimant = Claimant(
+        cluster=around.cluster, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid or ""
+    )
+    backend = ClusterBackend(
+        api=around.api,
+        watched=around.watched,
+        probes=around.probes,
+        claimant=claimant,
+        profile=profile,
+        kinds=frozenset(stage.kind for stage in plan.stages),
+        parallel=min(wanted.parallel or profile.limits.parallel, profile.limits.parallel),
+        store=store,
+    )
+    policy = Policy(
+        since=known.frozen_at,
+        retries=wanted.retries,
+        stale_seconds=_STALE_SECONDS,
+        poll_seconds=_POLL_SECONDS,
+        backoff_seconds=_BACKOFF_SECONDS,
+        suspended=experiment.spec.suspend,
+    )
+    control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
+    uri = f"{store.uri}/{plan_key(experiment)}"
+    return Planned(
+        experiment=experiment, plan=plan, uri=uri, since=known.frozen_at, store=store, control=control
+    )
+
+
+def _compiled(experiment: Experiment, sources: Sources) -> Plan:
+    wanted = wanted_inputs(expand(experiment))
+    faults: list[SpecError] = []
+    resolved = {}
+    for key, item in wanted.items():
+        try:
+            resolved[key] = sources.resolve(item)
+        except SpecError as error:
+            faults.append(error)
+    if faults:
+        raise SourceErrors(faults)
+    plan = compile_plan(experiment, resolved)
+    if missing := not_yet(plan):
+        raise SpecErrors(missing)
+    return plan
