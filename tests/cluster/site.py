@@ -1,0 +1,92 @@
+"""Where a cluster's parts lie: its addresses, its files, its names on the host. It reads and starts nothing."""
+
+import sys
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON_ENVIRONMENT = Path(sys.prefix)
+NODE = "node"
+PROGRAMS_IMAGE = "assay.test/programs"
+BASE_IMAGE = "assay.test/base:dev"
+PAUSE_IMAGE = "assay.test/pause:dev"
+# Who asks the API server for what: each has a token of its own, so that the audit log tells them apart.
+USERS = ("admin", "kubelet", "controller-manager", "scheduler", "proxy", "dns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A cluster's folder, and its number, which decides every name and address outside that folder."""
+
+    folder: Path
+    number: int
+
+    @property
+    def network(self) -> IPv4Network:
+        return IPv4Network(f"10.{self.number}.0.0/16")
+
+    @property
+    def pods(self) -> IPv4Network:
+        return IPv4Network(f"10.{self.number}.0.0/20")
+
+    @property
+    def services(self) -> IPv4Network:
+        return IPv4Network(f"10.{self.number}.128.0/20")
+
+    @property
+    def host(self) -> IPv4Address:
+        """The address at which the cluster reaches what listens on the host."""
+        return IPv4Address(f"10.{self.number}.255.1")
+
+    @property
+    def node(self) -> IPv4Address:
+        """The address of the API server, the node, its DNS and MinIO."""
+        return IPv4Address(f"10.{self.number}.255.2")
+
+    @property
+    def interface(self) -> str:
+        """The host's end of the pair; the other end is `eth0` in the namespace."""
+        return f"assay{self.number}"
+
+    @property
+    def cgroup(self) -> str:
+        return f"assay-cluster-{self.number}"
+
+    @property
+    def api(self) -> str:
+        return f"https://{self.node}:6443"
+
+    @property
+    def minio(self) -> str:
+        return f"http://{self.node}:9000"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "pki" / "apiserver.crt"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.folder / "log" / "audit.jsonl"
+
+    def log(self, name: str) -> Path:
+        return self.folder / "log" / f"{name}.log"
+
+    def kubeconfig(self, user: str = "admin") -> Path:
+        return self.folder / "kubeconfig" / user
+
+
+def mounted_in_every_container() -> list[Path]:
+    """Return the host's files that every container of the node sees, read-only, where they are on the host.
+
+    They stand for the layers of the real images: an environment with torch is gigabytes, and pods on a node of
+    one's own can as well share the one at hand.
+    """
+    interpreter = Path(sys.base_prefix)
+    if interpreter == Path("/usr"):  # the system's own Python: not all of /usr, which the image has itself
+        minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        interpreters = [Path("/usr/lib", minor), Path("/usr/bin", minor)]
+    else:
+        interpreters = [interpreter]
+    code = [REPOSITORY / "src", REPOSITORY / "pipelines", REPOSITORY / "tests"]
+    return [PYTHON_ENVIRONMENT, *interpreters, *code, Path("/etc/ssl/certs/ca-certificates.crt")]
