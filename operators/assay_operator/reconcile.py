@@ -34,9 +34,22 @@ _RESYNC = timedelta(minutes=10)
 _RETRY = timedelta(seconds=15)  # after a refusal of the store or the API
 _LONGEST = 8000  # characters of a condition's message
 _FINAL_PHASES = frozenset({"Succeeded", "Failed"})
-_STATUS_FIELDS = {field.alias for field in ExperimentStatus.model_fields.values()}
 
 logger = logging.getLogger(__name__)
+
+
+class _ProfileMissing(SpecError):
+    """The namespace has no such Profile, yet."""
+
+
+_INVALID = "Invalid"
+_ACCEPTED = Condition(type="Accepted", status="True", reason="Valid")
+_PASSING: dict[type[AssayError], str] = {
+    _ProfileMissing: "ProfileNotFound",
+    SourceErrors: "SourceUnavailable",
+    StoreError: "StoreUnavailable",
+    ClusterError: "ClusterRefused",
+}
 
 
 @dataclass(kw_only=True)
@@ -69,34 +82,22 @@ class Reconciler:
         return again
 
     def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
-        generation = found["metadata"]["generation"]
-        accepted = Condition(type="Accepted", status="True", reason="Valid")
-        again = self._clock() + _RETRY
         try:
             experiment = parsed(found)
-            profile = self._profile(key, experiment)
-        except _ProfileMissing as error:
-            return self._unplanned(key, found, accepted, "ProfileNotFound", error), again
-        except SpecError as error:
-            return self._unplanned(key, found, _invalid(error)), None
-        try:
-            planned = self._planned(key, found, experiment, profile)
-        except SourceErrors as error:
-            return self._unplanned(key, found, accepted, "SourceUnavailable", error), again
-        except SpecError as error:
-            return self._unplanned(key, found, _invalid(error)), None
-        except StoreError as error:
-            return self._unplanned(key, found, accepted, "StoreUnavailable", error), again
-        try:
-            return self._carried_on(planned, found, accepted)
-        except StoreError as error:
-            return self._hindered(key, found, "StoreUnavailable", error), again
-        except ClusterError as error:
-            return self._hindered(key, found, "ClusterRefused", error), again
+            planned = self._planned(key, found, experiment, self._profile(key, experiment))
+        except AssayError as error:
+            self._lives.pop(key, None)
+            status = _unplanned(found, error)
+        else:
+            try:
+                return self._carried_on(planned, found)
+            except (StoreError, ClusterError) as error:
+                self._lives.pop(key, None)
+                status = _hindered(found, error)
+        status = with_conditions(status, (), conditions_of(found), self._clock())
+        return status, None if status.phase == _INVALID else self._clock() + _RETRY
 
-    def _carried_on(
-        self, planned: Planned, found: Plain, accepted: Condition
-    ) -> tuple[ExperimentStatus, datetime | None]:
+    def _carried_on(self, planned: Planned, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
         plan, decision = planned.control.look()
         planned.control.act(decision)
         if decision.actions:
@@ -111,7 +112,7 @@ class Reconciler:
         if decision.finished:
             status = _with_verdicts(status, planned, found, plan)
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
-        status = with_conditions(status, (accepted, made), conditions_of(found), self._clock())
+        status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         return status, self._again(decision)
 
     def _again(self, decision: Decision) -> datetime | None:
@@ -147,35 +148,6 @@ class Reconciler:
                 "Ask the platform team for it, or name another.",
             )
         return parsed_profile(found)
-
-    def _unplanned(
-        self,
-        key: Key,
-        found: Plain,
-        accepted: Condition,
-        reason: str = "NotAccepted",
-        error: AssayError | None = None,
-    ) -> ExperimentStatus:
-        """Say why there is no plan."""
-        self._lives.pop(key, None)
-        message = "" if error is None else str(error)
-        planned = Condition(type="Planned", status="False", reason=reason, message=message[:_LONGEST])
-        status = ExperimentStatus(
-            phase="Invalid" if accepted.status == "False" else "Pending",
-            observed_generation=found["metadata"]["generation"],
-        )
-        return with_conditions(status, (accepted, planned), conditions_of(found), self._clock())
-
-    def _hindered(self, key: Key, found: Plain, reason: str, error: AssayError) -> ExperimentStatus:
-        """Say why nothing can be done now; the rest of the status stays as it was."""
-        self._lives.pop(key, None)
-        before = told(found)
-        hindrance = Condition(
-            type="Progressing", status="False", reason=reason, message=str(error)[:_LONGEST]
-        )
-        others = tuple(item for item in before.conditions if item.type != hindrance.type)
-        status = before.model_copy(update={"conditions": others})
-        return with_conditions(status, (hindrance,), conditions_of(found), self._clock())
 
     def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> None:
         """Write the status if it changed, then announce what a person would want to hear of."""
@@ -225,11 +197,8 @@ def parsed_profile(found: Plain) -> Profile:
 
 def told(found: Plain) -> ExperimentStatus:
     """Return the status that an object has; an empty one if another version of assay wrote what this one cannot read."""
-    status = found.get("status") or {}
     try:
-        return ExperimentStatus.model_validate(
-            {name: value for name, value in status.items() if name in _STATUS_FIELDS}
-        )
+        return ExperimentStatus.model_validate(found.get("status") or {})
     except ValidationError:
         return ExperimentStatus()
 
@@ -239,17 +208,35 @@ def conditions_of(found: Plain) -> dict[str, Condition]:
     return {item.type: item for item in told(found).conditions}
 
 
-class _ProfileMissing(SpecError):
-    """The namespace has no such Profile, yet."""
-
-
 def _written(found: Plain) -> Written:
     """Leave out what is the API server's: an object is read as a file would be."""
     return Written(value={name: found[name] for name in ("apiVersion", "kind", "metadata", "spec")})
 
 
-def _invalid(error: SpecError) -> Condition:
-    return Condition(type="Accepted", status="False", reason="Invalid", message=str(error)[:_LONGEST])
+def _unplanned(found: Plain, error: AssayError) -> ExperimentStatus:
+    """Say why there is no plan: what only its author can mend makes the experiment invalid, the rest may pass."""
+    message = str(error)[:_LONGEST]
+    reason = next((reason for kind, reason in _PASSING.items() if isinstance(error, kind)), None)
+    if reason is None:
+        phase = _INVALID
+        conditions = (
+            Condition(type="Accepted", status="False", reason="Invalid", message=message),
+            Condition(type="Planned", status="False", reason="NotAccepted"),
+        )
+    else:
+        phase = "Pending"
+        conditions = (_ACCEPTED, Condition(type="Planned", status="False", reason=reason, message=message))
+    generation = found["metadata"]["generation"]
+    return ExperimentStatus(phase=phase, observed_generation=generation, conditions=conditions)
+
+
+def _hindered(found: Plain, error: AssayError) -> ExperimentStatus:
+    """Say why nothing can be done now; the rest of the status stays as it was."""
+    before = told(found)
+    reason = next(reason for kind, reason in _PASSING.items() if isinstance(error, kind))
+    hindrance = Condition(type="Progressing", status="False", reason=reason, message=str(error)[:_LONGEST])
+    others = tuple(item for item in before.conditions if item.type != hindrance.type)
+    return before.model_copy(update={"conditions": (*others, hindrance)})
 
 
 def _with_verdicts(status: ExperimentStatus, planned: Planned, found: Plain, plan: Plan) -> ExperimentStatus:

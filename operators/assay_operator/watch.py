@@ -44,6 +44,7 @@ def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
         for name in owning_experiments(found):
             queue.add(Key(namespace=found["metadata"]["namespace"], name=name))
 
+    kopf.on.login(registry=registry)(_login)
     kopf.on.event(GROUP, VERSION, "experiments", registry=registry)(experiment)
     kopf.on.event(GROUP, VERSION, "profiles", registry=registry)(profile)
     for carrier in CARRIERS:
@@ -52,6 +53,11 @@ def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
             workload
         )
     return registry
+
+
+def _login(**about: Any) -> kopf.ConnectionInfo | None:
+    """Be who the official client is: a service account in a pod, else whom the kubeconfig names."""
+    return kopf.login_with_service_account(**about) or kopf.login_with_kubeconfig(**about)
 
 
 def settings_of() -> kopf.OperatorSettings:

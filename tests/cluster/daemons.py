@@ -231,14 +231,18 @@ SystemdCgroup = false
 
 
 def _corefile(site: Site) -> str:
+    # Two servers: in one, `template` would answer before `kubernetes` is asked.
     return f"""\
-.:53 {{
+cluster.local:53 {{
     bind {site.node}
     errors
-    kubernetes cluster.local {{
+    kubernetes {{
         kubeconfig {site.kubeconfig("dns")}
         ttl 1
     }}
+}}
+.:53 {{
+    bind {site.node}
     template ANY ANY {{
         rcode NXDOMAIN
     }}

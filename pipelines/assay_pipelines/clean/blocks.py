@@ -5,12 +5,14 @@ longer than the work. Functions are pure and nothing depends on how rows are cut
 which a test holds them to.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Protocol, Self
 
 import pyarrow as pa
 
 SMALL_BYTES = 32 << 20
+RAY_ADDRESS = "RAY_ADDRESS"  # what Ray sets for the drivers of a cluster
 
 OnBlock = Callable[[pa.Table], pa.Table]
 
@@ -51,8 +53,8 @@ class Here:
 
 
 def open_blocks(tables: Iterable[pa.Table], *, size: int, cpus: int, memory_gib: float) -> Blocks:
-    """Take over blocks of so many bytes in all."""
-    if size <= SMALL_BYTES:
+    """Take over blocks of so many bytes in all. In a Ray cluster that is there they go to Ray, however few."""
+    if size <= SMALL_BYTES and RAY_ADDRESS not in os.environ:
         return Here(tables)
     from assay_pipelines.clean.on_ray import OnRay  # noqa: PLC0415 -- seconds, for nothing when data is small
 

@@ -13,21 +13,20 @@ from typing import Any
 import pyarrow as pa
 
 from assay.errors import Retry, StageError
-from assay_pipelines.clean.blocks import OnBlock
+from assay_pipelines.clean.blocks import RAY_ADDRESS, OnBlock
 
-ADDRESS = "RAY_ADDRESS"
 # Under `uv run`, Ray would start its workers by `uv run` too, in a copy of the working folder that lacks uv: they never come.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 if (
-    ADDRESS not in os.environ
+    RAY_ADDRESS not in os.environ
 ):  # Ray reads these when it is imported: only descendants of this process may join its Ray
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
-import ray  # noqa: E402
-import ray.data  # noqa: E402
-from ray.data import ExecutionResources  # noqa: E402
+import ray
+import ray.data
+from ray.data import ExecutionResources
 
 _GIB = 1 << 30
 _STORE_SHARE = 0.4  # of a stage's memory, for blocks in shared memory; more goes to disk
@@ -94,7 +93,7 @@ def connect(*, cpus: int, memory_gib: float) -> None:
 
 
 def _join_or_start(cpus: int, memory_gib: float) -> None:
-    if os.environ.get(ADDRESS):
+    if os.environ.get(RAY_ADDRESS):
         ray.init(log_to_driver=False, configure_logging=False)
         return
     ray.init(

@@ -37,6 +37,7 @@ Plain = dict[str, Any]
 
 _KUEUE = "kueue.x-k8s.io/v1beta2"
 _INVALID = 422
+_PARTS = 5  # of a claimant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Claimant:
     def parse(cls, owner: str) -> "Claimant | None":
         """Read back what `str` gave; None for a claim of another kind."""
         parts = owner.split("/")
-        if len(parts) != 5 or parts[0] != "kubernetes":
+        if len(parts) != _PARTS or parts[0] != "kubernetes":
             return None
         return cls(cluster=parts[1], namespace=parts[2], name=parts[3], uid=parts[4])
 
@@ -63,7 +64,7 @@ class Claimant:
 class ClusterBackend:
     """Runs the programs of one experiment as workloads in its namespace."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one for each thing that it brings together
         self,
         *,
         api: ClusterApi,

@@ -52,7 +52,9 @@ class Pool(SpecModel):
     tolerations: tuple[Toleration, ...] = Field((), max_length=32, description="Taints that are borne.")
     queue: str | None = Field(None, max_length=253, description="A Kueue LocalQueue.")
     priority_class: str | None = Field(None, max_length=253, description="A PriorityClass.")
-    cpus: int = Field(1, ge=1, le=4096, description="Cores per pod.")
+    cpus: float = Field(
+        1, gt=0, le=4096, description="Cores requested per pod; more are used where they are idle."
+    )
     memory_gib: float = Field(4, gt=0, le=65536, description="Memory per pod, in GiB.")
 
 

@@ -2,14 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from assay.api.model import SpecModel
 
 Line = Annotated[str, Field(max_length=1024)]
 
 
-class Condition(SpecModel):
+class StatusModel(SpecModel):
+    """Written by this version and read by it, whatever else another version wrote."""
+
+    model_config = ConfigDict(extra="ignore", validate_by_name=True)
+
+
+class Condition(StatusModel):
     """As everywhere in Kubernetes."""
 
     type: str = Field(max_length=63, description="What it says something about, such as Accepted.")
@@ -26,7 +32,7 @@ class Condition(SpecModel):
     )
 
 
-class StageStatus(SpecModel):
+class StageStatus(StatusModel):
     """How one stage stands."""
 
     name: str = Field(max_length=512, description="Arm, stage and coordinates, such as base/sft[seed=1].")
@@ -36,14 +42,14 @@ class StageStatus(SpecModel):
     message: Line = Field("", description="What it waits for, or why it failed.")
 
 
-class PlanStatus(SpecModel):
+class PlanStatus(StatusModel):
     """The frozen plan."""
 
     digest: str = Field(max_length=64, description="Identifies the plan: 64 hexadecimal digits.")
     uri: str = Field("", max_length=2048, description="Where plan.json lies.")
 
 
-class ExperimentStatus(SpecModel):
+class ExperimentStatus(StatusModel):
     """How the experiment stands."""
 
     phase: str | None = Field(None, max_length=63, description="One word, such as Running.")
@@ -64,7 +70,7 @@ class ExperimentStatus(SpecModel):
     )
 
 
-class ProfileStatus(SpecModel):
+class ProfileStatus(StatusModel):
     """Whether the profile can be used."""
 
     observed_generation: int | None = Field(

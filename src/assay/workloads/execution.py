@@ -1,12 +1,18 @@
 """What programs are told of where they run, once a profile has said what its pools have."""
 
+import math
 from typing import Any
 
-from assay.api.execution import CleanExecution, Execution
-from assay.api.profile import ProfileSpec
+from assay.api.execution import Execution
+from assay.api.profile import Pool, ProfileSpec
 from assay.artifacts.kinds import Kind
 
 _MOST_CPUS = 4096  # that a clean stage's execution may name
+
+
+def worker_cpus(pool: Pool) -> int:
+    """Return the cores that Ray counts on a worker: whole ones, and at least one."""
+    return max(1, math.floor(pool.cpus))
 
 
 def settled_execution(execution: Execution, profile: ProfileSpec) -> dict[str, dict[str, Any]]:
@@ -19,8 +25,11 @@ def settled_execution(execution: Execution, profile: ProfileSpec) -> dict[str, d
     """
     clean, train, evaluate = profile.pools.clean, profile.pools.train, profile.pools.evaluate
     settled = {
-        Kind.CLEAN: CleanExecution(
-            cpus=min(clean.cpus * clean.max_workers, _MOST_CPUS), memory_gib=clean.memory_gib
+        Kind.CLEAN: execution.clean.model_copy(
+            update={
+                "cpus": min(worker_cpus(clean) * clean.max_workers, _MOST_CPUS),
+                "memory_gib": clean.memory_gib,
+            }
         ),
         Kind.TRAIN: execution.train.model_copy(
             update={

@@ -22,6 +22,7 @@ Read in KubeRay v1.6.2; what decided the shape:
 import shlex
 
 from assay.reconcile.facts import Phase, Sight
+from assay.workloads.execution import worker_cpus
 from assay.workloads.names import metadata, queue_of
 from assay.workloads.objects import Object, at, clipped, text
 from assay.workloads.order import Order
@@ -100,7 +101,7 @@ def manifest(order: Order) -> Object:
                         "replicas": 0,
                         "minReplicas": 0,
                         "maxReplicas": pool.max_workers,
-                        "rayStartParams": {"num-cpus": str(pool.cpus)},
+                        "rayStartParams": {"num-cpus": str(worker_cpus(pool))},
                         "template": _node(order, "ray-worker", pool.cpus),
                     }
                 ],
@@ -109,7 +110,7 @@ def manifest(order: Order) -> Object:
     }
 
 
-def _node(order: Order, name: str, cpus: int) -> Object:
+def _node(order: Order, name: str, cpus: float) -> Object:
     pool = order.profile.pools.clean
     size = Size(cpus=cpus, memory_gib=pool.memory_gib)
     one = container(order, name, size, env=environment(order) + variable_list(_QUIET))
@@ -117,7 +118,7 @@ def _node(order: Order, name: str, cpus: int) -> Object:
 
 
 def _head(order: Order) -> Object:
-    head = _node(order, "ray-head", _HEAD_CPUS)
+    head = _node(order, "ray-head", min(_HEAD_CPUS, order.profile.pools.clean.cpus))
     head["spec"]["volumes"].append({"name": _TOKEN, "projected": {"sources": _token_sources()}})
     return head
 
