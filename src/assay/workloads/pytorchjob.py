@@ -1,0 +1,101 @@
+"""kubeflow.org/v1 PyTorchJob: carries train, one pod per node, of which the first is the Master.
+
+The training operator (read at v1.9.4, `pkg/controller.v1/pytorch/envvar.go`) sets PET_NNODES, PET_NPROC_PER_NODE,
+PET_NODE_RANK, PET_MASTER_ADDR and PET_MASTER_PORT, which torchrun reads in place of arguments. It also sets RANK, to the
+number of the *node*, and WORLD_SIZE; a program must not see them as they are, so torchrun starts it even when it is alone.
+PYTHONUNBUFFERED is the operator's too. It gives Workers, not the Master, an init container of its own, on which the
+cluster's owner decides (`--pytorch-init-container-template-file`): nothing here can restrict that one.
+"""
+
+from assay.api.execution import TrainExecution
+from assay.reconcile.facts import Phase, Sight
+from assay.workloads.names import metadata, queue_of
+from assay.workloads.objects import Object, at, condition, holds, reason
+from assay.workloads.order import Order
+from assay.workloads.pods import (
+    KEPT_SECONDS,
+    Size,
+    container,
+    environment,
+    program,
+    template,
+    variable_list,
+)
+
+CONTAINER = "pytorch"  # the operator's webhook demands this name
+_FAREWELL_SECONDS = 10  # of a pod's grace, for torchrun itself to end
+
+
+def manifest(order: Order) -> Object:
+    """Return the PyTorchJob to create.
+
+    Raises:
+        SpecError: the profile names no images.
+
+    """
+    pool = order.profile.pools.train
+    execution = TrainExecution.model_validate(order.attempt.execution)
+    replicas = {"Master": 1} | ({"Worker": execution.nodes - 1} if execution.nodes > 1 else {})
+    return {
+        "apiVersion": "kubeflow.org/v1",
+        "kind": "PyTorchJob",
+        "metadata": metadata(order, pool.queue),
+        "spec": {
+            "nprocPerNode": str(execution.processes_per_node),
+            "runPolicy": {
+                "suspend": pool.queue is not None,
+                "backoffLimit": 0,
+                "cleanPodPolicy": "Running",
+                "ttlSecondsAfterFinished": KEPT_SECONDS,
+            },
+            "pytorchReplicaSpecs": {
+                role: {"replicas": count, "restartPolicy": "Never", "template": _template(order)}
+                for role, count in replicas.items()
+            },
+        },
+    }
+
+
+def _template(order: Order) -> Object:
+    pool = order.profile.pools.train
+    one = container(
+        order,
+        CONTAINER,
+        Size(cpus=pool.cpus, memory_gib=pool.memory_gib, gpus=pool.gpus_per_node),
+        command=["torchrun", "-m", *program(order)],
+        env=_environment(order),
+    )
+    return template(
+        order, pool, one, grace_seconds=pool.grace_seconds, shared_memory_gib=pool.shared_memory_gib
+    )
+
+
+def _environment(order: Order) -> list[Object]:
+    """Add the pool's variables, which replace none of ours, and let torchrun wait as long as the pod may for a checkpoint.
+
+    Asked to end, torchrun kills its processes after 30 s unless TORCH_ELASTIC_SHUTDOWN_TIMEOUT says otherwise.
+    """
+    pool = order.profile.pools.train
+    ours = [one for one in environment(order) if one["name"] != "PYTHONUNBUFFERED"]
+    patience = str(max(pool.grace_seconds - _FAREWELL_SECONDS, 0))
+    ours += variable_list({"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": patience})
+    taken = {one["name"] for one in ours} | {"PYTHONUNBUFFERED"}
+    return (
+        variable_list({name: value for name, value in pool.environment.items() if name not in taken}) + ours
+    )
+
+
+def sight(workload: Object) -> Sight:
+    """Say whether the PyTorchJob's program runs; a suspended or restarting one has not ended."""
+    if holds(workload, "Failed"):
+        return Sight(phase=Phase.ENDED, note=reason(condition(workload, "Failed")))
+    if holds(workload, "Succeeded"):
+        return Sight(phase=Phase.ENDED)
+    return Sight(phase=Phase.RUNNING, note=_waiting(workload))
+
+
+def _waiting(workload: Object) -> str:
+    if at(workload, "spec", "runPolicy", "suspend") is True:
+        queue = queue_of(workload)
+        return f"suspended: waits for queue {queue}" if queue else "suspended"
+    return "" if holds(workload, "Running") else "its pods do not run yet"
