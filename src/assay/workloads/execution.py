@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assay.api.execution import CleanExecution, Execution
+from assay.api.execution import Execution
 from assay.api.profile import ProfileSpec
 from assay.artifacts.kinds import Kind
 
@@ -19,8 +19,11 @@ def settled_execution(execution: Execution, profile: ProfileSpec) -> dict[str, d
     """
     clean, train, evaluate = profile.pools.clean, profile.pools.train, profile.pools.evaluate
     settled = {
-        Kind.CLEAN: CleanExecution(
-            cpus=min(clean.cpus * clean.max_workers, _MOST_CPUS), memory_gib=clean.memory_gib
+        Kind.CLEAN: execution.clean.model_copy(
+            update={
+                "cpus": min(clean.cpus * clean.max_workers, _MOST_CPUS),
+                "memory_gib": clean.memory_gib,
+            }
         ),
         Kind.TRAIN: execution.train.model_copy(
             update={
