@@ -23,6 +23,7 @@ from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
 from assay.settings.cluster import Planned, SourceErrors, Surroundings, open_planned
+from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
 from assay_operator.queue import Key
 
@@ -42,10 +43,15 @@ class _ProfileMissing(SpecError):
     """The namespace has no such Profile, yet."""
 
 
+class _ProfileInvalid(SpecError):
+    """The Profile cannot serve a cluster."""
+
+
 _INVALID = "Invalid"
 _ACCEPTED = Condition(type="Accepted", status="True", reason="Valid")
 _PASSING: dict[type[AssayError], str] = {
     _ProfileMissing: "ProfileNotFound",
+    _ProfileInvalid: "ProfileInvalid",
     SourceErrors: "SourceUnavailable",
     StoreError: "StoreUnavailable",
     ClusterError: "ClusterRefused",
@@ -147,7 +153,10 @@ class Reconciler:
                 f"found no Profile {name} in namespace {key.namespace}, expected one",
                 "Ask the platform team for it, or name another.",
             )
-        return parsed_profile(found)
+        try:
+            return parsed_profile(found)
+        except SpecError as error:
+            raise _ProfileInvalid(f"Profile {name}", str(error), "The platform team mends it.") from error
 
     def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> None:
         """Write the status if it changed, then announce what a person would want to hear of."""
@@ -190,7 +199,7 @@ def parsed_profile(found: Plain) -> Profile:
     """
     written = _written(found)
     profile = profile_of(written)
-    if faults := check_profile(profile, written):
+    if faults := [*check_profile(profile, written), *cluster_faults(profile.spec)]:
         raise SpecErrors(faults)
     return profile
 

@@ -10,7 +10,6 @@ from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.api.profile import Pool, ProfileSpec
 from assay.artifacts.documents import ArtifactRef, Attempt
 from assay.artifacts.kinds import Kind
-from assay.errors import SpecError
 from assay.reconcile.facts import Obstacle
 from assay.workloads.carrier import Carrier, carrier_of, pool_of
 from assay.workloads.order import Order, Owner
@@ -30,14 +29,7 @@ class Probes:
 
     def obstacle(self, kind: Kind, profile: ProfileSpec, namespace: str) -> Obstacle | None:
         """Return why stages of a kind cannot be launched in a namespace now, or None."""
-        if profile.images is None:
-            return Obstacle(
-                reason="ImagesMissing", message="the Profile has no images: add spec.images, with digests"
-            )
-        try:
-            carrier = carrier_of(kind, profile)
-        except SpecError as error:
-            return Obstacle(reason="WorkloadNotSupported", message=str(error))
+        carrier = carrier_of(kind, profile)
         if not self._served(carrier):
             message = f"the cluster serves no {carrier.kind} ({carrier.api_version}): install its controller"
             return Obstacle(reason="WorkloadNotServed", message=message)

@@ -7,7 +7,7 @@ every restart is a new attempt of ours.
 from assay.artifacts.kinds import Kind
 from assay.reconcile.facts import Phase, Sight
 from assay.workloads.names import metadata, queue_of
-from assay.workloads.objects import Object, at, condition, holds, number, reason
+from assay.workloads.objects import Object, at, clipped, condition, holds, number, reason
 from assay.workloads.order import Order
 from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
 
@@ -45,7 +45,7 @@ def manifest(order: Order) -> Object:
 def sight(workload: Object) -> Sight:
     """Say whether the Job's program runs: it has ended once the Job is `Complete` or `Failed`, not while pods still go."""
     if holds(workload, "Failed"):
-        return Sight(phase=Phase.ENDED, note=reason(condition(workload, "Failed")))
+        return Sight(phase=Phase.ENDED, note=clipped(reason(condition(workload, "Failed"))))
     if holds(workload, "Complete"):
         return Sight(phase=Phase.ENDED)
     return Sight(phase=Phase.RUNNING, note=_waiting(workload))

@@ -10,7 +10,7 @@ cluster's owner decides (`--pytorch-init-container-template-file`): nothing here
 from assay.api.execution import TrainExecution
 from assay.reconcile.facts import Phase, Sight
 from assay.workloads.names import metadata, queue_of
-from assay.workloads.objects import Object, at, condition, holds, reason
+from assay.workloads.objects import Object, at, clipped, condition, holds, reason
 from assay.workloads.order import Order
 from assay.workloads.pods import (
     KEPT_SECONDS,
@@ -88,7 +88,7 @@ def _environment(order: Order) -> list[Object]:
 def sight(workload: Object) -> Sight:
     """Say whether the PyTorchJob's program runs; a suspended or restarting one has not ended."""
     if holds(workload, "Failed"):
-        return Sight(phase=Phase.ENDED, note=reason(condition(workload, "Failed")))
+        return Sight(phase=Phase.ENDED, note=clipped(reason(condition(workload, "Failed"))))
     if holds(workload, "Succeeded"):
         return Sight(phase=Phase.ENDED)
     return Sight(phase=Phase.RUNNING, note=_waiting(workload))
