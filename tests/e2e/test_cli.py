@@ -87,5 +87,17 @@ def test_a_plan_as_json_is_for_programs(spec):
     assert [row["label"] for row in plan["stages"] if row["kind"] == "clean"] == ["plain+slower/chats"]
 
 
+@pytest.mark.parametrize("command", [("plan",), ("status",), ("logs", "plain/sft")])
+def test_looking_makes_no_store(spec, command):
+    store = spec.parent / "store"
+
+    assert assay(command[0], spec, *command[1:], "--store", store).returncode == 0
+    assert not store.exists()
+
+
+def test_a_store_that_is_a_file_is_refused(spec):
+    refused(assay("plan", spec, "--store", spec), "found a file, expected a folder")
+
+
 def test_a_stage_that_is_misspelt_is_refused_with_the_nearest(spec):
     refused(assay("logs", spec, "plain/stf", "--store", spec.parent / "store"), "plain/sft")

@@ -11,7 +11,7 @@ from assay.settings.local import backend_for, open_local
 
 def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
     """Write the report from what is done so far."""
-    local = open_local(file, store_uri)
+    local = open_local(file, store_uri, writing=to is None)
     backend = backend_for(local.experiment, None)
     plan, _ = local.control(backend).look()
     backend.close()

@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
 
 def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> None:
     """Run what is not done yet, then report."""
-    local = open_local(file, store_uri)
+    local = open_local(file, store_uri, writing=True)
     if missing := not_yet(local.plan):
         raise SpecErrors(missing)
     backend = backend_for(local.experiment, parallel)

@@ -24,7 +24,7 @@ from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
 from assay.stores.claims import read_stage
-from assay.stores.open import open_store
+from assay.stores.open import open_store, open_to_read
 from assay.stores.store import Store
 
 
@@ -88,10 +88,11 @@ def not_yet(plan: Plan) -> list[SpecError]:
     ]
 
 
-def open_local(path: Path, store_uri: str) -> Local:
-    """Compile a spec's file against a store."""
+def open_local(path: Path, store_uri: str, *, writing: bool = False) -> Local:
+    """Compile a spec's file against a store, which is not even made unless it is opened for writing."""
     experiment, plan = compile_file(path)
-    return Local(experiment=experiment, plan=plan, store=open_store(store_uri))
+    opened = open_store if writing else open_to_read
+    return Local(experiment=experiment, plan=plan, store=opened(store_uri))
 
 
 def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:

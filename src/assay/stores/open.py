@@ -23,6 +23,18 @@ def open_store(uri: str) -> Store:
     return store
 
 
+def open_to_read(uri: str) -> Store:
+    """Open a store to look at it: nothing is written, and a folder that is not there yet is an empty store.
+
+    Raises:
+        StoreError: the URI is malformed, or names a file.
+
+    """
+    store = _at(uri)
+    store.check_readable(absent=True)
+    return store
+
+
 def open_source(uri: str) -> Store:
     """Open a folder of outside inputs, `file:///folder` or `s3://bucket/prefix`, to read from; nothing is written there.
 
@@ -40,7 +52,7 @@ class _Checked(Store, Protocol):
 
     def check(self) -> None: ...
 
-    def check_readable(self) -> None: ...
+    def check_readable(self, *, absent: bool = False) -> None: ...
 
 
 def _at(uri: str) -> _Checked:
