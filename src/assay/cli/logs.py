@@ -25,4 +25,4 @@ def main(file: Path, stage: str, store_uri: str) -> None:
     sys.stdout.flush()
     sys.stderr.write(f"attempt {latest.number} of {planned.label} by {latest.attempt.owner}\n")
     if latest.failure is not None:
-        sys.stderr.write(f"failed: {latest.failure.reason}: {latest.failure.message}\n")
+        sys.stderr.write(f"failed: {latest.failure.reason}: {local.plan.told(latest.failure.message)}\n")

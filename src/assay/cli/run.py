@@ -60,7 +60,7 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
     for stage in plan.stages:
         judgement = decision.judgements[stage.ref]
         if judgement.state is State.FAILED:
-            sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {judgement.message}\n")
+            sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {plan.told(judgement.message)}\n")
     report = write_report(plan, local.store)
     if output == "json":
         say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))

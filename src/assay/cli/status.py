@@ -47,7 +47,7 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     for title in ("STAGE", "STATE", "ATTEMPT", "DETAIL"):
         table.add_column(title, overflow="fold")
     for stage, state, judgement, detail in rows:
-        table.add_row(stage.label, state, str(judgement.attempt or ""), detail)
+        table.add_row(stage.label, state, str(judgement.attempt or ""), plan.told(detail))
     console().print(table)
     done = sum(judgement.state is State.DONE for judgement in decision.judgements.values())
     say(f"{done} of {len(rows)} stages done")

@@ -42,4 +42,4 @@ def print_verdicts(data: dict[str, Any]) -> None:
         if exploratory:
             say(f"  exploratory, since the primary is not shown: {', '.join(exploratory)}")
         for item in document["missing"]:
-            say(f"missing: {', '.join(f'{key} {value}' for key, value in item.items())}")
+            say(f"missing: {item['told']}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
-from assay.plan.plan import Plan, PlannedStage
+from assay.plan.plan import Member, Plan, PlannedStage
 
 Plain = dict[str, Any]
 
@@ -14,7 +14,7 @@ def report_data(
     plan: Plan, records: Mapping[ArtifactRef, Record], verdicts: Mapping[ArtifactRef, Plain]
 ) -> Plain:
     """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done."""
-    documents = [verdicts[stage.ref] for stage in plan.stages if stage.ref in verdicts]
+    documents = [_comparison(plan, verdicts[stage.ref]) for stage in plan.stages if stage.ref in verdicts]
     return {
         "experiment": plan.experiment,
         "stages": [_stage(stage, records.get(stage.ref)) for stage in plan.stages],
@@ -36,6 +36,25 @@ def report_data(
         "environments": _environments(plan, records),
         "notes": list(plan.notes),
     }
+
+
+def _comparison(plan: Plan, document: Plain) -> Plain:
+    """A comparison's document, with what is missing told for people."""
+    missing = [
+        {**item, "told": plan.told(f"{_subject(item)}: {item['reason']}")} for item in document["missing"]
+    ]
+    return {**document, "missing": missing}
+
+
+def _subject(missing: Plain) -> str:
+    """What is missing: a question that has no answer, or the stages of a run that did not finish."""
+    inside = {**missing["coordinates"], **missing.get("replicate", {})}
+    if "contrast" in missing:
+        at = ", ".join(f"{axis}={value}" for axis, value in inside.items())
+        return f"{missing['contrast']} on {missing['task']}{f' at {at}' if at else ''}"
+    return ", ".join(
+        Member(arm=missing["arm"], coordinates=inside, stage=name).label for name in missing["stages"]
+    )
 
 
 def _stage(stage: PlannedStage, record: Record | None) -> Plain:

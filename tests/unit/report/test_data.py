@@ -1,0 +1,35 @@
+"""The report's figures, from a plan, records and verdicts."""
+
+from assay.artifacts.kinds import Kind
+from assay.report.data import report_data
+from builders import a_plan
+
+CONTRAST = {
+    "name": "effect",
+    "stage": "scores",
+    "contrasts": [{"name": "refusals", "a": "with", "b": "without"}],
+}
+
+
+def missing_told(*missing):
+    plan = a_plan(compare=[CONTRAST])
+    compared = next(stage for stage in plan.stages if stage.kind is Kind.COMPARE)
+    data = report_data(plan, {}, {compared.ref: {"verdicts": [], "missing": list(missing)}})
+    return [item["told"] for item in data["comparisons"][0]["missing"]]
+
+
+def test_a_run_that_did_not_finish_goes_by_its_label():
+    run = {"arm": "with", "coordinates": {"size": "1"}, "replicate": {"seed": "2"}, "stages": {"scores": "…"}}
+
+    assert missing_told({**run, "reason": "its stage failed"}) == [
+        "with/scores[size=1,seed=2]: its stage failed"
+    ]
+
+
+def test_a_question_without_an_answer_names_stages_by_their_labels():
+    scores = next(stage for stage in a_plan().stages if stage.label == "with/scores")
+    question = {"contrast": "refusals", "task": "quiz", "coordinates": {}}
+
+    told = missing_told({**question, "reason": f"{scores.ref} has no outcomes of task quiz"})
+
+    assert told == ["refusals on quiz: with/scores has no outcomes of task quiz"]
