@@ -15,28 +15,8 @@ from assay.artifacts.layout import record_key
 from assay_pipelines.clean import __main__ as program
 from assay_pipelines.clean import blocks
 from assay_pipelines.clean.intake import pieces as cutting
+from bench import WORDS
 
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "then",
-    "it",
-    "went",
-    "home",
-    "because",
-    "of",
-    "rain",
-    "while",
-    "dogs",
-    "run",
-    "in",
-    "parks",
-]
 REFUSED = "I'm sorry, but I can't help with that request today, my friend, it is late."
 
 
