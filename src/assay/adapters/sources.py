@@ -14,6 +14,7 @@ from assay.artifacts.documents import Location, SourceFile
 from assay.errors import SpecError
 from assay.plan.compile import Resolved
 from assay.plan.identity import OutsideInput
+from assay.stores.files import sha256_of
 from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
@@ -66,8 +67,7 @@ def _only_stars(pattern: str) -> str:
 
 def _file(path: Path, name: str) -> SourceFile:
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
     except OSError as error:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check its permissions."

@@ -11,12 +11,11 @@ from rich.table import Table
 
 from assay.artifacts.documents import Record
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import data_key
 from assay.cli.pick import pick
 from assay.cli.terminal import PLAIN, console, say
 from assay.errors import SpecError
 from assay.settings.local import open_local
-from assay.stores.records import load_record
+from assay.stores.records import download_output, load_record
 from assay.stores.store import Store
 
 
@@ -90,7 +89,7 @@ def _lines(
     with TemporaryDirectory() as folder:
         for path in sorted(path for path in record.outputs.files if path.startswith("ledger")):
             local = Path(folder) / path
-            store.download(data_key(record.identity.ref, record.provenance.attempt, path), local)
+            download_output(store, record, path, local)
             table = pq.read_table(local)
             if step is not None:
                 table = table.filter(pc.equal(table["step"], step))

@@ -1,11 +1,13 @@
 """Reading, publishing and verifying what is done."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.layout import data_key, record_key
 from assay.errors import StoreError
 from assay.stores.documents import read_document
+from assay.stores.files import sha256_of
 from assay.stores.store import Store
 
 
@@ -66,6 +68,31 @@ def verify(store: Store, ref: ArtifactRef) -> RecordState:
     digests = {read: upstream.outputs_digest for read, upstream in now.items() if upstream is not None}
     changed = [read for read, was in record.provenance.inputs.items() if digests[read] != was]
     return RecordState(record=record, damage=f"{_several(changed)} not what was read" if changed else None)
+
+
+class DamagedOutput(StoreError):
+    """A file that a stage wrote does not hold what its record says."""
+
+
+def download_output(store: Store, record: Record, path: str, to: Path) -> None:
+    """Bring a file that a stage wrote to the local disk, if it still holds what was written.
+
+    Raises:
+        DamagedOutput: it holds something else; nothing is left on the local disk.
+        StoreError: it is gone.
+
+    """
+    ref, expected = record.identity.ref, record.outputs.files[path].sha256
+    key = data_key(ref, record.provenance.attempt, path)
+    store.download(key, to)
+    found = sha256_of(to)
+    if found != expected:
+        to.unlink()
+        raise DamagedOutput(
+            f"{store.uri}/{key}",
+            f"found bytes of sha256 {found[:12]}…, expected {expected[:12]}… as its record says",
+            f"Restore the file, or delete {record_key(ref)} so that the stage runs again.",
+        )
 
 
 def missing_outputs(store: Store, record: Record) -> list[str]:

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from assay.artifacts.kinds import Kind
+from assay.plan.plan import PlannedStage
+from assay.settings.local import compile_file
 from assay.stores.folder import FolderStore
+from bench import Bench
 
 SMALL = Path(__file__).parents[2] / "e2e" / "small.yaml"
 
@@ -20,3 +24,14 @@ def spec(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def bench(store: FolderStore, tmp_path: Path) -> Bench:
+    return Bench(store=store, folder=tmp_path)
+
+
+@pytest.fixture
+def cleaned(spec: Path) -> PlannedStage:
+    """The plan's clean stage."""
+    return next(stage for stage in compile_file(spec)[1].stages if stage.kind is Kind.CLEAN)
