@@ -8,7 +8,7 @@ from types import FrameType
 
 from assay.cli.progress import LiveView, PlainView, View
 from assay.cli.terminal import console, say
-from assay.cli.verdicts import print_verdicts
+from assay.cli.verdicts import print_verdicts, print_warnings
 from assay.errors import SpecErrors
 from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State
@@ -66,6 +66,7 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
         say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
     else:
         print_verdicts(report.data)
+        print_warnings(report.data)
         sources = [source for item in report.data["cleanings"] for source in item["sources"].values()]
         if rejected := sum(source["rejected"] for source in sources):
             say(f"{rejected} rows could not be read: `assay ledger` says which, and why")

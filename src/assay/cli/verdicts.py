@@ -35,6 +35,13 @@ def print_verdicts(data: dict[str, Any]) -> None:
             say(f"missing: {item['told']}")
 
 
+def print_warnings(data: dict[str, Any]) -> None:
+    """Print what is done and can hardly be meant."""
+    for item in data["cleanings"]:
+        for warning in item["warnings"]:
+            say(f"warning: {item['label']}: {warning}")
+
+
 def _cells(item: dict[str, Any]) -> list[str]:
     interval = item["interval"]
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())

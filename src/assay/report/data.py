@@ -29,13 +29,32 @@ def report_data(
             if stage.kind is Kind.TRAIN and stage.ref in records
         ],
         "cleanings": [
-            {**_told(stage), **_figures(records[stage.ref], ("rows", "sources", "steps", "splits"))}
+            {
+                **_told(stage),
+                **_figures(records[stage.ref], ("rows", "sources", "steps", "splits")),
+                "warnings": warnings(records[stage.ref]),
+            }
             for stage in plan.stages
             if stage.kind is Kind.CLEAN and stage.ref in records
         ],
         "environments": _environments(plan, records),
         "notes": list(plan.notes),
     }
+
+
+def warnings(record: Record) -> list[str]:
+    """Say what is done and can hardly be meant: a clean stage that read nothing of a source, or kept nothing at all."""
+    if record.identity.kind is not Kind.CLEAN:
+        return []
+    summary = record.outputs.summary
+    told = [
+        f"0 of {source['in']} rows of source {name} could be read"
+        for name, source in summary["sources"].items()
+        if source["in"] and source["rejected"] == source["in"]
+    ]
+    if not summary["rows"] and not any(summary["splits"].values()):
+        told.append(f"0 of {sum(source['in'] for source in summary['sources'].values())} rows kept")
+    return told
 
 
 def _comparison(plan: Plan, document: Plain) -> Plain:

@@ -2,7 +2,11 @@
 
 from assay.artifacts.kinds import Kind
 from assay.report.data import report_data
-from builders import a_plan
+from assay.report.page import page
+from assay.stores.folder import FolderStore
+from assay.stores.records import load_record
+from bench import Bench
+from builders import a_cleaning, a_plan
 
 CONTRAST = {
     "name": "effect",
@@ -33,3 +37,14 @@ def test_a_question_without_an_answer_names_stages_by_their_labels():
     told = missing_told({**question, "reason": f"{scores.ref} has no outcomes of task quiz"})
 
     assert told == ["refusals on quiz: with/scores has no outcomes of task quiz"]
+
+
+def test_a_cleaning_that_kept_nothing_is_a_warning_on_the_page(tmp_path):
+    plan = a_plan()
+    cleaned = next(stage for stage in plan.stages if stage.kind is Kind.CLEAN)
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    bench.finish(cleaned.document, **a_cleaning(12, rejected=12))
+
+    data = report_data(plan, {cleaned.ref: load_record(bench.store, cleaned.ref)}, {})
+
+    assert '<p class="bad">0 of 12 rows kept</p>' in page(data)
