@@ -52,6 +52,12 @@ def _files(path: Path, written: str) -> Resolved:
     if path.is_dir():
         found = sorted(item for item in path.rglob("*") if item.is_file() and not item.name.startswith("."))
         files = tuple(_file(item, item.relative_to(path).as_posix()) for item in found)
+        if not files:
+            raise SpecError(
+                written,
+                f"found a folder without files at {path.as_uri()}, expected files",
+                f"Name a file, or several by `*`, such as {written.rstrip('/')}/*.jsonl.",
+            )
         named = [[file.path, file.identity] for file in files]
         return _resolved(written, path.as_uri(), files, digest("assay.folder/1", named))
     anchor, pattern = Path(path.anchor), path.relative_to(path.anchor).as_posix()
