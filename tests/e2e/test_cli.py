@@ -39,6 +39,7 @@ def refused(done, *words: str) -> None:
         ("spec:", "spec: [", ("small.yaml",)),
         ("batchSize: 4", "batchsize: 4", ("batchsize", "batchSize")),
         ("batchSize: 4", "batchSize: many", ("batchSize", "many")),
+        ("[{name: sft, train", "[{name: sfd, train", ("small.yaml:42", "Did you mean `sft`")),
         ("{from: chats}", "{from: chatz}", ("chatz", "chats")),
         ("from: base", "from: sft", ("circle",)),
         ("name: slower", "name: plain", ("plain",)),
@@ -58,6 +59,16 @@ def test_an_empty_source_is_refused_before_anything_starts(spec):
     (spec.parent / "chats.jsonl").write_text("")
 
     refused(assay("run", spec, "--store", spec.parent / "store"), "empty")
+
+
+def test_a_folder_without_files_is_told_as_such_with_what_to_write(spec):
+    (spec.parent / "raw").mkdir()
+
+    refused(
+        assay("validate", edited(spec, "uri: chats.jsonl", "uri: raw")),
+        "a folder without files",
+        "raw/*.jsonl",
+    )
 
 
 def test_a_step_that_no_program_can_do_yet_is_refused_before_anything_starts(spec):

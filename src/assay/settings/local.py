@@ -13,7 +13,7 @@ from assay.api.execution import Execution
 from assay.api.experiment import Experiment
 from assay.api.parse import experiment_of
 from assay.api.validate import check
-from assay.api.written import read
+from assay.api.written import Written, read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
@@ -48,7 +48,7 @@ class Local:
         return Control(self.plan, store=self.store, backend=backend, policy=policy, clock=now)
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: Path) -> tuple[Experiment, Written]:
     """Read and check a spec's file.
 
     Raises:
@@ -66,14 +66,17 @@ def read_experiment(path: Path) -> Experiment:
     faults = check(experiment, written)
     if faults:
         raise SpecErrors(faults)
-    return experiment
+    return experiment, written
 
 
 def compile_file(path: Path) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
-    experiment = read_experiment(path)
+    experiment, written = read_experiment(path)
     sources: Sources = FileSources(path.absolute().parent)
-    wanted = wanted_inputs(expand(experiment))
+    try:
+        wanted = wanted_inputs(expand(experiment))
+    except SpecError as error:
+        raise written.placed(error) from error
     return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
 
 

@@ -108,7 +108,7 @@ def test_a_reference_to_another_arm_is_at_the_same_coordinates():
     [
         (
             [{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "claened"}}}]}],
-            "'claened'.*Did you mean 'cleaned'",
+            "'claened'.*Did you mean `cleaned`",
         ),
         ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "b/cleaned"}}}]}], "arm 'b'"),
         (
