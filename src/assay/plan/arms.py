@@ -28,6 +28,11 @@ class Instance:
     roles: Mapping[str, Role]  # of its axes
 
     @property
+    def replicates(self) -> tuple[str, ...]:
+        """The axes along which it is a whole new run of the same."""
+        return tuple(axis for axis, role in self.roles.items() if role is Role.REPLICATE)
+
+    @property
     def label(self) -> str:
         """Such as `with-refusals[seed=1]`."""
         inside = ",".join(f"{axis}={value}" for axis, value in self.coordinates)

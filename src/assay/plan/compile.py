@@ -126,7 +126,12 @@ class _Compiler:
         self.known[key] = ref
         self._documents.setdefault(ref, document)
         self._members.setdefault(ref, []).append(
-            Member(arm=instance.arm, coordinates=dict(instance.coordinates), stage=name)
+            Member(
+                arm=instance.arm,
+                coordinates=dict(instance.coordinates),
+                stage=name,
+                replicates=instance.replicates,
+            )
         )
         return ref
 

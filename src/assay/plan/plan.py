@@ -23,6 +23,12 @@ class Member(Document):
     arm: str
     coordinates: dict[str, str] = Field(default_factory=dict, description="Axis → value.")
     stage: str
+    replicates: tuple[str, ...] = Field((), description="Axes along which it is a whole new run of the same.")
+
+    @property
+    def point(self) -> dict[str, str]:
+        """Its coordinates without those of replicates: where its runs are runs of one thing."""
+        return {axis: value for axis, value in self.coordinates.items() if axis not in self.replicates}
 
     @property
     def label(self) -> str:

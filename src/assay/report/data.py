@@ -99,8 +99,8 @@ def _figures(record: Record, names: tuple[str, ...]) -> Plain:
 
 
 def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
-    """Every score of every run, by arm: an arm's runs of one evaluate stage beside each other."""
-    rows: dict[tuple[str, str, str], Plain] = {}
+    """Every score of every run: the replicates of an arm at one point of the other axes beside each other."""
+    rows: dict[tuple[str, str, str, str], Plain] = {}
     for stage in plan.stages:
         if stage.kind is not Kind.EVALUATE or stage.ref not in records:
             continue
@@ -109,9 +109,10 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
                 for checkpoint, figures in checkpoints.items():
                     name = task if len(checkpoints) == 1 else f"{task} at {checkpoint}"
                     row = rows.setdefault(
-                        (member.arm, member.stage, name),
+                        (member.arm, str(member.point), member.stage, name),
                         {
                             "arm": member.arm,
+                            "coordinates": member.point,
                             "stage": member.stage,
                             "task": name,
                             "unit": figures["unit"],

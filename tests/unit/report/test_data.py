@@ -48,3 +48,26 @@ def test_a_cleaning_that_kept_nothing_is_a_warning_on_the_page(tmp_path):
     data = report_data(plan, {cleaned.ref: load_record(bench.store, cleaned.ref)}, {})
 
     assert '<p class="bad">0 of 12 rows kept</p>' in page(data)
+
+
+def test_scores_are_means_over_replicates_and_not_over_other_axes(tmp_path):
+    plan = a_plan(
+        arms=[{"name": "only"}],
+        matrix=[
+            {"name": "rate", "role": "factor", "paths": ["sft.train.optimizer.lr"], "numbers": [0.1, 0.2]},
+            {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2]},
+        ],
+    )
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    records = {}
+    for score, stage in enumerate(stage for stage in plan.stages if stage.kind is Kind.EVALUATE):
+        figures = {"score": score, "n": 1, "unit": "share", "chance": None}
+        bench.finish(stage.document, tasks={"quiz": {"final": figures}})
+        records[stage.ref] = load_record(bench.store, stage.ref)
+
+    rows = report_data(plan, records, {})["scores"]
+
+    assert [(row["coordinates"], row["mean"]) for row in rows] == [
+        ({"rate": "0.1"}, 0.5),
+        ({"rate": "0.2"}, 2.5),
+    ]
