@@ -13,10 +13,10 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from assay.artifacts.documents import Record
+from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
 from assay_pipelines.stage import StageRun
 
-FINAL = "final"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 

@@ -12,7 +12,7 @@ from assay_pipelines.clean.spec import CleanSpec
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import INTAKE, Bools, Ints
 
-LEDGER = pa.schema(
+LINES = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
@@ -106,7 +106,7 @@ class Account:
             "duplicate_of": [None if line.original < 0 else self.rows.id(line.original) for line in lines],
             "detail": [line.detail for line in lines],
         }
-        return pa.table(columns, schema=LEDGER)
+        return pa.table(columns, schema=LINES)
 
     def summary(self) -> dict[str, Any]:
         """Return the counts by source and by step."""

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
 from assay_pipelines.chats import text_of
-from assay_pipelines.models import FINAL, PRECISIONS, model_folder, outside_folder
+from assay_pipelines.models import PRECISIONS, model_folder, outside_folder
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.dataset import Chats, read_chats
 from assay_pipelines.train.engine import Engine, Place, join, leave
