@@ -80,3 +80,9 @@ def a_plan(experiment: Experiment | None = None, contents: dict[str, str] | None
         for key, item in wanted.items()
     }
     return compile_plan(experiment, resolved)
+
+
+def a_cleaning(came: int, rejected: int = 0) -> Plain:
+    """Return the summary of a cleaning that rejects so many rows and drops none."""
+    source = {"in": came, "rejected": rejected}
+    return {"rows": came - rejected, "sources": {"chats": source}, "steps": [], "splits": {}}

@@ -1,7 +1,8 @@
-"""The chats that another stage wrote: what train learns, generate asks and evaluate measures."""
+"""The chats that another stage wrote: what clean reads again, train learns, generate asks and evaluate measures."""
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -31,13 +32,11 @@ class Chat:
         return [{"role": turn.role, "content": turn.content} for turn in self.messages]
 
 
-def rows_of(
-    run: StageRun, ref: str, *, split: str | None = None, columns: list[str] | None = None
-) -> pa.Table:
-    """Read a clean or generate stage's table of chats, or of a part that it set aside, in order of id.
+def chats_path(run: StageRun, ref: str, *, split: str | None = None) -> Path:
+    """Bring the file of a clean or generate stage's chats, or of a part that it set aside, to the local disk.
 
     Raises:
-        StageError: `DataMissing`: it set no such part aside; `EmptyDataset`: there is nothing in it.
+        StageError: `DataMissing`: it set no such part aside.
 
     """
     name = chats_file(split)
@@ -48,12 +47,25 @@ def rows_of(
             f"found {', '.join(files)}, expected {name}",
             "Name a part that its split step makes.",
         )
-    table = read_chats(run.artifact(ref, name).folder / name, columns)
+    return run.artifact(ref, name).folder / name
+
+
+def rows_of(
+    run: StageRun, ref: str, *, split: str | None = None, columns: list[str] | None = None
+) -> pa.Table:
+    """Read a stage's chats as a table in order of id.
+
+    Raises:
+        StageError: `EmptyDataset`: there is nothing in it; or as `chats_path`.
+
+    """
+    path = chats_path(run, ref, split=split)
+    table = read_chats(path, columns)
     if table.num_rows == 0:
         raise StageError(
             "EmptyDataset",
             f"stage {ref}",
-            f"found no rows in {name}, expected at least one",
+            f"found no rows in {path.name}, expected at least one",
             "Look at what its steps drop.",
         )
     return table

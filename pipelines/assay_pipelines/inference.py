@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401 -- seconds, else in every child
 from transformers.utils import logging as transformers_logging
 
 from assay.api.execution import InferenceExecution
-from assay.errors import StageError
-from assay_pipelines.models import checkpoint_label, checkpoint_labels, model_folder
+from assay_pipelines.models import (
+    begin_token,
+    checkpoint_label,
+    checkpoint_labels,
+    damaged,
+    load_tokenizer,
+    load_weights,
+    model_folder,
+    require_template,
+)
 from assay_pipelines.stage import StageRun
 
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _UNLIMITED = 2048  # context of a model whose configuration names none, as lm-evaluation-harness assumes
 
 
@@ -41,36 +46,12 @@ class LoadedModel:
 
     @property
     def start(self) -> int:
-        """The token put before a text that has nothing before it.
-
-        Raises:
-            StageError: `TokenizerUnfit`: there is neither a begin nor an end token.
-
-        """
-        for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
-            if token is not None:
-                return int(token)
-        raise StageError(
-            "TokenizerUnfit",
-            f"tokenizer of model {self.label}",
-            "found neither a begin nor an end token, expected one to start texts with",
-            "Give the tokenizer one.",
-        )
+        """The token put before a text that has nothing before it."""
+        return begin_token(self.tokenizer, f"tokenizer of model {self.label}")
 
     def require_template(self) -> None:
-        """Refuse a tokenizer that cannot say how a chat is written.
-
-        Raises:
-            StageError: `TemplateMissing`.
-
-        """
-        if not getattr(self.tokenizer, "chat_template", None):
-            raise StageError(
-                "TemplateMissing",
-                f"tokenizer of model {self.label}",
-                "found no chat template, expected one to read chats with",
-                "Use a chat model, or give the training a template.",
-            )
+        """Refuse a tokenizer that cannot say how a chat is written."""
+        require_template(self.tokenizer, f"tokenizer of model {self.label}")
 
 
 def labels_asked(run: StageRun) -> list[str]:
@@ -98,43 +79,21 @@ def load_model(label: str, folder: Path, *, precision: str, threads: int) -> Loa
     """Load a model folder, whole or not at all.
 
     Raises:
-        StageError: `ModelDamaged`: files are missing or unreadable, or the weights do not fit the configuration.
+        StageError: `ModelDamaged`: files are missing or unreadable, or do not fit each other.
 
     """
     torch.set_num_threads(threads)
     library: Any = transformers_logging
     library.set_verbosity_error()
     library.disable_progress_bar()
-    loader: Any = AutoModelForCausalLM
-    try:
-        model, loading = loader.from_pretrained(
-            folder, dtype=_PRECISIONS[precision], local_files_only=True, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        told = " ".join(str(error).split())[:300]
-        raise _damaged(label, f"{type(error).__name__}: {told}") from error
-    absent = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
-    if absent:
-        raise _damaged(label, f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all")
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        raise _damaged(
-            label,
-            f"a tokenizer of {len(tokenizer)} tokens over {model.get_input_embeddings().num_embeddings} embeddings",
-        )
+    model, tokenizer = load_weights(folder, label, precision=precision), load_tokenizer(folder, label)
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise damaged(f"model {label}", f"a tokenizer of {len(tokenizer)} tokens over {rows} embeddings")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return LoadedModel(
         label=label,
         model=model.eval().requires_grad_(requires_grad=False).to(device),
         tokenizer=tokenizer,
         context=getattr(model.config, "max_position_embeddings", None) or _UNLIMITED,
-    )
-
-
-def _damaged(label: str, found: str) -> StageError:
-    return StageError(
-        "ModelDamaged",
-        f"model {label}",
-        f"found {found}, expected a whole Hugging Face model folder",
-        "Restore the folder, or delete the record of the training that wrote it.",
     )

@@ -1,18 +1,23 @@
-"""Where a model's files are: the checkpoint of a train stage, or a folder from outside, as one local Hugging Face folder.
+"""From a reference to a model: the checkpoint of a train stage, or a folder from outside, found, brought here and loaded.
 
 A train stage keeps its models under `checkpoints/<label>/`: `final`, `epoch-0.5`, `rows-200`, `slice-1`. Train, generate and
-evaluate all find them here. Nothing is loaded here, and nothing is fetched from a hub.
+evaluate all come to them through here. Nothing is fetched from a hub.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
 from assay.artifacts.documents import Record
+from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
 from assay_pipelines.stage import StageRun
 
-FINAL = "final"
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def checkpoint_label(checkpoint: Mapping[str, Any] | None) -> str:
@@ -67,6 +72,89 @@ def outside_folder(run: StageRun, identity: str) -> Path:
         )
     first = run.outside(identity)[0]
     return first.parents[len(Path(location.files[0].path).parts) - 1]
+
+
+def load_weights(folder: Path, name: str, *, precision: str) -> Any:
+    """Load a causal language model, whole or not at all.
+
+    Raises:
+        StageError: `ModelDamaged`: files are missing or unreadable, or the weights do not fit the configuration.
+
+    """
+    loader: Any = AutoModelForCausalLM
+    try:
+        model, loading = loader.from_pretrained(
+            folder, dtype=PRECISIONS[precision], local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        raise damaged(f"model {name}", _told(error)) from error
+    absent = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
+    if absent:
+        raise damaged(
+            f"model {name}", f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all"
+        )
+    return model
+
+
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """Load a model's tokenizer.
+
+    Raises:
+        StageError: `ModelDamaged`.
+
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the libraries below raise anything at damaged files
+        raise damaged(f"tokenizer of model {name}", _told(error)) from error
+
+
+def begin_token(tokenizer: Any, where: str) -> int:
+    """Return the token that stands before a text that has nothing before it.
+
+    Raises:
+        StageError: `TokenizerUnfit`: there is neither a begin nor an end token.
+
+    """
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    raise StageError(
+        "TokenizerUnfit",
+        where,
+        "found neither a begin nor an end token, expected one to start texts with",
+        "Give the tokenizer one.",
+    )
+
+
+def require_template(tokenizer: Any, where: str) -> None:
+    """Refuse a tokenizer that cannot say how a chat is written.
+
+    Raises:
+        StageError: `TemplateMissing`.
+
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise StageError(
+            "TemplateMissing",
+            where,
+            "found no chat template, expected one to write chats with",
+            "Use a chat model, or train with template: chatml.",
+        )
+
+
+def damaged(where: str, found: str) -> StageError:
+    """Say that a model's folder is not whole."""
+    return StageError(
+        "ModelDamaged",
+        where,
+        f"found {found}, expected a whole Hugging Face model folder",
+        "Restore the folder, or delete the record of the training that wrote it.",
+    )
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _checkpoint(run: StageRun, ref: str, label: str) -> Path:

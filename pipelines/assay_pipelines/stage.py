@@ -43,8 +43,9 @@ from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key
 from assay.errors import AssayError, Retry, StageError, StoreError
 from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
+from assay.stores.files import sha256_of
 from assay.stores.open import open_source, open_store
-from assay.stores.records import load_record, publish
+from assay.stores.records import DamagedOutput, download_output, load_record, publish
 from assay.stores.store import Store
 
 HEARTBEAT_SECONDS = 10.0
@@ -122,19 +123,14 @@ class StageRun:
         """
         record = self.record(ref)
         folder = self.scratch / "inputs" / record.identity.fingerprint
-        for path, expected in record.outputs.files.items():
+        for path in record.outputs.files:
             local = folder / path
             if not path.startswith(prefix) or local.exists():
                 continue
-            self.store.download(data_key(ArtifactRef(ref), record.provenance.attempt, path), local)
-            if sha256_of(local) != expected.sha256:
-                local.unlink()
-                raise StageError(
-                    "InputDamaged",
-                    f"stage {ref}, file {path}",
-                    f"found other bytes than the recorded sha256 {expected.sha256[:12]}…",
-                    "Delete its record so that it runs again.",
-                )
+            try:
+                download_output(self.store, record, path, local)
+            except DamagedOutput as error:
+                raise StageError("InputDamaged", error.where, error.found, error.do) from error
         return Artifact(record=record, folder=folder)
 
     def outside(self, identity: str) -> list[Path]:
@@ -336,9 +332,3 @@ def _verified_source(file: SourceFile, local: Path) -> Path:
         f"found {'other bytes' if info else 'nothing'}, expected the {file.size} bytes of when the plan was made",
         "Restore the file, or plan again by running the same command.",
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Digest a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

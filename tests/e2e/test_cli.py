@@ -39,6 +39,7 @@ def refused(done, *words: str) -> None:
         ("spec:", "spec: [", ("small.yaml",)),
         ("batchSize: 4", "batchsize: 4", ("batchsize", "batchSize")),
         ("batchSize: 4", "batchSize: many", ("batchSize", "many")),
+        ("[{name: sft, train", "[{name: sfd, train", ("small.yaml:42", "Did you mean `sft`")),
         ("{from: chats}", "{from: chatz}", ("chatz", "chats")),
         ("from: base", "from: sft", ("circle",)),
         ("name: slower", "name: plain", ("plain",)),
@@ -58,6 +59,16 @@ def test_an_empty_source_is_refused_before_anything_starts(spec):
     (spec.parent / "chats.jsonl").write_text("")
 
     refused(assay("run", spec, "--store", spec.parent / "store"), "empty")
+
+
+def test_a_folder_without_files_is_told_as_such_with_what_to_write(spec):
+    (spec.parent / "raw").mkdir()
+
+    refused(
+        assay("validate", edited(spec, "uri: chats.jsonl", "uri: raw")),
+        "a folder without files",
+        "raw/*.jsonl",
+    )
 
 
 def test_a_step_that_no_program_can_do_yet_is_refused_before_anything_starts(spec):
@@ -85,6 +96,18 @@ def test_a_plan_as_json_is_for_programs(spec):
 
     assert {row["plan"] for row in plan["stages"]} == {"run"}
     assert [row["label"] for row in plan["stages"] if row["kind"] == "clean"] == ["plain+slower/chats"]
+
+
+@pytest.mark.parametrize("command", [("plan",), ("status",), ("logs", "plain/sft")])
+def test_looking_makes_no_store(spec, command):
+    store = spec.parent / "store"
+
+    assert assay(command[0], spec, *command[1:], "--store", store).returncode == 0
+    assert not store.exists()
+
+
+def test_a_store_that_is_a_file_is_refused(spec):
+    refused(assay("plan", spec, "--store", spec), "found a file, expected a folder")
 
 
 def test_a_stage_that_is_misspelt_is_refused_with_the_nearest(spec):

@@ -96,7 +96,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(spec, tmp_path):
 @pytest.mark.timeout(600)
 def test_a_source_that_changes_after_the_plan_fails_its_stage_and_a_new_run_takes_it_as_it_is(spec, tmp_path):
     store = tmp_path / "store"
-    local = open_local(spec, str(store))
+    local = open_local(spec, str(store), writing=True)
     with (tmp_path / "chats.jsonl").open("a") as file:
         file.write(json.dumps({"id": "x", "conversations": []}) + "\n")
     backend = backend_for(local.experiment, 1)

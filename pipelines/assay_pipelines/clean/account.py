@@ -1,7 +1,7 @@
 """The ledger and the counts, which must conserve: per source and step, what came in went out, aside, or into the ledger."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ from assay_pipelines.clean.spec import CleanSpec
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import INTAKE, Bools, Ints
 
-LEDGER = pa.schema(
+LINES = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
@@ -26,6 +26,22 @@ LEDGER = pa.schema(
 )
 
 
+class _Line(NamedTuple):
+    """One line of the ledger, of a row at a place."""
+
+    place: int
+    step: int
+    rule: str
+    dropped: bool
+    score: float | None = None
+    original: int = -1  # the place of the row that it repeats
+    detail: str | None = None
+
+    @property
+    def action(self) -> str:
+        return "rejected" if self.step == INTAKE else "dropped" if self.dropped else "changed"
+
+
 @dataclass
 class Account:
     """What became of every row so far."""
@@ -36,7 +52,7 @@ class Account:
     part: Ints = field(init=False)  # 0 goes on; otherwise one more than the place in `parts`
     parts: list[str] = field(default_factory=list)
     aside_at: dict[int, int] = field(default_factory=dict)  # part → step number
-    _lines: list[tuple[int, int, bool, str, float | None, int, str | None]] = field(default_factory=list)
+    _lines: list[_Line] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.alive = np.ones(len(self.rows), np.bool_)
@@ -54,63 +70,43 @@ class Account:
         for place, line in zip(
             places.tolist(), (line for lines in table["lines"].to_pylist() for line in lines), strict=True
         ):
-            self._add(
-                place,
-                line["step"],
-                line["rule"],
-                dropped=line["dropped"],
-                score=line["score"],
-                detail=line["detail"],
-            )
+            self._add(_Line(place=place, **line))
 
     def decide(self, number: int, verdict: Verdict) -> None:
         """Take over what a step said that compares rows."""
         originals = verdict.duplicate_of
         for index, place in enumerate(verdict.dropped.tolist()):
             original = -1 if originals is None else int(originals[index])
-            self._add(place, number, verdict.rule, dropped=True, original=original)
+            self._add(_Line(place, number, verdict.rule, dropped=True, original=original))
         for name, places in verdict.aside.items():
             self.parts.append(name)
             self.aside_at[len(self.parts)] = number
             self.part[places] = len(self.parts)
 
-    def _add(  # noqa: PLR0913 -- one argument per column
-        self,
-        place: int,
-        step: int,
-        rule: str,
-        *,
-        dropped: bool,
-        score: float | None = None,
-        original: int = -1,
-        detail: str | None = None,
-    ) -> None:
-        if dropped and not self.alive[place]:
-            raise BugError(
-                f"row {self.rows.id(place)}", "found it dropped twice, expected once", "Please report this."
-            )
-        self.alive[place] &= not dropped
-        self._lines.append((place, step, dropped, rule, score, original, detail))
+    def _add(self, line: _Line) -> None:
+        if line.dropped and not self.alive[line.place]:
+            row = self.rows.id(line.place)
+            raise BugError(f"row {row}", "found it dropped twice, expected once", "Please report this.")
+        self.alive[line.place] &= not line.dropped
+        self._lines.append(line)
 
     def ledger(self) -> pa.Table:
         """Return the ledger, sorted by id and then in the order of the steps."""
         rank = self.rows.rank
-        lines = sorted(self._lines, key=lambda line: (rank[line[0]], line[1]))
+        lines = sorted(self._lines, key=lambda line: (rank[line.place], line.step))
         names = [source.name for source in self.spec.clean.sources]
         steps = {number: step.label for number, step in enumerate(self.spec.clean.steps)} | {INTAKE: "intake"}
         columns = {
-            "id": self.rows.ids(line[0] for line in lines),
-            "source": [names[self.rows.source[line[0]]] for line in lines],
-            "step": [steps[line[1]] for line in lines],
-            "action": [
-                "rejected" if line[1] == INTAKE else "dropped" if line[2] else "changed" for line in lines
-            ],
-            "rule": [line[3] for line in lines],
-            "score": [line[4] for line in lines],
-            "duplicate_of": [None if line[5] < 0 else self.rows.id(line[5]) for line in lines],
-            "detail": [line[6] for line in lines],
+            "id": self.rows.ids(line.place for line in lines),
+            "source": [names[self.rows.source[line.place]] for line in lines],
+            "step": [steps[line.step] for line in lines],
+            "action": [line.action for line in lines],
+            "rule": [line.rule for line in lines],
+            "score": [line.score for line in lines],
+            "duplicate_of": [None if line.original < 0 else self.rows.id(line.original) for line in lines],
+            "detail": [line.detail for line in lines],
         }
-        return pa.table(columns, schema=LEDGER)
+        return pa.table(columns, schema=LINES)
 
     def summary(self) -> dict[str, Any]:
         """Return the counts by source and by step."""
@@ -167,11 +163,11 @@ class Account:
         """Count dropped and changed rows by step and source."""
         dropped: dict[int, Ints] = {}
         changed: dict[int, Ints] = {}
-        for place, step, drops, *_ in self._lines:
-            counts = (dropped if drops else changed).setdefault(
-                step, np.zeros(len(self.spec.clean.sources), np.int64)
+        for line in self._lines:
+            counts = (dropped if line.dropped else changed).setdefault(
+                line.step, np.zeros(len(self.spec.clean.sources), np.int64)
             )
-            counts[self.rows.source[place]] += 1
+            counts[self.rows.source[line.place]] += 1
         return dropped, changed
 
     def _aside(self, number: int) -> Ints:

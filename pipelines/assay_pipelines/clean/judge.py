@@ -42,7 +42,7 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     for number, step in this.steps:
         live = np.flatnonzero(judged & kept & (joining <= number))
         chosen = Chats.of(messages.take(pa.array(live)))
-        judgement = LOCAL[step.chosen](chosen, getattr(step, _attribute(step)))
+        judgement = LOCAL[step.chosen](chosen, step.body)
         _note(lines, kept, live, number, judgement)
         if judgement.removed is not None and judgement.removed.any():
             messages = _replaced(messages, live, chosen.without(judgement.removed))
@@ -105,7 +105,3 @@ def _among(row: Ints, chosen: Ints) -> Bools:
     found = np.minimum(np.searchsorted(chosen, row), len(chosen) - 1)
     result: Bools = chosen[found] == row
     return result
-
-
-def _attribute(step: Step) -> str:
-    return next(name for name in type(step).one_of if getattr(step, name) is not None)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from assay.artifacts.outputs import LEDGER
 from assay.errors import BugError
 from assay_pipelines.chats import CHATS, chats_file, write_rows
-from assay_pipelines.clean.account import LEDGER, Account
+from assay_pipelines.clean.account import LINES, Account
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.table import Ints
 
@@ -56,8 +57,8 @@ def write_chats(
 
 
 def write_ledger(account: Account, folder: Path) -> None:
-    """Write `ledger.parquet`."""
-    write_rows(folder / "ledger.parquet", [account.ledger()], LEDGER)
+    """Write the ledger."""
+    write_rows(folder / LEDGER, [account.ledger()], LINES)
 
 
 def _part(buckets: "_Buckets", number: int, counts: list[int]) -> Iterator[pa.Table]:

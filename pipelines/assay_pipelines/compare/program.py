@@ -8,12 +8,11 @@ import pyarrow.parquet as pq
 
 from assay.api.compare import Comparison
 from assay.artifacts.canonical import canonical_json
+from assay.artifacts.outputs import OUTCOMES, VERDICTS
 from assay_pipelines.compare.scores import Item, Run, TaskScore
 from assay_pipelines.compare.verdicts import judge
 from assay_pipelines.stage import StageRun
 
-FILE = "verdicts.json"
-_OUTCOMES = "outcomes.parquet"
 _LINE = (
     "contrast",
     "task",
@@ -42,7 +41,7 @@ def compare(run: StageRun) -> dict[str, Any]:
         for one in arm["runs"]
     ]
     document = judge(comparison, runs, run.spec["missing"])
-    (run.output / FILE).write_bytes(canonical_json(document))
+    (run.output / VERDICTS).write_bytes(canonical_json(document))
     return {
         "verdicts": [{name: verdict[name] for name in _LINE} for verdict in document["verdicts"]],
         "missing": len(document["missing"]),
@@ -50,9 +49,9 @@ def compare(run: StageRun) -> dict[str, Any]:
 
 
 def _run(run: StageRun, arm: str, described: Mapping[str, Any], ref: str) -> Run:
-    artifact = run.artifact(ref, _OUTCOMES)
+    artifact = run.artifact(ref, OUTCOMES)
     items: dict[tuple[str, str], dict[str, Item]] = {}
-    for row in pq.read_table(artifact.folder / _OUTCOMES).to_pylist():
+    for row in pq.read_table(artifact.folder / OUTCOMES).to_pylist():
         items.setdefault((row["task"], row["checkpoint"]), {})[row["doc_id"]] = Item(
             doc_hash=row["doc_hash"],
             prompt_hash=row["prompt_hash"],

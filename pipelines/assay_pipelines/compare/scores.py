@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from assay.artifacts.outputs import FINAL
 from assay.statistics.scores import Arm, FloatArray
-
-LAST = "final"  # the checkpoint that stands for a run of which several were measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ class Run:
     def score(self, task: str) -> TaskScore | None:
         """Its only checkpoint's, or its last one's."""
         found = self.scores.get(task, {})
-        return next(iter(found.values())) if len(found) == 1 else found.get(LAST)
+        return next(iter(found.values())) if len(found) == 1 else found.get(FINAL)
 
 
 class Unpaired(Exception):

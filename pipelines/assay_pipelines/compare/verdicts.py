@@ -17,11 +17,9 @@ from assay.api.compare import Comparison, Contrast
 from assay.statistics import verdicts as statistics
 from assay.statistics.intervals import Interval
 from assay.statistics.models import ModelDifference, item_bootstrap, mcnemar
-from assay.statistics.verdicts import Verdict, Word, family_verdicts
+from assay.statistics.verdicts import Verdict, family_verdicts
 from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
 
-# A measure of which neither direction is good in itself is not better or worse.
-_NEUTRAL = {Word.BETTER: "higher", Word.WORSE: "lower"}
 _FAILED = "its stage failed"
 
 
@@ -141,7 +139,7 @@ def _verdicts(
             b=arm_of(question.contrast.b, pair.b),
             margin=margins.get(question.task, comparison.margin),
             chance=pair.like.chance,
-            higher_is_better=pair.like.higher_is_better is not False,
+            higher_is_better=pair.like.higher_is_better,
         )
         for question, pair in answered
     ]
@@ -165,17 +163,13 @@ def _verdicts(
 
 
 def _verdict(question: _Question, pair: Paired, verdict: Verdict, *, primary: bool) -> dict[str, Any]:
-    word, reading = verdict.word.value, verdict.reading
-    if pair.like.higher_is_better is None and verdict.word in _NEUTRAL:
-        word = _NEUTRAL[verdict.word]
-        reading = reading.replace(f" is {verdict.word} than ", f" is {word} than ", 1)
     return {
         "contrast": question.contrast.name,
         "task": question.task,
         "coordinates": dict(question.coordinates),
         "primary": primary,
-        "word": word,
-        "reading": reading,
+        "word": verdict.word.value,
+        "reading": verdict.reading,
         "exploratory": verdict.exploratory,
         "unit": pair.like.unit,
         "higherIsBetter": pair.like.higher_is_better,

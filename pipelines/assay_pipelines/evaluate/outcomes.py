@@ -17,8 +17,6 @@ import pyarrow.parquet as pq
 from assay.artifacts.canonical import canonical_json
 from assay.errors import StageError
 
-FILE = "outcomes.parquet"
-
 _SCHEMA = pa.schema(
     [
         pa.field("task", pa.string(), nullable=False),

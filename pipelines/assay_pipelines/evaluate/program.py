@@ -9,12 +9,13 @@ import datasets  # type: ignore[import-untyped]
 
 from assay.api.clean import RefusalLevel
 from assay.api.execution import InferenceExecution
+from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
 from assay_pipelines.evaluate.likelihood import Text
-from assay_pipelines.evaluate.outcomes import FILE, Measured, summary, write_outcomes
+from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
 from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
 from assay_pipelines.stage import StageRun
@@ -41,7 +42,7 @@ def evaluate(run: StageRun) -> dict[str, Any]:
             by_model.append((task["name"], _measure(run, task)))
     if by_model:
         measured += _by_checkpoint(run, by_model)
-    write_outcomes(run.output / FILE, measured)
+    write_outcomes(run.output / OUTCOMES, measured)
     return summary(measured)
 
 

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from assay.api.model import Llama
-from assay.errors import StageError
+from assay_pipelines.models import load_weights
 from assay_pipelines.train.vocabulary import Tokenizer
 
 # Models whose logits are the output matrix times the last hidden state and nothing more: there the wide product is
@@ -66,18 +65,7 @@ def load_network(folder: Path, name: str, tokenizer: Tokenizer) -> Any:
         StageError: `ModelDamaged`.
 
     """
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        raise _damaged(
-            name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
-        ) from error
-    model, loading = loaded
-    absent = sorted(map(str, loading["missing_keys"])) + sorted(map(str, loading["mismatched_keys"]))
-    if absent:
-        raise _damaged(name, f"no fitting weights for {', '.join(absent[:3])} and {len(absent)} in all")
+    model = load_weights(folder, name, precision="fp32")
     rows = model.get_input_embeddings().num_embeddings
     if tokenizer.size > rows:
         model.resize_token_embeddings(tokenizer.size, mean_resizing=False)
@@ -99,12 +87,3 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
     others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
     groups = ((matrices, weight_decay), (others, 0.0))
     return [{"params": list(group), "weight_decay": decay} for group, decay in groups if group]
-
-
-def _damaged(name: str, found: str) -> StageError:
-    return StageError(
-        "ModelDamaged",
-        f"model {name}",
-        f"found {found}, expected a whole Hugging Face model folder",
-        "Restore the folder, or delete the record of the training that wrote it.",
-    )

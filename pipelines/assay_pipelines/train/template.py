@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.errors import StageError
 from assay_pipelines.chats import Message
+from assay_pipelines.models import require_template
 
 START, END = "<|im_start|>", "<|im_end|>"
 
@@ -60,13 +61,7 @@ def own_writer(tokenizer: Any, name: str) -> Writer:
         StageError: `TemplateMissing`; the writer itself: `TemplateUnfit`.
 
     """
-    if not getattr(tokenizer, "chat_template", None):
-        raise StageError(
-            "TemplateMissing",
-            name,
-            "found no chat template in the tokenizer, expected one, as spec.template is model",
-            "Use template: chatml, or a chat model.",
-        )
+    require_template(tokenizer, name)
     special = sorted(tokenizer.all_special_tokens, key=len, reverse=True)
 
     def render(messages: Sequence[Message], *, prompt: bool = False) -> str:

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.api.train import Checkpoints, Schedule, Train
+from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
-from assay_pipelines.models import FINAL, checkpoint_label
+from assay_pipelines.models import checkpoint_label
 
 Rows = NDArray[np.int64]
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, decoders, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Core
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from tokenizers.models import BPE
+from transformers import PreTrainedTokenizerFast
 
 from assay.errors import StageError
+from assay_pipelines import models
 from assay_pipelines.train.template import END, START, Writer, chatml_template, chatml_writer, own_writer
 
 TEXT_END = "<|endoftext|>"
@@ -41,21 +43,8 @@ class Tokenizer:
 
     @property
     def separator(self) -> int:
-        """The token between texts.
-
-        Raises:
-            StageError: `TokenizerUnfit`.
-
-        """
-        for token in (self.fast.bos_token_id, self.fast.eos_token_id):
-            if token is not None:
-                return int(token)
-        raise StageError(
-            "TokenizerUnfit",
-            self.name,
-            "found neither a begin nor an end token, expected one",
-            "Add one to it.",
-        )
+        """The token between texts."""
+        return models.begin_token(self.fast, self.name)
 
     @property
     def size(self) -> int:
@@ -89,30 +78,22 @@ def load_tokenizer(folder: Path, name: str) -> Tokenizer:
         StageError: `ModelDamaged`, `TokenizerUnfit`.
 
     """
-    try:
-        fast = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # the libraries below raise anything at damaged files
-        raise StageError(
-            "ModelDamaged",
-            f"tokenizer of {name}",
-            f"found {type(error).__name__}: {str(error)[:300]}, expected a Hugging Face tokenizer",
-            "Restore the folder.",
-        ) from error
+    fast = models.load_tokenizer(folder, name)
     if not fast.is_fast:
         raise StageError(
             "TokenizerUnfit",
-            f"tokenizer of {name}",
+            f"tokenizer of model {name}",
             "found one without character offsets, expected a fast tokenizer (tokenizer.json)",
             "Convert it with transformers.",
         )
     fast.backend_tokenizer.no_truncation()
     fast.backend_tokenizer.no_padding()
-    return Tokenizer(fast, f"tokenizer of {name}")
+    return Tokenizer(fast, f"tokenizer of model {name}")
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
     """Train a byte-level BPE: the same texts give the same tokenizer."""
-    core = Core(models.BPE())
+    core = Core(BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
 from assay_pipelines.chats import text_of
-from assay_pipelines.models import FINAL, model_folder, outside_folder
+from assay_pipelines.models import PRECISIONS, model_folder, outside_folder
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.dataset import Chats, read_chats
 from assay_pipelines.train.engine import Engine, Place, join, leave
@@ -21,8 +22,6 @@ from assay_pipelines.train.network import Network, context_of, load_network, new
 from assay_pipelines.train.settings import Settings, read_settings
 from assay_pipelines.train.timetable import Keep, Timetable, make_timetable
 from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_tokenizer
-
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     try:
         train = work.settings.train
         work.model.train()
-        network = Network(work.model, _PRECISIONS[train.precision]).to(place.device)
+        network = Network(work.model, PRECISIONS[train.precision]).to(place.device)
         engine = Engine(network, place, train.optimizer, work.settings.execution.zero_stage)
         loop = Loop(
             engine=engine,

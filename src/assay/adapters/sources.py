@@ -16,6 +16,7 @@ from assay.artifacts.documents import Location, SourceFile
 from assay.errors import SpecError
 from assay.plan.compile import Resolved
 from assay.plan.identity import OutsideInput
+from assay.stores.files import sha256_of
 from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
@@ -80,6 +81,12 @@ def _files(path: Path, written: str) -> Resolved:
     if path.is_dir():
         found = sorted(item for item in path.rglob("*") if item.is_file() and not item.name.startswith("."))
         files = tuple(_file(item, item.relative_to(path).as_posix()) for item in found)
+        if not files:
+            raise SpecError(
+                written,
+                f"found a folder without files at {path.as_uri()}, expected files",
+                f"Name a file, or several by `*`, such as {written.rstrip('/')}/*.jsonl.",
+            )
         named = [[file.path, file.identity] for file in files]
         return _resolved(written, path.as_uri(), files, digest("assay.folder/1", named))
     anchor, pattern = Path(path.anchor), path.relative_to(path.anchor).as_posix()
@@ -95,8 +102,7 @@ def _only_stars(pattern: str) -> str:
 
 def _file(path: Path, name: str) -> SourceFile:
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
     except OSError as error:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check its permissions."

@@ -37,12 +37,6 @@ class Stage(OneOf):
         """What the stage does."""
         return Kind(self.chosen)
 
-    @property
-    def body(self) -> Clean | Train | Generate | Evaluate:
-        """The member that is set."""
-        body: Clean | Train | Generate | Evaluate = getattr(self, self.chosen)
-        return body
-
 
 PartialStage: Any = partial_of(Stage)
 

@@ -41,8 +41,8 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def did_you_mean(word: str, known: list[str], otherwise: str) -> str:
-    """Suggest the nearest known word."""
+def did_you_mean(word: str, known: list[str], otherwise: str = "") -> str:
+    """Suggest the nearest known word, or else say something else."""
     near = get_close_matches(word, known, n=1) or [item for item in known if item.lower() == word.lower()]
     return f"Did you mean `{near[0]}`?" if near else otherwise
 
@@ -52,6 +52,7 @@ class _Place:
     """What stands where an error is: the model, and its field when there is one."""
 
     model: type[BaseModel]
+    name: str  # of the field
     field: FieldInfo | None
 
     @property
@@ -61,11 +62,7 @@ class _Place:
     @property
     def teaching(self) -> str:
         """What the field is for, as a hint."""
-        return (
-            f" ({self.field.alias}: {self.field.description})"
-            if self.field and self.field.description
-            else ""
-        )
+        return f" ({self.name}: {self.field.description})" if self.field and self.field.description else ""
 
 
 def _follows(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
@@ -110,20 +107,20 @@ def _missing(part: str | int, place: _Place) -> tuple[str, str]:
 def _place(root: type[BaseModel], path: Path) -> _Place:
     """Find the model that a path leads into, and the field that it ends at."""
     model: type[BaseModel] = root
-    field: FieldInfo | None = None
+    name, field = "", None
     inner: type[BaseModel] | None = root
     for part in path:
         if isinstance(part, int):
             continue
         if inner is None:
             break
-        model, inner = inner, None
+        model, inner, name = inner, None, part
         field = next(
             (item for name, item in model.model_fields.items() if (item.alias or name) == part), None
         )
         inner = _nested(field.annotation) if field else None
     ends_inside = path and isinstance(path[-1], int) and inner is not None
-    return _Place(model=inner if ends_inside and inner else model, field=field)
+    return _Place(model=inner if ends_inside and inner else model, name=name, field=field)
 
 
 def _nested(annotation: Any) -> type[BaseModel] | None:

@@ -68,8 +68,16 @@ class OneOf(SpecModel):
     @property
     def chosen(self) -> str:
         """The member that is set, as spelled in YAML."""
-        name = next(name for name in self.one_of if getattr(self, name) is not None)
-        return spelled(type(self), name)
+        return spelled(type(self), self._set)
+
+    @property
+    def body(self) -> Any:
+        """What the member that is set holds."""
+        return getattr(self, self._set)
+
+    @property
+    def _set(self) -> str:
+        return next(name for name in self.one_of if getattr(self, name) is not None)
 
 
 def spelled(model: type[SpecModel], attribute: str) -> str:

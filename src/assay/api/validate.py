@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from assay.api.compare import Comparison
-from assay.api.experiment import Axis, Experiment, Role
+from assay.api.experiment import Axis, Experiment, Role, Stage
 from assay.api.expression import Expression
 from assay.api.faults import did_you_mean
 from assay.api.profile import Profile
@@ -107,7 +109,7 @@ class _Subject:
     def unknown(self, path: Path, name: str, known: list[str], what: str) -> Iterator[SpecError]:
         """Yield a fault when a name is none of those known."""
         if name not in known:
-            among = ", ".join(known) or "none: there is none"
+            among = ", ".join(dict.fromkeys(known)) or "none: there is none"
             yield self.fault(
                 path,
                 f"found {name!r}, expected {what}: {among}",
@@ -144,6 +146,30 @@ def _name(item: dict[str, Any], *, is_step: bool) -> str | None:
         return str(item["name"])
     kinds = [key for key, value in item.items() if key not in {"name", *_PLACEMENT} and value is not None]
     return kinds[0] if is_step and len(kinds) == 1 else None
+
+
+def _stages_known(subject: _Subject) -> Iterator[SpecError]:
+    """A patch of a stage that the pipeline lacks is a whole stage, or its name is misspelt."""
+    spec = subject.experiment.spec
+    pipeline = [stage.name for stage in spec.pipeline]
+    for index, arm in enumerate(spec.arms):
+        for position, stage in enumerate(arm.stages):
+            if stage.name is None or stage.name in pipeline or stage.remove:
+                continue
+            try:
+                Stage.model_validate(
+                    stage.model_dump(
+                        mode="json", by_alias=True, exclude_unset=True, exclude={"before", "after"}
+                    )
+                )
+            except ValidationError:
+                yield subject.fault(
+                    ("spec", "arms", index, "stages", position, "name"),
+                    f"found {stage.name!r}, expected a stage of the pipeline ({', '.join(pipeline)}) or a whole new one",
+                    did_you_mean(
+                        stage.name, pipeline, "Name one of them, or write all that such a stage needs."
+                    ),
+                )
 
 
 def _places_once(subject: _Subject) -> Iterator[SpecError]:
@@ -293,6 +319,7 @@ def _secrets(written: Written) -> Iterator[SpecError]:
 
 _QUESTIONS: tuple[Callable[[_Subject], Iterator[SpecError]], ...] = (
     _names_once,
+    _stages_known,
     _places_once,
     _doses_vary,
     _comparisons,

@@ -28,6 +28,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_STEP = re.compile(r"\.?(?P<field>[A-Za-z_][\w-]*)|\[(?P<index>\d+)\]( \([\w-]+\))?|\[(?P<name>[\w-]+)\]")
 _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -52,6 +53,16 @@ class Written:
         place = f"{self.source}:{line}" if line else self.source
         return f"{text}, {place}" if text and place else text or place or "the document"
 
+    def placed(self, error: SpecError) -> SpecError:
+        """Return an error whose place is a field path without a line with the line on which that field stands."""
+        if isinstance(error, SpecErrors):
+            return SpecErrors([self.placed(fault) for fault in error.faults])
+        path = path_of(self.value, error.where)
+        if not path or not self.source or self.source in error.where:
+            return error
+        place = self.where(path).removeprefix(field_path(self.value, path))
+        return SpecError(f"{error.where}{place}", error.found, error.do)
+
 
 def field_path(value: Any, path: Path) -> str:
     """Return a path as people read it: `spec.pipeline[0] (sft).train.optimizer.lr`."""
@@ -66,6 +77,22 @@ def field_path(value: Any, path: Path) -> str:
         else:
             text += f"[{part[:80]!r}]"
     return text
+
+
+def path_of(value: Any, text: str) -> Path:
+    """Return the longest beginning of a path as people read it that leads somewhere; items go by number or by name."""
+    path: Path = ()
+    end = 0
+    while step := _STEP.match(text, end):
+        part: str | int | None = step["field"] or (int(step["index"]) if step["index"] else None)
+        if part is None and isinstance(value, list):
+            names = [item.get("name") if isinstance(item, dict) else None for item in value]
+            part = names.index(step["name"]) if step["name"] in names else None
+        value = None if part is None else _inside(value, part)
+        if value is None or part is None:
+            break
+        path, end = (*path, part), step.end()
+    return path
 
 
 def read(text: str | bytes, source: str) -> Written:

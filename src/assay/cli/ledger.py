@@ -11,12 +11,12 @@ from rich.table import Table
 
 from assay.artifacts.documents import Record
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import data_key
+from assay.artifacts.outputs import LEDGER
 from assay.cli.pick import pick
 from assay.cli.terminal import PLAIN, console, say
 from assay.errors import SpecError
 from assay.settings.local import open_local
-from assay.stores.records import load_record
+from assay.stores.records import download_output, load_record
 from assay.stores.store import Store
 
 
@@ -86,15 +86,13 @@ def main(
 def _lines(
     store: Store, record: Record, step: str | None, row: str | None, limit: int
 ) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
-        for path in sorted(path for path in record.outputs.files if path.startswith("ledger")):
-            local = Path(folder) / path
-            store.download(data_key(record.identity.ref, record.provenance.attempt, path), local)
-            table = pq.read_table(local)
-            if step is not None:
-                table = table.filter(pc.equal(table["step"], step))
-            if row is not None:
-                table = table.filter(pc.starts_with(table["id"], row))
-            lines += table.slice(0, limit - len(lines)).to_pylist()
+        local = Path(folder) / LEDGER
+        download_output(store, record, LEDGER, local)
+        table = pq.read_table(local)
+    if step is not None:
+        table = table.filter(pc.equal(table["step"], step))
+    if row is not None:
+        table = table.filter(pc.starts_with(table["id"], row))
+    lines: list[dict[str, Any]] = table.slice(0, limit).to_pylist()
     return lines

@@ -22,7 +22,9 @@ def main(file: Path, stage: str, store_uri: str) -> None:
     log = local.store.get(log_key(planned.ref, latest.number))
     if log:
         sys.stdout.write(log.decode(errors="replace"))
-    sys.stdout.flush()
+        sys.stdout.flush()
+    else:
+        sys.stderr.write("The program has written nothing.\n")
     sys.stderr.write(f"attempt {latest.number} of {planned.label} by {latest.attempt.owner}\n")
     if latest.failure is not None:
-        sys.stderr.write(f"failed: {latest.failure.reason}: {latest.failure.message}\n")
+        sys.stderr.write(f"failed: {latest.failure.reason}: {local.plan.told(latest.failure.message)}\n")

@@ -1,7 +1,7 @@
 """From what a user types to a stage of the plan."""
 
+from assay.api.faults import did_you_mean
 from assay.errors import SpecError
-from assay.plan.merge import did_you_mean
 from assay.plan.plan import Plan, PlannedStage
 
 
@@ -37,5 +37,5 @@ def pick(plan: Plan, text: str) -> PlannedStage:
     raise SpecError(
         f"stage {text!r}",
         f"found nothing of this name among {len(plan.stages)} stages",
-        did_you_mean(text, list(labels)) or "Run `assay plan` to see their names.",
+        did_you_mean(text, list(labels), "Run `assay plan` to see their names."),
     )

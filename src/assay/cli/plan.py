@@ -10,7 +10,7 @@ from assay.artifacts.documents import StageDocument
 from assay.artifacts.kinds import Kind
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
-from assay.plan.plan import PlannedStage
+from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import FINAL, Judgement, State
 from assay.settings.local import backend_for, open_local, stored_stages
 
@@ -29,7 +29,7 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
         judgement = decision.judgements[stage.ref]
         if stage.kind not in stored:
             stored[stage.kind] = list(stored_stages(local.store, stage.kind))
-        rows.append(_row(stage, judgement, stored[stage.kind]))
+        rows.append(_row(plan, stage, judgement, stored[stage.kind]))
     counts = {
         verb: sum(row["plan"] == verb for row in rows) for verb in ("reuse", "run", "running", "failed")
     }
@@ -59,14 +59,16 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     )
 
 
-def _row(stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]) -> dict[str, Any]:
+def _row(
+    plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]
+) -> dict[str, Any]:
     verb = _verb(judgement)
     return {
         "label": stage.label,
         "kind": stage.kind.value,
         "ref": str(stage.ref),
         "plan": verb,
-        "why": _why(stage, judgement, stored) if verb != "reuse" else "its record is in the store",
+        "why": _why(plan, stage, judgement, stored) if verb != "reuse" else "its record is in the store",
         "members": [member.label for member in stage.members],
     }
 
@@ -77,13 +79,19 @@ def _verb(judgement: Judgement) -> str:
     return "running" if judgement.state is State.RUNNING else "failed" if judgement.state in FINAL else "run"
 
 
-def _why(stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]) -> str:
+def _why(plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]) -> str:
     if judgement.message:
-        return f"{judgement.reason}: {judgement.message}"
+        return f"{judgement.reason}: {plan.told(judgement.message)}"
     found = nearest(stage.document, (other for other in stored if other.ref != stage.ref))
     waiting = "waits for its inputs; " if judgement.state is State.WAITING else ""
     if found is None:
         return f"{waiting}the store has no {stage.kind.value} stage yet"
-    _, differing = found
-    more = f" and {len(differing) - _MOST_REASONS} more" if len(differing) > _MOST_REASONS else ""
-    return f"{waiting}nearest differs in " + "; ".join(str(item) for item in differing[:_MOST_REASONS]) + more
+    other, differing = found
+    reads = frozenset((*stage.reads, *other.reads))
+    own = [str(item) for item in differing if not item.is_read(reads)]
+    told = own[:_MOST_REASONS]
+    if len(own) > _MOST_REASONS:
+        told.append(f"{len(own) - _MOST_REASONS} more")
+    if len(own) < len(differing):
+        told.append("what it reads")
+    return f"{waiting}nearest differs in {'; '.join(told)}"

@@ -100,13 +100,15 @@ class PlainView:
                 continue
             self._states[stage.ref] = now
             if before is None and judgement.state is State.DONE:
-                self._tell(stage, "reused", judgement, "")
+                self._tell(plan, stage, "reused", judgement)
                 continue
             started = self._since.setdefault(stage.ref, time.monotonic())
             took = f" in {duration(time.monotonic() - started)}" if judgement.state is State.DONE else ""
-            self._tell(stage, judgement.state.value, judgement, took)
+            self._tell(plan, stage, judgement.state.value, judgement, took)
 
-    def _tell(self, stage: PlannedStage, state: str, judgement: Judgement, took: str) -> None:
+    def _tell(
+        self, plan: Plan, stage: PlannedStage, state: str, judgement: Judgement, took: str = ""
+    ) -> None:
         if self._as_json:
             line = {"stage": stage.label, "ref": str(stage.ref), "state": state, "attempt": judgement.attempt}
             say(
@@ -120,7 +122,7 @@ class PlainView:
                 )
             )
             return
-        why = f": {judgement.reason}: {judgement.message}" if judgement.message else ""
+        why = f": {judgement.reason}: {plan.told(judgement.message)}" if judgement.message else ""
         say(f"{state:<8} {stage.label}{took}{why}")
 
 
@@ -183,7 +185,11 @@ class LiveView:
             table.add_column(overflow="ellipsis", no_wrap=True)
             for ref in self._ended[-_SHOWN_FINAL:]:
                 if ref in by_ref:
-                    table.add_row(judgements[ref].state.value, by_ref[ref].label, judgements[ref].message)
+                    table.add_row(
+                        judgements[ref].state.value,
+                        by_ref[ref].label,
+                        self._plan.told(judgements[ref].message),
+                    )
             for ref, judgement in judgements.items():
                 if judgement.state is State.RUNNING:
                     table.add_row("running", by_ref[ref].label, self._doing.get(ref, "starting"))

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from assay.artifacts.canonical import canonical_json
 from assay.cli.terminal import say
-from assay.cli.verdicts import print_verdicts
+from assay.cli.verdicts import print_verdicts, print_warnings
 from assay.report.write import read_report, write_report
 from assay.settings.local import backend_for, open_local
 
 
 def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
     """Write the report from what is done so far."""
-    local = open_local(file, store_uri)
+    local = open_local(file, store_uri, writing=to is None)
     backend = backend_for(local.experiment, None)
     plan, _ = local.control(backend).look()
     backend.close()
@@ -26,6 +26,7 @@ def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
         say(canonical_json(report.data).decode())
         return
     print_verdicts(report.data)
+    print_warnings(report.data)
     done = sum(stage["done"] for stage in report.data["stages"])
     say(f"{done} of {len(report.data['stages'])} stages done")
     say(f"report: {location}")

@@ -8,7 +8,7 @@ from types import FrameType
 
 from assay.cli.progress import LiveView, PlainView, View
 from assay.cli.terminal import console, say
-from assay.cli.verdicts import print_verdicts
+from assay.cli.verdicts import print_verdicts, print_warnings
 from assay.errors import SpecErrors
 from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State
@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
 
 def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> None:
     """Run what is not done yet, then report."""
-    local = open_local(file, store_uri)
+    local = open_local(file, store_uri, writing=True)
     if missing := not_yet(local.plan):
         raise SpecErrors(missing)
     backend = backend_for(local.experiment, parallel)
@@ -60,12 +60,13 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
     for stage in plan.stages:
         judgement = decision.judgements[stage.ref]
         if judgement.state is State.FAILED:
-            sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {judgement.message}\n")
+            sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {plan.told(judgement.message)}\n")
     report = write_report(plan, local.store)
     if output == "json":
         say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
     else:
         print_verdicts(report.data)
+        print_warnings(report.data)
         sources = [source for item in report.data["cleanings"] for source in item["sources"].values()]
         if rejected := sum(source["rejected"] for source in sources):
             say(f"{rejected} rows could not be read: `assay ledger` says which, and why")

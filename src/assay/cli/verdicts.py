@@ -1,4 +1,4 @@
-"""The verdict table in the terminal."""
+"""The verdicts in the terminal: a table, or a few lines each where it would not fit."""
 
 from typing import Any
 
@@ -6,40 +6,69 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli.terminal import PLAIN, console, say
-from assay.report.page import figure
+from assay.report.page import CLASSES, figure, p_value
+from assay.statistics.words import LEAST_RUNS, Word
 
-_COLOURS = {"better": "green", "higher": "blue", "lower": "blue", "worse": "red", "equivalent": "blue"}
+_COLOURS = {"good": "green", "bad": "red", "same": "blue", "open": "yellow"}
+_TITLES = ("CONTRAST", "TASK", "VERDICT", "EFFECT", "INTERVAL", "P", "ITEMS")
 
 
 def print_verdicts(data: dict[str, Any]) -> None:
-    """Print one table per comparison, and what is missing."""
+    """Print every comparison's verdicts, and what is missing."""
     for document in data["comparisons"]:
-        table = Table(title=f"Verdicts: {document['comparison']['name']}", title_justify="left", **PLAIN)
-        for title in ("CONTRAST", "TASK", "VERDICT", "EFFECT", "INTERVAL", "P", "ITEMS"):
-            left = title in ("CONTRAST", "TASK", "VERDICT")
-            table.add_column(title, justify="left" if left else "right", no_wrap=True)
-        for item in document["verdicts"]:
-            interval = item["interval"]
-            table.add_row(
-                f"{item['contrast']}{' *' if item['primary'] else ''}",
-                item["task"],
-                Text(item["word"], style=_COLOURS.get(item["word"], "yellow")),
-                figure(item["effect"], 2),
-                f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
-                figure(item["adjustedP"], 2),
-                str(item["n"]),
-            )
-        console().print(table)
-        sides = {item["contrast"]: (item["a"], item["b"]) for item in document["verdicts"]}
+        verdicts = document["verdicts"]
+        _print_rows(f"Verdicts: {document['comparison']['name']}", [_cells(item) for item in verdicts])
+        sides = {item["contrast"]: (item["a"], item["b"]) for item in verdicts}
         for contrast, (a, b) in sides.items():
             runs = f"{len(a['runs'])} and {len(b['runs'])} runs"
             say(f"  {contrast}: {a['arm']} minus {b['arm']}, {runs}")
-        if any(item["primary"] for item in document["verdicts"]):
+        if any(item["primary"] for item in verdicts):
             say("  * the primary hypothesis; p is adjusted over the family")
-        exploratory = [
-            f"{item['contrast']} on {item['task']}" for item in document["verdicts"] if item["exploratory"]
-        ]
+        if any(p_value(item) == "–" for item in verdicts):
+            say(
+                f"  p is – where nothing was tested: that takes {LEAST_RUNS} runs of each arm, and scores that vary above chance"
+            )
+        exploratory = [f"{item['contrast']} on {item['task']}" for item in verdicts if item["exploratory"]]
         if exploratory:
             say(f"  exploratory, since the primary is not shown: {', '.join(exploratory)}")
         for item in document["missing"]:
-            say(f"missing: {', '.join(f'{key} {value}' for key, value in item.items())}")
+            say(f"missing: {item['told']}")
+
+
+def print_warnings(data: dict[str, Any]) -> None:
+    """Print what is done and can hardly be meant."""
+    for item in data["cleanings"]:
+        for warning in item["warnings"]:
+            say(f"warning: {item['label']}: {warning}")
+
+
+def _cells(item: dict[str, Any]) -> list[str]:
+    interval = item["interval"]
+    at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
+    return [
+        f"{item['contrast']}{f'[{at}]' if at else ''}{' *' if item['primary'] else ''}",
+        item["task"],
+        item["word"],
+        figure(item["effect"], 2),
+        f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
+        p_value(item),
+        str(item["n"]),
+    ]
+
+
+def _print_rows(title: str, rows: list[list[str]]) -> None:
+    table = Table(title=title, title_justify="left", **PLAIN)
+    for name in _TITLES:
+        left = name in ("CONTRAST", "TASK", "VERDICT")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for contrast, task, word, *figures in rows:
+        table.add_row(contrast, task, Text(word, style=_COLOURS[CLASSES[Word(word)]]), *figures)
+    terminal = console()
+    if terminal.measure(table).maximum < terminal.width:
+        terminal.print(table)
+        return
+    say(title)
+    for contrast, task, word, effect, interval, p, items in rows:
+        say(f"{contrast} on {task}: {word}")
+        say(f"  effect {effect}, {interval}")
+        say(f"  p {p}, {items} items")

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from assay.api.experiment import Arm, Axis, Experiment, Role, Stage
+from assay.api.faults import did_you_mean
 from assay.api.model import SpecModel
 from assay.errors import SpecError
-from assay.plan.merge import Plain, did_you_mean, item_name, member_aliases, merge_items
+from assay.plan.merge import Plain, item_name, member_aliases, merge_items
 from assay.plan.shape import field_by_alias
 
 Stages = tuple[Stage, ...]
@@ -25,6 +26,11 @@ class Instance:
     coordinates: Coordinates
     stages: Mapping[str, Stage]
     roles: Mapping[str, Role]  # of its axes
+
+    @property
+    def replicates(self) -> tuple[str, ...]:
+        """The axes along which it is a whole new run of the same."""
+        return tuple(axis for axis, role in self.roles.items() if role is Role.REPLICATE)
 
     @property
     def label(self) -> str:
@@ -200,7 +206,7 @@ def _set(model: type[SpecModel], base: Plain, path: list[str], value: Any, whole
         raise SpecError(
             f"path {whole!r}",
             f"found {head!r}, expected a field of {model.__name__}: {', '.join(field_by_alias(model))}",
-            did_you_mean(head, list(field_by_alias(model))) or "Correct the path.",
+            did_you_mean(head, list(field_by_alias(model)), "Correct the path."),
         )
     if not rest:
         return {**base, head: value}

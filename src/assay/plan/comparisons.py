@@ -7,7 +7,6 @@ over a part would stand for the whole; so `without` gives the stage that reads o
 from collections.abc import Iterator, Mapping
 
 from assay.api.compare import Comparison
-from assay.api.experiment import Role
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import SEMANTICS, Kind
 from assay.plan.arms import Instance
@@ -69,7 +68,7 @@ def _run(
     stages = {name: str(known[instance.label, name]) for name in names if (instance.label, name) in known}
     if not stages or len(stages) < len(set(names)):
         return None
-    replicates = {axis for axis, role in instance.roles.items() if role is Role.REPLICATE}
+    replicates = instance.replicates
     return {
         "coordinates": {axis: value for axis, value in instance.coordinates if axis not in replicates},
         "replicate": {axis: value for axis, value in instance.coordinates if axis in replicates},

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from assay.api.clean import Clean
 from assay.api.experiment import Experiment, Stage
+from assay.api.faults import did_you_mean
 from assay.api.model import ModelRef
 from assay.api.train import Train
 from assay.artifacts.documents import ArtifactRef, Location, StageDocument
@@ -25,7 +26,7 @@ from assay.plan.identity import (
     references,
     substitute,
 )
-from assay.plan.merge import Plain, did_you_mean
+from assay.plan.merge import Plain
 from assay.plan.plan import Member, Plan, PlannedStage
 
 
@@ -125,7 +126,12 @@ class _Compiler:
         self.known[key] = ref
         self._documents.setdefault(ref, document)
         self._members.setdefault(ref, []).append(
-            Member(arm=instance.arm, coordinates=dict(instance.coordinates), stage=name)
+            Member(
+                arm=instance.arm,
+                coordinates=dict(instance.coordinates),
+                stage=name,
+                replicates=instance.replicates,
+            )
         )
         return ref
 
@@ -146,7 +152,7 @@ class _Compiler:
             raise SpecError(
                 where,
                 f"found {reference.target!r}, expected a stage of {target.arm}: {', '.join(names)}",
-                did_you_mean(name, names) or "Name one of them.",
+                did_you_mean(name, names, "Name one of them."),
             )
         if found.kind not in reference.refers.kinds:
             kinds = " or ".join(kind.value for kind in reference.refers.kinds)
@@ -164,7 +170,7 @@ class _Compiler:
             raise SpecError(
                 where,
                 f"found arm {arm!r}, expected one of {', '.join(self._arms)}",
-                did_you_mean(arm, list(self._arms)) or "Name an arm.",
+                did_you_mean(arm, list(self._arms), "Name an arm."),
             )
         shared = {axis for axis, _ in candidates[0].coordinates} & {axis for axis, _ in instance.coordinates}
         point = frozenset(item for item in instance.coordinates if item[0] in shared)

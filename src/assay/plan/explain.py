@@ -1,5 +1,6 @@
 """Why one stage is not another: the fields in which their identities differ."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from assay.artifacts.documents import StageDocument
 
 _ABSENT = "absent"
+_DIGEST = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,10 @@ class Difference:
         if _ABSENT in (self.mine, self.theirs):
             return f"{self.path} only {'there' if self.mine == _ABSENT else 'here'}"
         return f"{self.path}: {_short(self.mine)} here, {_short(self.theirs)} there"
+
+    def is_read(self, reads: frozenset[str]) -> bool:
+        """Say whether it is only that another artifact is read."""
+        return any(isinstance(value, str) and value in reads for value in (self.mine, self.theirs))
 
 
 def differences(mine: StageDocument, theirs: StageDocument) -> list[Difference]:
@@ -60,5 +66,5 @@ def _by_name(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = _DIGEST.sub(r"\1…", value if isinstance(value, str) else repr(value))
     return text if len(text) <= 60 else f"{text[:57]}…"

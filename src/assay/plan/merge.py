@@ -5,10 +5,10 @@ items of named lists merge by name, `remove: true` deletes, `before`/`after` pla
 place, and what a patch does not touch is the very same object afterwards, so that callers may compare by identity.
 """
 
-from difflib import get_close_matches
 from typing import Any
 
 from assay.api.experiment import Stage
+from assay.api.faults import did_you_mean
 from assay.api.model import OneOf, SpecModel
 from assay.errors import SpecError
 from assay.plan.shape import FieldShape, field_by_alias, shape_of
@@ -101,7 +101,7 @@ def _position(names: list[str], name: str, where: str, verb: str) -> int:
         raise SpecError(
             where,
             f"found {verb} of {name!r}, expected one of {', '.join(names) or 'nothing: the list is empty'}",
-            did_you_mean(name, names) or f"Remove the line, or name what is there to {verb}.",
+            did_you_mean(name, names, f"Remove the line, or name what is there to {verb}."),
         )
     return names.index(name)
 
@@ -112,9 +112,3 @@ def _insertion(names: list[str], item: Plain, where: str) -> int:
     if item.get("after") is not None:
         return _position(names, item["after"], where, "after") + 1
     return len(names)
-
-
-def did_you_mean(name: str, names: list[str]) -> str:
-    """Suggest the nearest name, or nothing."""
-    near = get_close_matches(name, names, n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""

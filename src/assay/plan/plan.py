@@ -1,5 +1,6 @@
 """The Plan: an experiment compiled to distinct stages. A value: what it says never changes."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,9 @@ from assay.artifacts.documents import ArtifactRef, Document, Location, StageDocu
 from assay.artifacts.kinds import Kind
 
 _MOST_ARMS = 2  # a stage of more arms goes by its own name
+_REF = re.compile(
+    rf"(?<!stages/)\b({'|'.join(Kind)})/([0-9a-f]{{64}})\b"
+)  # below `stages/` it is part of a path
 
 
 class Member(Document):
@@ -19,6 +23,12 @@ class Member(Document):
     arm: str
     coordinates: dict[str, str] = Field(default_factory=dict, description="Axis → value.")
     stage: str
+    replicates: tuple[str, ...] = Field((), description="Axes along which it is a whole new run of the same.")
+
+    @property
+    def point(self) -> dict[str, str]:
+        """Its coordinates without those of replicates: where its runs are runs of one thing."""
+        return {axis: value for axis, value in self.coordinates.items() if axis not in self.replicates}
 
     @property
     def label(self) -> str:
@@ -76,6 +86,15 @@ class Plan(Document):
     def by_ref(self) -> Mapping[ArtifactRef, PlannedStage]:
         """The stages by what they write."""
         return {stage.ref: stage for stage in self.stages}
+
+    def told(self, text: str) -> str:
+        """Return a text for people: stages by their labels, others' by the beginning of their fingerprints."""
+
+        def label(found: re.Match[str]) -> str:
+            stage = self.by_ref.get(ArtifactRef(found[0]))
+            return stage.label if stage else f"{found[1]}/{found[2][:12]}…"
+
+        return _REF.sub(label, text)
 
     def locations_of(self, document: StageDocument) -> dict[str, Location]:
         """Say where the outside inputs of one stage lie."""

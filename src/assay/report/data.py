@@ -5,7 +5,7 @@ from typing import Any
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
-from assay.plan.plan import Plan, PlannedStage
+from assay.plan.plan import Member, Plan, PlannedStage
 
 Plain = dict[str, Any]
 
@@ -14,7 +14,7 @@ def report_data(
     plan: Plan, records: Mapping[ArtifactRef, Record], verdicts: Mapping[ArtifactRef, Plain]
 ) -> Plain:
     """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done."""
-    documents = [verdicts[stage.ref] for stage in plan.stages if stage.ref in verdicts]
+    documents = [_comparison(plan, verdicts[stage.ref]) for stage in plan.stages if stage.ref in verdicts]
     return {
         "experiment": plan.experiment,
         "stages": [_stage(stage, records.get(stage.ref)) for stage in plan.stages],
@@ -29,13 +29,51 @@ def report_data(
             if stage.kind is Kind.TRAIN and stage.ref in records
         ],
         "cleanings": [
-            {**_told(stage), **_figures(records[stage.ref], ("rows", "sources", "steps", "splits"))}
+            {
+                **_told(stage),
+                **_figures(records[stage.ref], ("rows", "sources", "steps", "splits")),
+                "warnings": warnings(records[stage.ref]),
+            }
             for stage in plan.stages
             if stage.kind is Kind.CLEAN and stage.ref in records
         ],
         "environments": _environments(plan, records),
         "notes": list(plan.notes),
     }
+
+
+def warnings(record: Record) -> list[str]:
+    """Say what is done and can hardly be meant: a clean stage that read nothing of a source, or kept nothing at all."""
+    if record.identity.kind is not Kind.CLEAN:
+        return []
+    summary = record.outputs.summary
+    told = [
+        f"0 of {source['in']} rows of source {name} could be read"
+        for name, source in summary["sources"].items()
+        if source["in"] and source["rejected"] == source["in"]
+    ]
+    if not summary["rows"] and not any(summary["splits"].values()):
+        told.append(f"0 of {sum(source['in'] for source in summary['sources'].values())} rows kept")
+    return told
+
+
+def _comparison(plan: Plan, document: Plain) -> Plain:
+    """A comparison's document, with what is missing told for people."""
+    missing = [
+        {**item, "told": plan.told(f"{_subject(item)}: {item['reason']}")} for item in document["missing"]
+    ]
+    return {**document, "missing": missing}
+
+
+def _subject(missing: Plain) -> str:
+    """What is missing: a question that has no answer, or the stages of a run that did not finish."""
+    inside = {**missing["coordinates"], **missing.get("replicate", {})}
+    if "contrast" in missing:
+        at = ", ".join(f"{axis}={value}" for axis, value in inside.items())
+        return f"{missing['contrast']} on {missing['task']}{f' at {at}' if at else ''}"
+    return ", ".join(
+        Member(arm=missing["arm"], coordinates=inside, stage=name).label for name in missing["stages"]
+    )
 
 
 def _stage(stage: PlannedStage, record: Record | None) -> Plain:
@@ -61,8 +99,8 @@ def _figures(record: Record, names: tuple[str, ...]) -> Plain:
 
 
 def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
-    """Every score of every run, by arm: an arm's runs of one evaluate stage beside each other."""
-    rows: dict[tuple[str, str, str], Plain] = {}
+    """Every score of every run: the replicates of an arm at one point of the other axes beside each other."""
+    rows: dict[tuple[str, str, str, str], Plain] = {}
     for stage in plan.stages:
         if stage.kind is not Kind.EVALUATE or stage.ref not in records:
             continue
@@ -71,9 +109,10 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
                 for checkpoint, figures in checkpoints.items():
                     name = task if len(checkpoints) == 1 else f"{task} at {checkpoint}"
                     row = rows.setdefault(
-                        (member.arm, member.stage, name),
+                        (member.arm, str(member.point), member.stage, name),
                         {
                             "arm": member.arm,
+                            "coordinates": member.point,
                             "stage": member.stage,
                             "task": name,
                             "unit": figures["unit"],

@@ -5,16 +5,18 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from assay.statistics.words import LEAST_RUNS, Word
+
 Plain = dict[str, Any]
 
-WORDS = {
-    "better": "good",
-    "worse": "bad",
-    "higher": "same",
-    "lower": "same",
-    "equivalent": "same",
-    "inconclusive": "open",
-    "floor": "open",
+CLASSES = {
+    Word.BETTER: "good",
+    Word.WORSE: "bad",
+    Word.HIGHER: "same",
+    Word.LOWER: "same",
+    Word.EQUIVALENT: "same",
+    Word.INCONCLUSIVE: "open",
+    Word.FLOOR: "open",
 }
 
 _FOREST_WIDTH = 260.0  # pixels between the ends of the axis
@@ -25,8 +27,12 @@ def page(data: Plain) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"figure": figure, "short": lambda ref: f"{ref[:-52]}…" if len(ref) > 60 else ref}
-    environment.globals |= {"forest": forest, "word_class": WORDS.get, "spread": spread}
+    environment.filters |= {
+        "figure": figure,
+        "p_value": p_value,
+        "short": lambda ref: f"{ref[:-52]}…" if len(ref) > 60 else ref,
+    }
+    environment.globals |= {"forest": forest, "word_class": CLASSES.get, "spread": spread}
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
     return template.render(data)
 
@@ -38,6 +44,13 @@ def figure(value: float | None, digits: int = 3) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", "\u202f")
     return f"{value:.{digits}g}"
+
+
+def p_value(verdict: Plain) -> str:
+    """Write a verdict's adjusted p, or a dash where nothing was tested: there it only holds a place in the family."""
+    few = min(len(verdict[side]["runs"]) for side in ("a", "b")) < LEAST_RUNS
+    untested = few or verdict["p"] is None or verdict["word"] == Word.FLOOR
+    return "–" if untested else figure(verdict["adjustedP"], 2)
 
 
 def spread(scores: list[float]) -> str:

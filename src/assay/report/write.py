@@ -9,14 +9,13 @@ from assay.artifacts.canonical import canonical_json
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key, experiment_key
+from assay.artifacts.outputs import VERDICTS
 from assay.errors import StoreError
 from assay.plan.plan import Plan
 from assay.report.data import report_data
 from assay.report.page import page
 from assay.stores.records import load_record
 from assay.stores.store import Store
-
-VERDICTS = "verdicts.json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from assay.api.execution import Execution
 from assay.api.experiment import Experiment
 from assay.api.parse import experiment_of
 from assay.api.validate import check
-from assay.api.written import read
+from assay.api.written import Written, read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
@@ -24,7 +24,7 @@ from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
 from assay.stores.claims import read_stage
-from assay.stores.open import open_store
+from assay.stores.open import open_store, open_to_read
 from assay.stores.store import Store
 
 
@@ -48,7 +48,7 @@ class Local:
         return Control(self.plan, store=self.store, backend=backend, policy=policy, clock=now)
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: Path) -> tuple[Experiment, Written]:
     """Read and check a spec's file.
 
     Raises:
@@ -66,14 +66,17 @@ def read_experiment(path: Path) -> Experiment:
     faults = check(experiment, written)
     if faults:
         raise SpecErrors(faults)
-    return experiment
+    return experiment, written
 
 
 def compile_file(path: Path) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
-    experiment = read_experiment(path)
+    experiment, written = read_experiment(path)
     sources: Sources = FileSources(path.absolute().parent)
-    wanted = wanted_inputs(expand(experiment))
+    try:
+        wanted = wanted_inputs(expand(experiment))
+    except SpecError as error:
+        raise written.placed(error) from error
     return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
 
 
@@ -88,10 +91,11 @@ def not_yet(plan: Plan) -> list[SpecError]:
     ]
 
 
-def open_local(path: Path, store_uri: str) -> Local:
-    """Compile a spec's file against a store."""
+def open_local(path: Path, store_uri: str, *, writing: bool = False) -> Local:
+    """Compile a spec's file against a store, which is not even made unless it is opened for writing."""
     experiment, plan = compile_file(path)
-    return Local(experiment=experiment, plan=plan, store=open_store(store_uri))
+    opened = open_store if writing else open_to_read
+    return Local(experiment=experiment, plan=plan, store=opened(store_uri))
 
 
 def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:

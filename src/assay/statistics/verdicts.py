@@ -7,7 +7,8 @@ The words, in the order they are tried:
 - `floor`: neither arm can be told from the task's chance level, so the task says nothing about their difference.
 - `equivalent`: two one-sided tests put the difference within the declared margin.  It goes before better and worse:
   a difference that is real, and too small to matter by one's own margin, is equivalent.
-- `better` or `worse`: a than b, in the direction that the task calls good, at the family's adjusted p.
+- `better` or `worse`: a than b, in the direction that the task calls good, at the family's adjusted p; `higher` or
+  `lower` where neither direction is good in itself, as with a refusal rate.
 - `inconclusive` otherwise.
 
 Differences are one family, claims of equivalence another, each with its own error rate alpha; the primary leads the
@@ -18,24 +19,12 @@ A comparison that ends in the first two words cannot open the gate: it counts wi
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from assay.statistics.families import holm, primary_then_holm
 from assay.statistics.intervals import Interval
 from assay.statistics.runs import Estimate, above, difference
 from assay.statistics.scores import Arm, StatisticsError, item_count
-
-LEAST_RUNS = 3
-
-
-class Word(StrEnum):
-    """A verdict in one word; `better` and `worse` speak of arm a against arm b."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    EQUIVALENT = "equivalent"
-    INCONCLUSIVE = "inconclusive"
-    FLOOR = "floor"
+from assay.statistics.words import LEAST_RUNS, Word
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +37,7 @@ class Comparison:
         b: the second arm, scored on the same items.
         margin: differences smaller than this do not matter, in the score's unit; None: nothing is called equivalent.
         chance: the score of guessing; None: the task has none, and no floor.
-        higher_is_better: False for losses and error rates.
+        higher_is_better: False for losses and error rates; None: neither direction is good in itself.
 
     """
 
@@ -57,7 +46,7 @@ class Comparison:
     b: Arm
     margin: float | None = None
     chance: float | None = None
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
@@ -289,8 +278,10 @@ def _word(finding: _Finding, corrected: _Corrected) -> Word:
         return Word.EQUIVALENT
     if corrected.p > corrected.alpha:
         return Word.INCONCLUSIVE
-    good = (finding.estimate.effect > 0) == finding.comparison.higher_is_better
-    return Word.BETTER if good else Word.WORSE
+    higher = finding.estimate.effect > 0
+    if finding.comparison.higher_is_better is None:
+        return Word.HIGHER if higher else Word.LOWER
+    return Word.BETTER if higher == finding.comparison.higher_is_better else Word.WORSE
 
 
 def _reading(finding: _Finding, corrected: _Corrected, word: Word) -> str:
@@ -308,7 +299,7 @@ def _reading(finding: _Finding, corrected: _Corrected, word: Word) -> str:
             return (
                 f"{a.name} and {b.name} differ by less than the margin {comparison.margin:.4g}: {evidence}."
             )
-        case Word.BETTER | Word.WORSE:
+        case Word.BETTER | Word.WORSE | Word.HIGHER | Word.LOWER:
             return f"{a.name} is {word} than {b.name}: {evidence}."
         case Word.INCONCLUSIVE:
             why = finding.doubt or evidence

@@ -1,6 +1,7 @@
-"""Local files that appear whole or not at all."""
+"""Local files: that they appear whole or not at all, and what is in them."""
 
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ def appearing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a file's content as lower-case hexadecimal SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def flush(path: Path) -> None:

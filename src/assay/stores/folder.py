@@ -54,22 +54,27 @@ class FolderStore:
         """Make the folder, sweep what killed writers left, and see that objects can be created.
 
         Raises:
-            StoreError: the folder cannot be written to, or its file system has no hard links.
+            StoreError: it is a file, it cannot be written to, or its file system has no hard links.
 
         """
+        self.check_readable(absent=True)
         with self._refusing():
             (self._root / _TEMPORARIES).mkdir(parents=True, exist_ok=True)
             self._sweep()
         check_creates_once(self)
 
-    def check_readable(self) -> None:
-        """See that the folder is there.
+    def check_readable(self, *, absent: bool = False) -> None:
+        """See that the folder is there, or else may be made.
 
         Raises:
-            StoreError: it is not.
+            StoreError: it is a file, or it is not there and may not be `absent`.
 
         """
-        if not self._root.is_dir():
+        if self._root.is_dir():
+            return
+        if self._root.exists():
+            raise StoreError(self.uri, "found a file, expected a folder", "Name a folder.")
+        if not absent:
             raise StoreError(self.uri, "found no folder, expected one", "Check the path.")
 
     def get(self, key: str) -> bytes | None:

@@ -27,6 +27,18 @@ def open_store(uri: str, environment: Mapping[str, str] = os.environ) -> Store:
     return store
 
 
+def open_to_read(uri: str, environment: Mapping[str, str] = os.environ) -> Store:
+    """Open a store to look at it: nothing is written, and a folder that is not there yet is an empty store.
+
+    Raises:
+        StoreError: the URI is malformed, or names a file.
+
+    """
+    store = _at(uri, environment)
+    store.check_readable(absent=True)
+    return store
+
+
 def open_source(uri: str, environment: Mapping[str, str] = os.environ) -> Store:
     """Open a folder of outside inputs, `file:///folder` or `s3://bucket/prefix`, to read from; nothing is written there.
 
@@ -44,7 +56,7 @@ class _Checked(Store, Protocol):
 
     def check(self) -> None: ...
 
-    def check_readable(self) -> None: ...
+    def check_readable(self, *, absent: bool = False) -> None: ...
 
 
 def _at(uri: str, environment: Mapping[str, str]) -> _Checked:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.layout import data_key, record_key
 from assay.errors import StoreError
 from assay.stores.documents import read_document
+from assay.stores.files import sha256_of
 from assay.stores.store import ObjectInfo, Store
 
 
@@ -75,6 +77,31 @@ def verify(
         if now != was:
             changed.append(read)
     return RecordState(record=record, damage=f"{_several(changed)} not what was read" if changed else None)
+
+
+class DamagedOutput(StoreError):
+    """A file that a stage wrote does not hold what its record says."""
+
+
+def download_output(store: Store, record: Record, path: str, to: Path) -> None:
+    """Bring a file that a stage wrote to the local disk, if it still holds what was written.
+
+    Raises:
+        DamagedOutput: it holds something else; nothing is left on the local disk.
+        StoreError: it is gone.
+
+    """
+    ref, expected = record.identity.ref, record.outputs.files[path].sha256
+    key = data_key(ref, record.provenance.attempt, path)
+    store.download(key, to)
+    found = sha256_of(to)
+    if found != expected:
+        to.unlink()
+        raise DamagedOutput(
+            f"{store.uri}/{key}",
+            f"found bytes of sha256 {found[:12]}…, expected {expected[:12]}… as its record says",
+            f"Restore the file, or delete {record_key(ref)} so that the stage runs again.",
+        )
 
 
 def missing_outputs(record: Record, listed: Mapping[str, ObjectInfo]) -> list[str]:

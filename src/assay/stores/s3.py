@@ -80,7 +80,7 @@ class S3Store:
             next(self._listed(RESERVED, recursive=True), None)
         check_creates_once(self)
 
-    def check_readable(self) -> None:
+    def check_readable(self, *, absent: bool = False) -> None:
         """Nothing yet: credentials that may read one object need not be able to list."""
 
     def get(self, key: str) -> bytes | None:

@@ -1,8 +1,5 @@
 """One real Ray for the tests that need it."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import settings
 
@@ -10,8 +7,6 @@ from assay_pipelines.clean import blocks
 
 settings.register_profile("clean", deadline=None)  # the first example imports
 settings.load_profile("clean")
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest_clean import working
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.table import Chats
+from plain_steps import working
 
 TEXTS = st.lists(
     st.tuples(st.integers(0, 2), st.text("aB \n", max_size=3)), min_size=1, max_size=25

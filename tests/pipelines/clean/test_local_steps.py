@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from conftest_clean import judged
 from hypothesis import given
 from hypothesis import strategies as st
+
+from plain_steps import judged
 
 WORDS = st.lists(st.sampled_from(["a", "B", "b ", "\n", "cat", "ünd"]), max_size=4).map(" ".join)
 TURN = st.tuples(st.sampled_from(["system", "user", "assistant", "tool", "text"]), WORDS)

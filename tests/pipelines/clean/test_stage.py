@@ -12,31 +12,11 @@ import pytest
 
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
-from assay_pipelines.clean import __main__ as program
-from assay_pipelines.clean import blocks
+from assay_pipelines.clean import blocks, program
+from assay_pipelines.clean.__main__ import main
 from assay_pipelines.clean.intake import pieces as cutting
+from bench import WORDS
 
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "then",
-    "it",
-    "went",
-    "home",
-    "because",
-    "of",
-    "rain",
-    "while",
-    "dogs",
-    "run",
-    "in",
-    "parks",
-]
 REFUSED = "I'm sorry, but I can't help with that request today, my friend, it is late."
 
 
@@ -103,7 +83,7 @@ def test_bytes_do_not_depend_on_ray_or_cores_or_on_how_files_are_cut(bench, monk
         monkeypatch.setattr(blocks, "SMALL_BYTES", small)
         monkeypatch.setattr(program, "pieces", lambda origins, size=size: cutting.pieces(origins, size))
         bench.store.delete(record_key(bench.stage(Kind.CLEAN, spec).ref))
-        outcome = bench.run(program.main, Kind.CLEAN, spec, attempt=attempt, cpus=cpus)
+        outcome = bench.run(main, Kind.CLEAN, spec, attempt=attempt, cpus=cpus)
         digests.append({path: file.sha256 for path, file in outcome.record.outputs.files.items()})
         assert conserves(outcome.summary)
         assert outcome.summary["rows"] == 60
@@ -116,7 +96,7 @@ def test_every_row_is_kept_set_aside_or_in_the_ledger_once(bench):
     early = bench.lines("early.jsonl", *some_rows(200), "{half")
     late = bench.lines("late.jsonl", *some_rows(40, seed=1))
     spec = {"sources": [source("early", early), source("late", late)], "steps": EVERY_STEP}
-    outcome = bench.run(program.main, Kind.CLEAN, spec)
+    outcome = bench.run(main, Kind.CLEAN, spec)
     ledger = chats_of(outcome, "ledger.parquet")
     ids = {
         name: [row["id"] for row in chats_of(outcome, name)]
@@ -146,7 +126,7 @@ def test_the_ledger_tells_a_changed_row_and_the_row_is_changed(bench):
         "sources": [source("one", identity)],
         "steps": [{"name": "no", "refusals": {"scope": "turnPair"}}],
     }
-    outcome = bench.run(program.main, Kind.CLEAN, spec)
+    outcome = bench.run(main, Kind.CLEAN, spec)
     (chat,) = chats_of(outcome)
     (line,) = chats_of(outcome, "ledger.parquet")
     assert [item["content"] for item in chat["messages"]] == ["Tell me a story", "Once upon a time."]
@@ -163,12 +143,12 @@ def test_rows_set_aside_meet_no_later_step_and_a_later_stage_reads_them(bench, o
     identity = bench.lines("rows.jsonl", *some_rows(120, refused=1))
     split = {"split": {"parts": [{"name": "held", "share": 0.3}]}}
     first = bench.run(
-        program.main, Kind.CLEAN, {"sources": [source("a", identity)], "steps": [split, {"refusals": {}}]}
+        main, Kind.CLEAN, {"sources": [source("a", identity)], "steps": [split, {"refusals": {}}]}
     )
     held = first.summary["splits"]["held"]
     assert held > 10
     second = bench.run(
-        program.main,
+        main,
         Kind.CLEAN,
         {"sources": [{"name": "b", "from": str(first.ref), "split": "held"}], "steps": []},
     )
@@ -181,9 +161,9 @@ def test_rows_set_aside_meet_no_later_step_and_a_later_stage_reads_them(bench, o
 def test_a_sample_like_another_stage_has_as_many_rows(bench):
     identity = bench.lines("rows.jsonl", *some_rows(100))
     sources = [source("a", identity)]
-    filtered = bench.run(program.main, Kind.CLEAN, {"sources": sources, "steps": [{"refusals": {}}]})
+    filtered = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": [{"refusals": {}}]})
     step = {"subsample": {"like": str(filtered.ref), "match": "rows", "stratify": "source", "seed": 1}}
-    matched = bench.run(program.main, Kind.CLEAN, {"sources": sources, "steps": [step]})
+    matched = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": [step]})
     assert matched.summary["rows"] == filtered.summary["rows"] < 110
 
 
@@ -198,7 +178,7 @@ def test_a_sample_like_another_stage_has_as_many_rows(bench):
 )
 def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reason):
     spec = {"sources": [source("a", bench.lines("rows.jsonl", *lines))], "steps": steps}
-    outcome = bench.run(program.main, Kind.CLEAN, spec)
+    outcome = bench.run(main, Kind.CLEAN, spec)
     assert outcome.refused[0] == reason
     assert outcome.record is None
 
@@ -249,7 +229,7 @@ def test_real_files_conserve_every_row(bench, on_ray):
     files = real_files()
     sources = [source(f"s{place}", bench.outside(path), form) for place, (form, path) in enumerate(files)]
     steps = [{"alternation": {}}, {"exactDuplicates": {}}, {"refusals": {}}]
-    outcome = bench.run(program.main, Kind.CLEAN, {"sources": sources, "steps": steps})
+    outcome = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": steps})
     assert conserves(outcome.summary)
     for place, (_, path) in enumerate(files):
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -265,3 +245,12 @@ def test_real_files_conserve_every_row(bench, on_ray):
         len({hashlib.sha256(row["id"].encode()).digest() for row in chats_of(outcome)})
         == outcome.summary["rows"]
     )
+
+
+def test_a_part_that_another_stage_did_not_set_aside_is_refused(bench):
+    other = bench.done(Kind.CLEAN, {"seed": 1}, rows=0)
+    whole = {"name": "a", "from": str(other), "split": "heldOut"}
+
+    outcome = bench.run(main, Kind.CLEAN, {"sources": [whole], "steps": []})
+
+    assert outcome.refused[0] == "DataMissing"

@@ -5,8 +5,9 @@ import pytest
 
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.kinds import Kind
+from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.compare.__main__ import main
-from assay_pipelines.evaluate.outcomes import FILE, Measured, Outcome, summary, write_outcomes
+from assay_pipelines.evaluate.outcomes import Measured, Outcome, summary, write_outcomes
 
 ITEMS = 200
 
@@ -54,7 +55,7 @@ def evaluated(bench, tmp_path):
         )
         folder = tmp_path / f"evaluated-{next(made)}"
         folder.mkdir()
-        write_outcomes(folder / FILE, scores)
+        write_outcomes(folder / OUTCOMES, scores)
         return bench.done(Kind.EVALUATE, {"model": {"from": trained}}, folder, **summary(scores))
 
     return make

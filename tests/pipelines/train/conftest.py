@@ -5,56 +5,21 @@ import multiprocessing
 import os
 import random
 import sys
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 
-from assay.artifacts.documents import (
-    ArtifactRef,
-    Attempt,
-    OutputFile,
-    Outputs,
-    Provenance,
-    Record,
-    StageDocument,
-)
-from assay.artifacts.kinds import SEMANTICS, Kind
-from assay.artifacts.layout import claim_key, data_key, failure_key, stage_document_key
+from assay.artifacts.kinds import Kind
 from assay.stores.folder import FolderStore
-from assay.stores.records import load_record, publish
-from assay_pipelines.stage import sha256_of
+from assay_pipelines.chats import CHATS
 from assay_pipelines.train import __main__ as program
+from bench import WORDS, Bench, Outcome
 
 torch.set_num_threads(1)  # a pool of threads in this process would not survive the forks
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "then",
-    "it",
-    "went",
-    "home",
-    "because",
-    "of",
-    "rain",
-    "while",
-    "dogs",
-    "run",
-    "in",
-    "parks",
-]
-MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
 def some_chats(count, *, seed=0, turns=1):
@@ -70,31 +35,8 @@ def some_chats(count, *, seed=0, turns=1):
     }
 
 
-@dataclass
-class Ended:
-    """What an attempt left behind."""
-
-    store: FolderStore
-    ref: ArtifactRef
-    code: int
-
-    @property
-    def record(self):
-        found = load_record(self.store, self.ref)
-        assert found is not None, self.failure
-        return found
-
-    @property
-    def summary(self):
-        return self.record.outputs.summary
-
-    @property
-    def failure(self):
-        data = self.store.get(failure_key(self.ref, 1))
-        return None if data is None else json.loads(data)
-
-    def path(self, name):
-        return Path(self.store.uri.removeprefix("file://")) / data_key(self.ref, 1, name)
+class Trained(Outcome):
+    """What became of a training."""
 
     def checkpoint(self, label="final"):
         return self.path(f"checkpoints/{label}")
@@ -104,62 +46,32 @@ class Ended:
         return pq.read_table(self.path("metrics.parquet")).to_pydict()
 
 
-@dataclass
-class Bench:
-    """A store, and what stands on it."""
-
-    folder: Path
-    store: FolderStore = field(init=False)
-
-    def __post_init__(self):
-        self.folder.mkdir()
-        self.store = FolderStore(self.folder)
+class TrainBench(Bench):
+    """A bench whose trainings go as on a laptop: each in a process forked from this one, after all imports."""
 
     def chats(self, chats, name="chats.parquet"):
         """Publish chats as a clean stage did; returns its ArtifactRef."""
-        spec = {"nominal": json.dumps(chats, sort_keys=True), "name": name}
-        stage = StageDocument(kind=Kind.CLEAN, semantics=SEMANTICS[Kind.CLEAN], spec=spec, reads=())
         rows = [
             {
                 "id": key,
                 "source": "test",
                 "messages": [{"role": role, "content": text} for role, text in turns],
+                "meta": "{}",
             }
             for key, turns in sorted(chats.items())
         ]
-        schema = pa.schema([("id", pa.string()), ("source", pa.string()), ("messages", MESSAGES)])
-        local = self.folder / name
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), local)
-        self.store.upload(data_key(stage.ref, 1, name), local)
-        files = {name: OutputFile(size=local.stat().st_size, sha256=sha256_of(local))}
-        provenance = Provenance(
-            attempt=1, inputs={}, execution={}, environment={}, started_at=NOW, finished_at=NOW
-        )
-        publish(
-            self.store,
-            Record(identity=stage, outputs=Outputs(files=files, summary={}), provenance=provenance),
-        )
-        return str(stage.ref)
+        spec = {"nominal": json.dumps(chats, sort_keys=True), "name": name}
+        with TemporaryDirectory() as folder:
+            pq.write_table(pa.Table.from_pylist(rows, schema=CHATS), Path(folder) / name)
+            return str(self.done(Kind.CLEAN, spec, Path(folder)))
 
-    def stage(self, spec, *, execution=None, locations=None):
-        """Claim a train stage; returns its ArtifactRef and the arguments of its program."""
-        stage = StageDocument(kind=Kind.TRAIN, semantics=SEMANTICS[Kind.TRAIN], spec=spec, reads=())
-        self.store.put(stage_document_key(stage.ref), stage.encode())
-        attempt = Attempt(
-            number=1, owner="test", claimed_at=NOW, execution=execution or {}, locations=locations or {}
-        )
-        self.store.put(claim_key(stage.ref, 1), attempt.encode())
-        return stage.ref, ["--stage", f"{self.store.uri}/stages/{stage.ref}", "--attempt", "1"]
+    def train(self, spec, **execution):
+        """Carry out a train stage."""
+        return self.ended(*self.start(spec, **execution))
 
-    def train(self, spec, *, execution=None, locations=None):
-        """Carry out a train stage in a process forked from this one."""
-        ref, process = self.start(spec, execution=execution, locations=locations)
-        process.join()
-        return Ended(self.store, ref, process.exitcode)
-
-    def start(self, spec, *, execution=None, locations=None):
-        """Start a train stage in a process forked from this one."""
-        ref, argv = self.stage(spec, execution=execution, locations=locations)
+    def start(self, spec, **execution):
+        """Start a train stage."""
+        ref, argv = self.claimed(Kind.TRAIN, spec, **execution)
         process = multiprocessing.get_context("fork").Process(target=_main, args=(argv,))
         process.start()
         return ref, process
@@ -167,7 +79,7 @@ class Bench:
     def ended(self, ref, process):
         """Wait for a stage that was started."""
         process.join()
-        return Ended(self.store, ref, process.exitcode)
+        return Trained(store=self.store, ref=ref, code=process.exitcode)
 
 
 def _main(argv):
@@ -199,13 +111,13 @@ def a_training(data, **changes):
 
 
 @pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path / "store")
+def bench(make_bench):
+    return make_bench("store")
 
 
 @pytest.fixture
 def make_bench(tmp_path):
-    return lambda name: Bench(tmp_path / name)
+    return lambda name: TrainBench(store=FolderStore(tmp_path / name), folder=tmp_path)
 
 
 @pytest.fixture

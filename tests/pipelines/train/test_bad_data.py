@@ -2,16 +2,13 @@
 
 import pytest
 
-from assay.artifacts.documents import Location, SourceFile
-from assay_pipelines.stage import sha256_of
-
 UNMENDABLE = 64
 
 
 def failed(ended, reason):
     assert ended.failure is not None
-    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (UNMENDABLE, reason, "never")
-    return ended.failure["message"]
+    assert (ended.code, ended.failure.reason, ended.failure.retry) == (UNMENDABLE, reason, "never")
+    return ended.failure.message
 
 
 def test_an_empty_dataset_is_refused(bench, spec_of):
@@ -54,9 +51,9 @@ def test_a_model_without_a_template_is_refused_if_its_template_is_asked_for(benc
     template = base.checkpoint() / "chat_template.jinja"
     assert template.exists()
 
-    ended = bench.train(
-        spec_of(data, template="model", tokenizer=None, model=outside(template.parent)), **at(template.parent)
-    )
+    without = bench.outside(*(path for path in sorted(template.parent.iterdir()) if path != template))
+
+    ended = bench.train(spec_of(data, template="model", tokenizer=None, model={"uri": without}))
 
     failed(ended, "TemplateMissing")
 
@@ -120,20 +117,4 @@ def test_a_failure_in_several_processes_is_the_same_failure(bench, spec_of, chat
         epochs=20,
     )
 
-    failed(bench.train(spec, execution={"processesPerNode": 2}), "NaNLoss")
-
-
-def outside(folder):
-    return {"uri": f"sha256:{folder.name}"}
-
-
-def at(folder):
-    """Locate a model folder outside, without its template."""
-    files = tuple(
-        SourceFile(
-            uri=path.as_uri(), path=path.name, size=path.stat().st_size, identity=f"sha256:{sha256_of(path)}"
-        )
-        for path in sorted(folder.iterdir())
-        if path.name != "chat_template.jinja"
-    )
-    return {"locations": {f"sha256:{folder.name}": Location(uri=folder.as_uri(), files=files)}}
+    failed(bench.train(spec, processesPerNode=2), "NaNLoss")

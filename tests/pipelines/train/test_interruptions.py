@@ -19,7 +19,7 @@ def under_way(bench, spec_of, chats_of):
 
     def start(processes):
         spec = spec_of(bench.chats(chats_of(400)), batchSize=2, epochs=1000)
-        ref, process = bench.start(spec, execution={"processesPerNode": processes})
+        ref, process = bench.start(spec, processesPerNode=processes)
         while bench.store.get(progress_key(ref, 1)) is None and process.is_alive():
             process.join(0.05)
         return ref, process
@@ -35,7 +35,7 @@ def test_a_request_to_stop_ends_the_attempt_for_another_to_follow(bench, under_w
     os.kill(process.pid, signal.SIGTERM)
     ended = bench.ended(ref, process)
 
-    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (
+    assert (ended.code, ended.failure.reason, ended.failure.retry) == (
         TRY_AGAIN,
         "Interrupted",
         "later",
@@ -49,7 +49,7 @@ def test_a_lost_process_ends_the_attempt_for_another_to_follow(bench, under_way)
     psutil.Process(process.pid).children()[-1].kill()
     ended = bench.ended(ref, process)
 
-    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (
+    assert (ended.code, ended.failure.reason, ended.failure.retry) == (
         TRY_AGAIN,
         "ProcessLost",
         "later",
@@ -83,4 +83,4 @@ def test_what_another_attempt_may_mend_is_told_so_by_a_process_alone(
     monkeypatch.setattr(launch, "carry_out", fail)
     ended = bench.train(spec_of(bench.chats({"a": [("user", "hello"), ("assistant", "yes")]})))
 
-    assert (ended.code, ended.failure["reason"], ended.failure["retry"]) == (TRY_AGAIN, reason, "later")
+    assert (ended.code, ended.failure.reason, ended.failure.retry) == (TRY_AGAIN, reason, "later")

@@ -8,6 +8,7 @@ import sys
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from assay.artifacts.kinds import Kind
 from assay_pipelines.train import __main__ as program
 
 
@@ -59,10 +60,12 @@ def test_two_processes_take_the_same_steps_as_one(make_bench, spec_of, chats_of,
     alone, together = make_bench("alone"), make_bench("together")
     spec = spec_of(alone.chats(chats), checkpoints={"rows": [8]})
 
-    one = alone.train(spec, execution={"microBatch": 8})
+    one = alone.train(spec, microBatch=8)
     two = together.train(
         spec_of(together.chats(chats), checkpoints={"rows": [8]}),
-        execution={"microBatch": 3, "processesPerNode": 2, "zeroStage": zero_stage},
+        microBatch=3,
+        processesPerNode=2,
+        zeroStage=zero_stage,
     )
 
     assert two.failure is None
@@ -84,8 +87,8 @@ def test_any_micro_batch_takes_the_same_steps(make_bench, spec_of, chats_of, mic
     chats = chats_of(40)
     whole, parts = make_bench("whole"), make_bench("parts")
 
-    one = whole.train(spec_of(whole.chats(chats)), execution={"microBatch": 8})
-    other = parts.train(spec_of(parts.chats(chats)), execution={"microBatch": micro_batch})
+    one = whole.train(spec_of(whole.chats(chats)), microBatch=8)
+    other = parts.train(spec_of(parts.chats(chats)), microBatch=micro_batch)
 
     assert other.metrics["loss"] == pytest.approx(one.metrics["loss"], abs=1e-5)
     assert other.metrics["grad_norm"] == pytest.approx(one.metrics["grad_norm"], rel=1e-5)
@@ -96,7 +99,7 @@ def test_the_processes_of_a_torchrun_join_and_one_of_them_speaks(make_bench, spe
     chats = chats_of(19)
     alone, joined = make_bench("alone"), make_bench("joined")
     one = alone.train(spec_of(alone.chats(chats)))
-    ref, argv = joined.stage(spec_of(joined.chats(chats)), execution={"nodes": 2, "zeroStage": 2})
+    ref, argv = joined.claimed(Kind.TRAIN, spec_of(joined.chats(chats)), nodes=2, zeroStage=2)
     port = a_free_port()
 
     context = multiprocessing.get_context("fork")
@@ -106,15 +109,15 @@ def test_the_processes_of_a_torchrun_join_and_one_of_them_speaks(make_bench, spe
     for member in members:
         member.join()
 
-    two = type(one)(joined.store, ref, 0)
+    two = type(one)(store=joined.store, ref=ref, code=0)
     assert [member.exitcode for member in members] == [0, 0]
     assert two.metrics["loss"] == pytest.approx(one.metrics["loss"], abs=1e-4)
 
 
 def test_several_nodes_without_a_torchrun_are_refused(bench, spec_of, chats_of):
-    ended = bench.train(spec_of(bench.chats(chats_of(4))), execution={"nodes": 2})
+    ended = bench.train(spec_of(bench.chats(chats_of(4))), nodes=2)
 
-    assert (ended.code, ended.failure["reason"]) == (64, "NotLaunched")
+    assert (ended.code, ended.failure.reason) == (64, "NotLaunched")
 
 
 def as_torchrun_does(rank, port, argv):

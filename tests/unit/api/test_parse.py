@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from assay.api.parse import experiment_of, parse_experiment, parse_profile
 from assay.api.written import Written, read
-from assay.errors import SpecErrors
+from assay.errors import SpecError, SpecErrors
 
 SMALL = """\
 apiVersion: assay.dev/v1alpha1
@@ -183,6 +183,8 @@ def test_whatever_a_pipeline_holds_nothing_but_spec_errors_come_of_it(pipeline):
         ("{name: refusals, remove: true}", "{refusals: {}, alternation: {}}",
          "spec.arms[1] (kept).stages[0] (cleaned).clean.steps[0], small.yaml:22",
          "found alternation and refusals, expected at most one of them", "Keep one of them."),
+        ("metadata: {name: small}", "metadata: {}", "metadata.name, small.yaml:3",
+         "found no `name`, expected one", "Add `name`. (name: The object's name.)"),
         ("spec:\n", "spec: 3\nx:\n", "x, small.yaml:5", "found unknown field `x`", "Remove it."),
     ],
 )  # fmt: skip
@@ -232,3 +234,23 @@ def test_a_profile_is_parsed_by_the_same_rules():
     with pytest.raises(SpecErrors, match="s3://bucket/prefix or file:///folder"):
         parse_profile(text, "p.yaml")
     assert parse_profile(text.replace("http://x", "s3://x"), "p.yaml").spec.store.uri == "s3://x"
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("spec.arms[1] (kept).stages[0]", 22),
+        ("spec.arms[1] (kept).stages[cleaned].clean.steps[0]", 22),
+        ("spec.arms[1] (kept).stages[missing].clean", 22),
+        ("spec.pipeline[0] (cleaned).clean.steps[1]", 11),
+    ],
+)
+def test_a_fault_that_names_a_field_gets_the_line_on_which_it_stands(where, line):
+    placed = read(SMALL, "small.yaml").placed(SpecError(where, "found", "do"))
+
+    assert placed.where == f"{where}, small.yaml:{line}"
+
+
+@pytest.mark.parametrize("where", ["chats.jsonl", "spec.arms, small.yaml:19", "whole, stage sft, data.from"])
+def test_a_fault_that_names_no_field_or_has_its_line_stays_as_it_is(where):
+    assert read(SMALL, "small.yaml").placed(SpecError(where, "found", "do")).where == where

@@ -53,6 +53,7 @@ def test_a_sound_experiment_has_no_faults():
     ("old", "new", "where", "found"),
     [
         ("- name: kept", "- name: whole", "spec.arms[1] (whole), small.yaml:16", "the name 'whole' again"),
+        ("[{name: cleaned, clean", "[{name: cleand, clean", "spec.arms[1] (kept).stages[0] (cleand).name, small.yaml:17", "expected a stage of the pipeline (cleaned, sft, scores) or a whole new one"),
         ("- name: sft", "- name: cleaned", "spec.pipeline[1] (cleaned)", "the name 'cleaned' again"),
         ("{shortInput: {}}, ", "{refusals: {level: broad}}, ", "clean.steps[1]", "the name 'refusals' again"),
         ("{name: chats, uri: chats.jsonl, format: sharegpt}", "{name: c, uri: a, format: text}, {name: c, uri: b, format: text}", "sources[1] (c)", "the name 'c' again"),

@@ -76,7 +76,7 @@ def test_setting_one_member_of_an_exactly_one_of_clears_the_others_and_what_goes
 def test_a_patch_of_what_is_not_there_is_refused_with_the_nearest_name(words):
     arm = {"name": "a", "stages": [{"name": "cleaned", "clean": {"steps": [words]}}]}
 
-    with pytest.raises(SpecError, match=r"spec.arms\[0\] \(a\).*'refusal'.*Did you mean 'refusals'"):
+    with pytest.raises(SpecError, match=r"spec.arms\[0\] \(a\).*'refusal'.*Did you mean `refusals`"):
         expand(an_experiment(arms=[arm]))
 
 
@@ -160,5 +160,5 @@ def test_a_path_that_leads_nowhere_in_any_arm_is_refused():
 
 
 def test_a_path_to_a_field_that_does_not_exist_is_refused_with_the_nearest_name():
-    with pytest.raises(SpecError, match=r"'sed'.*Did you mean 'seed'"):
+    with pytest.raises(SpecError, match=r"'sed'.*Did you mean `seed`"):
         expand(an_experiment(matrix=[SEEDS | {"paths": ["sft.train.sed"]}]))

@@ -108,7 +108,7 @@ def test_a_reference_to_another_arm_is_at_the_same_coordinates():
     [
         (
             [{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "claened"}}}]}],
-            "'claened'.*Did you mean 'cleaned'",
+            "'claened'.*Did you mean `cleaned`",
         ),
         ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "b/cleaned"}}}]}], "arm 'b'"),
         (
@@ -187,3 +187,13 @@ def test_no_identity_holds_a_name_of_an_arm_a_place_or_a_time():
         assert "without" not in text
         assert "chats.jsonl" not in text
         assert str(datetime.now(UTC).year) not in text
+
+
+def test_a_text_for_people_has_labels_and_short_fingerprints_and_whole_paths():
+    plan = a_plan()
+    known, strange = plan.stages[0], f"train/{'0' * 64}"
+    path = f"file:///store/stages/{known.ref}/record.json"
+
+    assert plan.told(f"needs {known.ref} and {strange}: {path}") == (
+        f"needs {known.label} and train/000000000000…: {path}"
+    )

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from assay.statistics import Arm, difference
+from assay.statistics.runs import difference
+from assay.statistics.scores import Arm
 
 
 def a_pair(rng, *, runs, items, run_sd, interaction_sd=0.0, shift=0.0):

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.statistics import StatisticsError, holm, primary_then_holm
+from assay.statistics.families import holm, primary_then_holm
+from assay.statistics.scores import StatisticsError
 
 P = st.floats(0, 1)
 PS = st.lists(P, min_size=1, max_size=8)

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.statistics import Bootstrap, Ends, StatisticsError, item_bootstrap, mcnemar, mcnemar_counts
+from assay.statistics.models import Bootstrap, Ends, item_bootstrap, mcnemar, mcnemar_counts
+from assay.statistics.scores import StatisticsError
 
 COUNTS = st.integers(0, 60)
 PERCENTILE = Bootstrap(resamples=2000, ends=Ends.PERCENTILE)

@@ -6,17 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.statistics import (
-    Arm,
+from assay.statistics.power import (
     Design,
-    StatisticsError,
     design_of,
-    difference,
     independent_discordance,
     minimum_detectable_difference,
     power,
     problems_needed,
 )
+from assay.statistics.runs import difference
+from assay.statistics.scores import Arm, StatisticsError
 
 
 def a_design(runs=5, items=1000, run_sd=0.01, item_sd=0.3):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.statistics import Arm, above, difference
+from assay.statistics.runs import above, difference
+from assay.statistics.scores import Arm
 
 SEEDS = st.integers(0, 2**32 - 1)
 RUNS = st.integers(2, 6)

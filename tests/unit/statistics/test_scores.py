@@ -1,7 +1,8 @@
 import pytest
 
 from assay.errors import AssayError
-from assay.statistics import Arm, StatisticsError, difference
+from assay.statistics.runs import difference
+from assay.statistics.scores import Arm, StatisticsError
 
 
 def test_an_arm_with_a_score_that_is_not_finite_is_refused_and_the_score_is_named():

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.statistics import Arm, Comparison, StatisticsError, Word, family_verdicts, verdict
+from assay.statistics.scores import Arm, StatisticsError
+from assay.statistics.verdicts import Comparison, family_verdicts, verdict
+from assay.statistics.words import Word
 
 
 def an_arm(mean=0.5, *, name="a", runs=5, items=400, run_sd=0.01, seed=0):
@@ -36,6 +38,12 @@ def test_a_lower_loss_is_better_where_lower_is_declared_good():
     assert result.word == Word.BETTER
     assert result.effect == pytest.approx(-0.1)
     assert result.items is None
+
+
+def test_where_neither_direction_is_good_the_words_only_say_which_is_higher():
+    up, down = (verdict(a_comparison(*means, higher_is_better=None)) for means in ((0.6, 0.4), (0.4, 0.6)))
+    assert (up.word, down.word) == (Word.HIGHER, Word.LOWER)
+    assert down.reading.startswith("with is lower than without:")
 
 
 def test_a_verdict_carries_all_that_it_rests_on():

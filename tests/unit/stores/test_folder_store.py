@@ -14,7 +14,7 @@ import pytest
 
 from assay.errors import StoreError
 from assay.stores.folder import FolderStore
-from assay.stores.open import open_source, open_store
+from assay.stores.open import open_source, open_store, open_to_read
 
 Mount = Callable[..., Path]
 
@@ -103,9 +103,18 @@ def test_a_folder_that_cannot_be_linked_into_is_refused(mounted: Mount, tmp_path
 
 def test_a_folder_where_a_file_is_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    for uri in ((tmp_path / "file").as_uri(), (tmp_path / "file" / "below").as_uri()):
-        with pytest.raises(StoreError, match="file system refuses"):
-            open_store(uri)
+    for opening in (open_store, open_to_read):
+        with pytest.raises(StoreError, match="found a file, expected a folder"):
+            opening((tmp_path / "file").as_uri())
+    with pytest.raises(StoreError, match="file system refuses"):
+        open_store((tmp_path / "file" / "below").as_uri())
+
+
+def test_a_folder_opened_to_read_is_not_made(tmp_path: Path) -> None:
+    store = open_to_read(str(tmp_path / "store"))
+
+    assert (store.get("a"), store.children("stages/"), list(store.keys(""))) == (None, [], [])
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_source_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from assay_pipelines.clean.table import WORKING, Chats, lines_array
 def judged(step, chats):
     """Judge plain chats by one local step: the messages that are left of each, or None, and the lines."""
     kind = next(iter(step))
-    settings = getattr(Step.model_validate(step), _snake(kind))
+    settings = Step.model_validate(step).body
     view = Chats.from_messages(chats)
     judgement = LOCAL[kind](view, settings)
     left = list(chats) if judgement.removed is None else plain(view.without(judgement.removed))
@@ -35,10 +35,6 @@ def passed(table, steps, *, sources=1):
     return judge(
         table, Pass(first=True, steps=numbered, joining=joining, key_for=None, gone=NOWHERE, aside=NOWHERE)
     )
-
-
-def _snake(kind):
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind)
 
 
 def working(chats, sources=None):

@@ -1,0 +1,75 @@
+"""The verdicts in the terminal."""
+
+import pytest
+
+from assay.cli.verdicts import print_verdicts
+
+
+def side(arm, runs):
+    return {"arm": arm, "runs": [{}] * runs}
+
+
+def a_verdict(runs=3, **changes):
+    return {
+        "contrast": "refusals",
+        "task": "instructeval_mmlu",
+        "coordinates": {},
+        "primary": True,
+        "exploratory": False,
+        "word": "better",
+        "effect": 0.12,
+        "interval": {"low": 0.1, "high": 0.14},
+        "p": 0.01,
+        "adjustedP": 0.02,
+        "n": 100,
+        "a": side("without", runs),
+        "b": side("with", runs),
+        **changes,
+    }
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    def printed(*verdicts, columns=200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        print_verdicts(
+            {"comparisons": [{"comparison": {"name": "study"}, "verdicts": verdicts, "missing": []}]}
+        )
+        return capsys.readouterr().out
+
+    return printed
+
+
+def test_a_terminal_too_narrow_for_the_table_shows_every_figure_in_lines(printed):
+    told = printed(a_verdict(), columns=40)
+
+    assert "refusals * on instructeval_mmlu: better" in told
+    assert "  effect 0.12, 0.1…0.14\n  p 0.02, 100 items" in told
+
+
+def test_a_wide_terminal_shows_a_line_per_verdict(printed):
+    line = next(line for line in printed(a_verdict()).splitlines() if "better" in line)
+
+    assert line.split() == ["refusals", "*", "instructeval_mmlu", "better", "0.12", "0.1…0.14", "0.02", "100"]
+
+
+def test_verdicts_at_several_points_of_a_factor_are_told_apart(printed):
+    told = printed(*(a_verdict(coordinates={"size": size}) for size in ("1b", "7b")))
+
+    assert "refusals[size=1b]" in told
+    assert "refusals[size=7b]" in told
+
+
+@pytest.mark.parametrize(
+    "untested", [{"runs": 1, "interval": None, "p": None}, {"runs": 2}, {"word": "floor"}, {"p": None}]
+)
+def test_where_nothing_was_tested_there_is_no_p_and_it_says_why(printed, untested):
+    told = printed(a_verdict(**untested, adjustedP=1.0))
+
+    line = next(line for line in told.splitlines() if "instructeval" in line)
+    assert line.split()[-2] == "–"
+    assert "takes 3 runs of each arm" in told
+
+
+def test_a_tested_verdict_needs_no_explanation_of_its_p(printed):
+    assert "takes 3 runs" not in printed(a_verdict())
