@@ -11,15 +11,14 @@ from assay.adapters.sources import FileSources
 from assay.api.availability import unavailable
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.parse import experiment_of
-from assay.api.validate import check
 from assay.api.written import read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
-from assay.errors import SpecError, SpecErrors, StoreError
+from assay.errors import SpecError, StoreError
 from assay.plan.arms import expand
 from assay.plan.compile import compile_plan, wanted_inputs
+from assay.plan.examine import examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
@@ -61,12 +60,7 @@ def read_experiment(path: Path) -> Experiment:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check the path."
         ) from error
-    written = read(data, str(path))
-    experiment = experiment_of(written)
-    faults = check(experiment, written)
-    if faults:
-        raise SpecErrors(faults)
-    return experiment
+    return examine(read(data, str(path))).sound()
 
 
 def compile_file(path: Path) -> tuple[Experiment, Plan]:
