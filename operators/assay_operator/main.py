@@ -65,9 +65,9 @@ async def _work(queue: DueQueue, reconciler: Reconciler) -> None:
 
 def _client() -> ApiClient:
     try:
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        config.load_incluster_config()
     except config.ConfigException:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
+        config.load_kube_config()
     return ApiClient()
 
 
