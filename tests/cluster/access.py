@@ -58,7 +58,8 @@ class Cluster:
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def apply(self, *objects: Mapping) -> None:
-        self.apply_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        # Not as one List, for whose sake kubectl would have the API server compose all schemas there are.
+        self.apply_text("\n---\n".join(json.dumps(item) for item in objects))
 
     def apply_text(self, text: str) -> None:
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
