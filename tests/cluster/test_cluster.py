@@ -1,6 +1,13 @@
 """The test cluster is a real one: what other tests take for granted of it."""
 
+import json
+import secrets
+import ssl
+import subprocess
+import threading
 import time
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -8,7 +15,7 @@ from cluster.access import Cluster
 from cluster.workloads import job, pod, pytorch_job, queue, queued, ray_job
 
 pytestmark = pytest.mark.timeout(900)  # the first of them starts the cluster
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 400  # for one workload, on a machine with other things to do
 
 REDUCE = """
 import torch, torch.distributed as peers
@@ -150,6 +157,86 @@ def test_queue_lets_an_elastic_ray_job_run(cluster, namespace):
     workload["metadata"]["annotations"] = {"kueue.x-k8s.io/elastic-job": "true"}
     workload["spec"]["shutdownAfterJobFinishes"] = True
     assert_succeeds(cluster, namespace, workload)
+
+
+class Refuse(BaseHTTPRequestHandler):
+    """A webhook that admits nothing; asked with GET, it says hello."""
+
+    def do_GET(self):
+        self._answer(b"hello")
+
+    def do_POST(self):
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        verdict = {
+            "uid": review["request"]["uid"],
+            "allowed": False,
+            "status": {"message": "the host says no"},
+        }
+        self._answer(json.dumps(review | {"response": verdict}).encode())
+
+    def _answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def listener(cluster, tmp_path):
+    """A server on the host, over TLS; its certificate beside its URL."""
+    name = ["-subj", "/CN=host", "-addext", f"subjectAltName=IP:{cluster.host}"]
+    files = ["-keyout", tmp_path / "key", "-out", tmp_path / "certificate"]
+    new = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", *name, *files]
+    subprocess.run(new, check=True, capture_output=True)
+    with ThreadingHTTPServer((cluster.host, 0), Refuse) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://{cluster.host}:{server.server_port}/", (tmp_path / "certificate").read_bytes()
+        server.shutdown()
+
+
+def test_pod_reaches_a_process_of_the_host(cluster, namespace, listener):
+    command = ["wget", "--no-check-certificate", "-q", "-O-", listener[0]]
+    assert_succeeds(cluster, namespace, job("asks", namespace, pod(cluster.base_image, *command)))
+    assert cluster.kubectl("logs", f"--namespace={namespace}", "job/asks") == "hello"
+
+
+def test_api_server_asks_a_webhook_of_the_host(cluster, namespace, listener):
+    url, certificate = listener
+    rule = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
+    hook = {
+        "name": "refuse.assay.test",
+        "clientConfig": {"url": url, "caBundle": b64encode(certificate).decode()},
+        "rules": [rule],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    configuration = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+    }
+    cluster.apply(configuration | {"metadata": {"name": namespace}, "webhooks": [hook]})
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        answer = ""
+        while (
+            "the host says no" not in answer and time.monotonic() < deadline
+        ):  # it takes effect a little later
+            try:
+                cluster.kubectl(
+                    "create", "configmap", f"--namespace={namespace}", f"asked-{secrets.token_hex(4)}"
+                )
+            except RuntimeError as refusal:
+                answer = str(refusal)
+        assert "the host says no" in answer
+    finally:
+        cluster.kubectl("delete", "validatingwebhookconfiguration", namespace)
 
 
 def test_audit_log_tells_who_wrote_what(cluster, namespace):
