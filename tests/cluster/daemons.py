@@ -130,7 +130,7 @@ def _api_server(site: Site) -> dict[str, object]:
         "kubelet-preferred-address-types": "InternalIP",
         "audit-policy-file": site.folder / "config" / "audit.yaml",
         "audit-log-path": site.audit_log,
-        "audit-log-mode": "blocking",  # a test that has its answer finds its line
+        "audit-log-mode": "blocking",  # written with the answer, not in batches later
     }
 
 
