@@ -1,1 +1,1 @@
-pytest_plugins = ["s3servers", "cluster.fixture"]
+pytest_plugins = ["s3servers", "cluster.fixture", "cluster.running_operator"]

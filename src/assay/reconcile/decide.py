@@ -190,13 +190,26 @@ def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
             attempt=last.number,
             failed=True,
         )
-    reason = last.failure.reason if last.failure else "Vanished"
-    message = last.failure.message if last.failure else "the program ended without a record or a reason"
-    ended = Judgement(
-        state=State.READY, reason=reason, message=message, attempt=last.number, failed=not _resumable(last)
-    )
+    if _resumable(last):
+        ended = Judgement(
+            state=State.READY,
+            reason="NotLaunched",
+            message="what is to run it could not be made",
+            attempt=last.number,
+        )
+    else:
+        ended = Judgement(
+            state=State.READY,
+            reason=last.failure.reason if last.failure else "Vanished",
+            message=last.failure.message
+            if last.failure
+            else "the program ended without a record or a reason",
+            attempt=last.number,
+            failed=True,
+        )
     if len(counted) > policy.retries and ended.failed:
-        return replace(ended, state=State.FAILED, message=f"after {len(counted)} attempts: {message}")
+        message = f"after {len(counted)} attempts: {ended.message}"
+        return replace(ended, state=State.FAILED, message=message)
     delay = min(policy.backoff_seconds * 2 ** (len(counted) - 1), _LONGEST_BACKOFF_SECONDS)
     due = last.last_sign_of_life + timedelta(seconds=delay)
     return replace(ended, state=State.WAITING, wake_at=due) if now < due else ended
