@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from assay.stores.open import open_to_read
 from cluster.access import Cluster
-from cluster.running_operator import ROOT, RunningOperator
+from cluster.running_operator import ROOT, RunningOperator, a_team
 
 SAMPLE = ROOT / "manifests" / "samples" / "poison-tiny.yaml"
 ARMS = {"with-refusals", "without-refusals"}
@@ -53,7 +54,7 @@ def test_the_verdict_is_the_one_that_is_decided_by_construction(finished: Any) -
 
 def test_every_stage_ran_once_and_its_record_is_in_the_bucket(finished: Any) -> None:
     team, status, _ = finished
-    store: Store = open_to_read(team.store, team.cluster.s3_environment)
+    store = open_to_read(team.store, team.cluster.s3_environment)
     keys = [info.key for info in store.keys("stages/")]
 
     assert sum(key.endswith("/record.json") for key in keys) == status["total"]
@@ -62,11 +63,11 @@ def test_every_stage_ran_once_and_its_record_is_in_the_bucket(finished: Any) -> 
 
 def test_cleaning_was_done_by_workers_that_came_for_it(finished: Any) -> None:
     _, _, writes = finished
-    pods = [
-        write for write in writes if write["objectRef"]["resource"] == "pods" and write["verb"] == "create"
+    bound = [
+        write["objectRef"]["name"] for write in writes if write["objectRef"].get("subresource") == "binding"
     ]
 
-    assert any("workers-worker" in str(pod) for pod in pods)
+    assert any(name.startswith("clean-") and "-workers-worker-" in name for name in bound)
 
 
 def test_training_was_done_by_two_pods_each(finished: Any) -> None:
@@ -82,7 +83,7 @@ def test_training_was_done_by_two_pods_each(finished: Any) -> None:
 
 
 def test_the_operator_writes_little_and_stays_small(finished: Any, installed: RunningOperator) -> None:
-    team, status, writes = finished
+    _, status, writes = finished
     ours = [
         write
         for write in writes
