@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 FIELD_MANAGER = "assay-operator"
 _FIELDS = {"authorities": "ca.crt", "chain": "tls.crt", "key": "tls.key"}
 _TRIES = 5
+_IMPATIENCE = 5.0  # seconds between tries while there is nothing to serve
 _NOT_FOUND, _CONFLICT, _FORBIDDEN = 404, 409, 403
 
 
@@ -77,13 +78,13 @@ class CertificateKeeper:
         self.load(certificate)  # on the event loop, so that no handshake comes in between
 
     async def keep(self, every: float = 60.0) -> None:
-        """Refresh for ever; a failure is logged, and what is loaded is served on."""
+        """Refresh now, and again for ever; a failure is logged, and what is loaded is served on."""
         while True:
-            await asyncio.sleep(every)
             try:
                 await self.refresh()
             except AssayError as error:
                 log.warning("the webhook's certificate was not refreshed: %s", error)
+            await asyncio.sleep(every if self.loaded else _IMPATIENCE)
 
     def load(self, certificate: Certificate) -> None:
         """Serve a certificate from the next handshake on."""

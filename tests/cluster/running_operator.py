@@ -107,10 +107,12 @@ class RunningOperator:
                 answer = urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/readyz", retries=False)
                 if answer.status == 200:
                     return
-            except urllib3.exceptions.HTTPError:
-                pass
+                complaint = answer.data.decode()
+            except urllib3.exceptions.HTTPError as error:
+                complaint = str(error)
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the operator is not ready; its log: {self.log[-3000:]}")
+                self.kill()
+                raise RuntimeError(f"the operator is not ready: {complaint}; its log: {self.log[-3000:]}")
             time.sleep(0.1)
 
 
