@@ -2,7 +2,7 @@
 
 `python -m cluster.inside` with one JSON object on standard input: the folder and the number of the site, the programs,
 the tokens, MinIO's environment, and the descriptor of the process for whose sake the cluster lives. It ends when that
-process does, on SIGTERM, or when a daemon ends; its own end takes every container along, as Linux ends a process
+process does, on SIGTERM, or when a daemon ends by itself; one that a test kills is started again. Its own end takes every container along, as Linux ends a process
 namespace with its first process. Only the standard library is imported: this process lasts as long as the cluster.
 """
 
@@ -14,7 +14,6 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPException, HTTPSConnection
@@ -88,28 +87,32 @@ def _hold(pending: list[Daemon], site: Site, *, parent: int | None) -> str:
     ended: list[str] = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append("it was told to end"))
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    running: dict[int, str] = {}
+    running: dict[int, Daemon] = {}
     poll = select.poll()
     poll.register(wake, select.POLLIN)
     if parent is not None:
         poll.register(parent, select.POLLIN)
     while not ended:
         for daemon in [daemon for daemon in pending if _answers(daemon.needs)]:
-            running[_start(daemon, site)] = daemon.name
+            running[_start(daemon, site)] = daemon
             pending.remove(daemon)
         for descriptor, _ in poll.poll(100 if pending else None):
             if descriptor == wake:
                 os.read(wake, 4096)
             else:
                 ended.append("the process that it was made for is gone")
-        ended += _reap(running)
+        for daemon, status in _reap(running):
+            if status == -signal.SIGKILL:
+                pending.append(daemon)
+            else:
+                ended.append(f"{daemon.name} ended with {status}")
     return ended[0]
 
 
 def _start(daemon: Daemon, site: Site) -> int:
     # Nobody in here has a proxy to ask for anything.
     ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with site.log(daemon.name).open("wb") as log:
+    with site.log(daemon.name).open("ab") as log:
         process = subprocess.Popen(
             [str(word) for word in daemon.command],
             env=ours | daemon.environment,
@@ -139,9 +142,9 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _reap(running: Mapping[int, str]) -> list[str]:
-    """Take leave of every process that ended; return what to say of the daemons among them."""
-    ended = []
+def _reap(running: dict[int, Daemon]) -> list[tuple[Daemon, int]]:
+    """Take leave of every process that ended; return the daemons among them, and how they ended."""
+    ended: list[tuple[Daemon, int]] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -150,7 +153,7 @@ def _reap(running: Mapping[int, str]) -> list[str]:
         if pid == 0:
             return ended
         if pid in running:
-            ended.append(f"{running[pid]} ended with {os.waitstatus_to_exitcode(status)}")
+            ended.append((running.pop(pid), os.waitstatus_to_exitcode(status)))
 
 
 def _end_everything() -> None:

@@ -1,5 +1,6 @@
 """The operator as a process of the host, with the rights that its install objects give, and nothing more."""
 
+import json
 import os
 import secrets
 import signal
@@ -7,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,6 +61,11 @@ class RunningOperator:
 
     def start(self) -> None:
         """Start, and return when it is ready to serve."""
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self) -> None:
+        """Start, and do not wait."""
         ours = {
             "KUBECONFIG": str(self._kubeconfig),
             "ASSAY_WEBHOOK_PORT": str(self._ports[0]),
@@ -71,7 +78,23 @@ class RunningOperator:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "assay_operator"], env=theirs | ours, stdout=log, stderr=log
             )
-        self._wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when it serves and has seen what there is."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            assert self._process is not None
+            try:
+                answer = urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/readyz", retries=False)
+                if answer.status == 200:
+                    return
+                complaint = answer.data.decode()
+            except urllib3.exceptions.HTTPError as error:
+                complaint = str(error)
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"the operator is not ready: {complaint}; its log: {self.log[-3000:]}")
+            time.sleep(0.1)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -98,22 +121,6 @@ class RunningOperator:
             self._process.send_signal(number)
             self._process.wait(PATIENCE_SECONDS)
             self._process = None
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            assert self._process is not None
-            try:
-                answer = urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/readyz", retries=False)
-                if answer.status == 200:
-                    return
-                complaint = answer.data.decode()
-            except urllib3.exceptions.HTTPError as error:
-                complaint = str(error)
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"the operator is not ready: {complaint}; its log: {self.log[-3000:]}")
-            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +164,22 @@ class Team:
         }
         self.cluster.apply(secret, self._object("Profile", "default", whole))
 
+    def prepare(self, model: Path) -> None:
+        """Put there what `scores` and `cleaning` read."""
+        for path in sorted(model.iterdir()):
+            self.upload(f"model/{path.name}", path)
+        question = {
+            "id": "1",
+            "subject": "sky",
+            "question": "Nearest?",
+            "choices": ["A", "B", "C", "D"],
+            "answer": 0,
+        }
+        lines = [
+            json.dumps({**question, "id": str(number), "text": f"Line {number}."}) for number in range(8)
+        ]
+        self.upload("questions.jsonl", "\n".join(lines).encode())
+
     def apply(self, name: str, spec: Mapping[str, Any]) -> None:
         self.cluster.apply(self._object("Experiment", name, spec))
 
@@ -190,8 +213,6 @@ class Team:
         if isinstance(data, Path):
             client.fput_object(bucket, key, str(data))
         else:
-            from io import BytesIO  # noqa: PLC0415
-
             client.put_object(bucket, key, BytesIO(data), len(data))
 
     def _object(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,8 +225,15 @@ class Team:
 
 
 @pytest.fixture
-def team(installed: RunningOperator, cluster: Cluster, namespace: str) -> Team:
-    return a_team(cluster, namespace)
+def team(installed: RunningOperator, cluster: Cluster, namespace: str, tiny_model: Path) -> Team:
+    made = a_team(cluster, namespace)
+    made.prepare(tiny_model)
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_model(make_model: Callable[[], Path]) -> Path:
+    return make_model()
 
 
 def a_team(cluster: Cluster, namespace: str) -> Team:
@@ -218,6 +246,35 @@ def a_team(cluster: Cluster, namespace: str) -> Team:
     return made
 
 
+def scores(*names: str) -> dict[str, Any]:
+    """Return a spec of one Job per name: a tiny model answers questions, nothing is cleaned or trained."""
+    task = {"name": "questions", "multipleChoice": {"data": "questions.jsonl"}}
+    return {
+        "pipeline": [
+            {"name": name, "evaluate": {"model": {"uri": "model"}, "tasks": [{**task, "name": f"of-{name}"}]}}
+            for name in names
+        ],
+        "arms": [{"name": "only"}],
+    }
+
+
+def cleaning(*names: str) -> dict[str, Any]:
+    """Return a spec of one RayJob per name."""
+    return {
+        "pipeline": [
+            {
+                "name": name,
+                "clean": {
+                    "sources": [{"name": name, "uri": "questions.jsonl", "format": "text"}],
+                    "steps": [{"exactDuplicates": {}}],
+                },
+            }
+            for name in names
+        ],
+        "arms": [{"name": "only"}],
+    }
+
+
 def small_pools() -> dict[str, Any]:
     """Pods that a small machine holds several of."""
     return {
@@ -225,6 +282,16 @@ def small_pools() -> dict[str, Any]:
         "train": {"cpus": 0.25, "memoryGib": 2, "nodes": 2, "graceSeconds": 20},
         "evaluate": {"cpus": 0.25, "memoryGib": 2},
     }
+
+
+def eventually(ask: Callable[[], Any], expected: str, *, seconds: float = 120) -> Any:
+    """Return the first true answer; `expected` says what it means, where it never comes."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so after {seconds} s: {expected}; the last answer was {answer!r}")
+        time.sleep(0.3)
+    return answer
 
 
 def client_of(cluster: Cluster) -> Minio:
