@@ -1,0 +1,109 @@
+"""The loop asks little of the store."""
+
+from datetime import UTC, datetime
+
+from assay.artifacts.documents import Outputs, Provenance, Record
+from assay.control.control import Control
+from assay.reconcile.decide import State
+from assay.reconcile.facts import Capacity, Phase, Policy, Sight
+from assay.stores.records import load_record, publish
+from builders import a_plan
+from fakes.memory_store import MemoryStore
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+PLAN = a_plan()
+
+
+class CountingStore(MemoryStore):
+    """Counts requests by the loop; what programs ask does not count."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+
+    def get(self, key):
+        self.asked += 1
+        return super().get(key)
+
+    def info(self, key):
+        self.asked += 1
+        return super().info(key)
+
+    def create(self, key, data):
+        self.asked += 1
+        return super().create(key, data)
+
+    def keys(self, prefix):
+        self.asked += 1
+        return super().keys(prefix)
+
+
+class Backend:
+    """Runs every program to its end between two looks."""
+
+    owner = "kubernetes/cluster/team/mine/uid"
+
+    def __init__(self, store, plan):
+        self._store = store
+        self._plan = plan
+        self._running = []
+        self._ended = set()
+
+    def capacity(self):
+        return Capacity(cpus=99, memory_gib=99, stages=99)
+
+    def obstacles(self):
+        return {}
+
+    def held(self):
+        return frozenset()
+
+    def launch(self, _uri, ref, attempt):
+        self._running.append((ref, attempt))
+
+    def sights(self, attempts):
+        return {
+            (ref, attempt.number): Sight(phase=Phase.ENDED if ref in self._ended else Phase.RUNNING)
+            for ref, attempt in attempts
+        }
+
+    def finish(self):
+        before = self._store.asked
+        for ref, attempt in self._running:
+            document = self._plan.by_ref[ref].document
+            inputs = {read: load_record(self._store, read).outputs_digest for read in document.reads}
+            provenance = Provenance(
+                attempt=attempt.number,
+                inputs=inputs,
+                execution={},
+                environment={},
+                started_at=NOW,
+                finished_at=NOW,
+            )
+            publish(
+                self._store,
+                Record(identity=document, outputs=Outputs(files={}, summary={}), provenance=provenance),
+            )
+            self._ended.add(ref)
+        self._running.clear()
+        self._store.asked = before
+
+
+def carried_out(store):
+    backend = Backend(store, PLAN)
+    control = Control(PLAN, store=store, backend=backend, policy=Policy(since=NOW), clock=lambda: NOW)
+    decision = control.run(lambda *_: None, lambda _until: backend.finish())
+    assert {judgement.state for judgement in decision.judgements.values()} == {State.DONE}
+    return store.asked
+
+
+def test_a_stage_costs_at_most_five_requests_and_its_report_one_more():
+    assert carried_out(CountingStore()) <= 5 * len(PLAN.stages)
+
+
+def test_a_stage_that_is_reused_costs_at_most_four():
+    store = CountingStore()
+    carried_out(store)
+    store.asked = 0
+
+    assert carried_out(store) <= 4 * len(PLAN.stages)
