@@ -10,7 +10,7 @@ CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 .PHONY: help setup servers binaries cluster cluster-down test e2e lint fmt demo benchmark
 
 help: ## Show these lines
-	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## Fill .venv with what uv.lock says (30 s the first time, nothing when nothing changed)
 	@$(PYTHON) scripts/setup.py

@@ -26,7 +26,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
-BUILD_MINIO = Path(__file__).parents[1] / "scripts" / "minio-server" / "build.py"
+BUILD_GO_PROGRAM = Path(__file__).parents[1] / "scripts" / "go-programs" / "build.py"
 PATIENCE_SECONDS = 90  # a server is up within 2 s (MinIO) or 8 s (SeaweedFS) on an idle machine
 
 
@@ -70,7 +70,9 @@ class S3Server:
 
 @pytest.fixture(scope="session")
 def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    built = subprocess.run([sys.executable, BUILD_MINIO], stdout=subprocess.PIPE, text=True, check=True)
+    built = subprocess.run(
+        [sys.executable, BUILD_GO_PROGRAM, "minio"], stdout=subprocess.PIPE, text=True, check=True
+    )
     folder = tmp_path_factory.mktemp("minio")
     port, console = _free_ports(2)
     server = _server(port)

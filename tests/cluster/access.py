@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,8 +66,19 @@ class Cluster:
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
 
     def wait(self, condition: str, *arguments: str, seconds: int = 120) -> None:
-        """Return once `kubectl wait --for=<condition>` sees it; raise after `seconds`."""
-        self.kubectl("wait", f"--for={condition}", f"--timeout={seconds}s", *arguments)
+        """Return once `kubectl wait --for=<condition>` sees it, also of what does not exist yet; raise after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            left = max(1, round(deadline - time.monotonic()))
+            try:
+                self.kubectl("wait", f"--for={condition}", f"--timeout={left}s", *arguments)
+            except RuntimeError as refusal:
+                absent = any(words in str(refusal) for words in ("no matching resources", "(NotFound)"))
+                if not absent or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
     def audit(self) -> list[dict]:
         """Return every write so far; the line of the latest may appear a moment after its answer."""
