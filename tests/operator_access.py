@@ -1,10 +1,15 @@
 """The operator's own client, as the administrator or as the service account that the install objects bind."""
 
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
 from kubernetes import client, config
 from ruamel.yaml import YAML
 
 from assay_operator.api import ApiClient
 
+MANIFEST = Path(__file__).parents[1] / "manifests" / "operator.yaml"
 SERVICE_ACCOUNT = "system:serviceaccount:assay-system:assay-operator"
 
 
@@ -26,3 +31,18 @@ def client_of(cluster, *, user=None):
     if user is not None:
         api.set_default_header("Impersonate-User", user)
     return api
+
+
+@contextmanager
+def installed(cluster):
+    """What the operator is installed with, but the operator itself; nobody is asked any more when it ends."""
+    yaml = YAML(typ="safe", pure=True)
+    documents = [item for item in yaml.load_all(MANIFEST) if item["kind"] != "Deployment"]
+    text = StringIO()
+    yaml.dump_all(documents, text)
+    registration = ("validatingwebhookconfiguration", "assay-operator", "--ignore-not-found")
+    was_there = cluster.kubectl("get", *registration)
+    cluster.apply_text(text.getvalue())
+    yield
+    if not was_there:
+        cluster.kubectl("delete", *registration)

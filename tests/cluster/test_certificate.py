@@ -5,16 +5,14 @@ import base64
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from assay_operator.certificate import LIFE, unfit
 from assay_operator.certificate_keeper import CertificateKeeper, Place
-from operator_access import SERVICE_ACCOUNT, client_of
+from operator_access import SERVICE_ACCOUNT, client_of, installed
 
 NAMES = ("assay-operator.assay-system.svc", "127.0.0.1")
-MANIFEST = Path(__file__).parents[2] / "manifests" / "operator.yaml"
 
 
 @pytest.fixture
@@ -45,11 +43,11 @@ def registration(cluster):
 def keeper_of(cluster, namespace, registration, tmp_path):
     count = iter(range(100))
 
-    def make(*, names=NAMES, now=None, configuration=registration):
+    def make(*, names=NAMES, now=None, clock=None, configuration=registration):
         place = Place(
             namespace=namespace, secret="certificate", webhook_configuration=configuration, names=names
         )
-        clock = (lambda: now) if now is not None else lambda: datetime.now(UTC)
+        clock = clock or (lambda: now or datetime.now(UTC))
         return CertificateKeeper(client_of(cluster), place, folder=tmp_path / str(next(count)), clock=clock)
 
     return make
@@ -115,6 +113,20 @@ def test_the_api_server_trusts_what_is_served_also_after_a_renewal(cluster, regi
     assert bundles(cluster, registration) != first
 
 
+def test_a_renewed_certificate_is_trusted_before_it_is_served(cluster, registration, keeper_of):
+    now = datetime.now(UTC)
+    keeper = keeper_of(clock=lambda: now)
+    asyncio.run(keeper.refresh())
+    first = keeper.agree()
+    now += LIFE * 0.8
+
+    asyncio.run(keeper.refresh())
+    assert keeper.serves == first
+    assert bundles(cluster, registration) == {keeper.agree().authorities}
+    asyncio.run(keeper.refresh())
+    assert keeper.serves == keeper.agree() != first
+
+
 def test_what_is_trusted_already_is_not_written_again(cluster, registration, keeper_of):
     asyncio.run(keeper_of().refresh())
     version = cluster.get("validatingwebhookconfiguration", registration)["metadata"]["resourceVersion"]
@@ -132,7 +144,6 @@ def test_a_webhook_that_is_not_installed_leaves_a_certificate_to_serve(keeper_of
 
 
 def test_the_published_roles_suffice_and_other_secrets_stay_closed(cluster, tmp_path):
-    cluster.apply_text(MANIFEST.read_text())
     place = Place(
         namespace="assay-system",
         secret="assay-operator-certificate",
@@ -141,8 +152,9 @@ def test_the_published_roles_suffice_and_other_secrets_stay_closed(cluster, tmp_
     )
     keeper = CertificateKeeper(client_of(cluster, user=SERVICE_ACCOUNT), place, folder=tmp_path)
 
-    asyncio.run(keeper.refresh())
+    with installed(cluster):
+        asyncio.run(keeper.refresh())
 
-    assert bundles(cluster, "assay-operator") == {keeper.agree().authorities}
-    with pytest.raises(RuntimeError, match="forbidden"):
-        cluster.kubectl("get", "secrets", "--namespace=assay-system", f"--as={SERVICE_ACCOUNT}")
+        assert bundles(cluster, "assay-operator") == {keeper.agree().authorities}
+        with pytest.raises(RuntimeError, match="forbidden"):
+            cluster.kubectl("get", "secrets", "--namespace=assay-system", f"--as={SERVICE_ACCOUNT}")
