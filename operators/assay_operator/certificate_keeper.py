@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 FIELD_MANAGER = "assay-operator"
 _FIELDS = {"authorities": "ca.crt", "chain": "tls.crt", "key": "tls.key"}
 _TRIES = 5
-_IMPATIENCE = 5.0  # seconds between tries while there is nothing to serve
 _NOT_FOUND, _CONFLICT, _FORBIDDEN = 404, 409, 403
 
 
@@ -58,37 +57,40 @@ class CertificateKeeper:
         self._place = place
         self._folder = folder
         self._clock = clock
-        self._loaded: Certificate | None = None
+        self.serves: Certificate | None = None
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     @property
     def loaded(self) -> bool:
         """Whether a certificate is served."""
-        return self._loaded is not None
+        return self.serves is not None
 
     async def refresh(self) -> None:
         """Agree with the other replicas on a certificate, have it trusted, and serve it.
+
+        A renewed one waits for the next time, when API servers have learned whom to trust; the old one still holds.
 
         Raises:
             AssayError: the API server did not let it.
 
         """
-        certificate = await asyncio.to_thread(self._agreed_and_trusted)
-        self.load(certificate)  # on the event loop, so that no handshake comes in between
+        certificate, is_news = await asyncio.to_thread(self._agreed_and_trusted)
+        if not (is_news and self.loaded):
+            self.load(certificate)  # on the event loop, so that no handshake comes in between
 
     async def keep(self, every: float = 60.0) -> None:
-        """Refresh now, and again for ever; a failure is logged, and what is loaded is served on."""
+        """Refresh now and for ever; a failure is logged and tried again, and what is loaded is served on."""
         while True:
             try:
                 await self.refresh()
             except AssayError as error:
                 log.warning("the webhook's certificate was not refreshed: %s", error)
-            await asyncio.sleep(every if self.loaded else _IMPATIENCE)
+            await asyncio.sleep(every if self.loaded else min(every, 2.0))
 
     def load(self, certificate: Certificate) -> None:
         """Serve a certificate from the next handshake on."""
-        if certificate == self._loaded:
+        if certificate == self.serves:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         chain, key = self._folder / "tls.crt", self._folder / "tls.key"
@@ -97,7 +99,7 @@ class CertificateKeeper:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
         self.context.load_cert_chain(chain, key)
-        self._loaded = certificate
+        self.serves = certificate
 
     def agree(self) -> Certificate:
         """Return the certificate in the Secret, after creating or renewing it where that is needed.
@@ -125,7 +127,8 @@ class CertificateKeeper:
             "Look for what else writes it.",
         )
 
-    def _agreed_and_trusted(self) -> Certificate:
+    def _agreed_and_trusted(self) -> tuple[Certificate, bool]:
+        """Return the certificate, and whether the API server was told of it just now."""
         where = f"Secret {self._place.namespace}/{self._place.secret}"
         try:
             for _ in range(_TRIES):
@@ -134,8 +137,7 @@ class CertificateKeeper:
                 )  # read before the Secret: a newer one makes the patch a conflict
                 certificate = self.agree()
                 with contextlib.suppress(_Taken):
-                    self._trust(registered, certificate)
-                    return certificate
+                    return certificate, self._trust(registered, certificate)
         except ApiException as error:
             raise AssayError(
                 where,
@@ -194,16 +196,16 @@ class CertificateKeeper:
 
     def _trust(
         self, registered: client.V1ValidatingWebhookConfiguration | None, certificate: Certificate
-    ) -> None:
-        """Have the API server trust the certificate's authorities."""
+    ) -> bool:
+        """Have the API server trust the certificate's authorities; return whether it did not yet."""
         bundle = _text(certificate.authorities)
         if registered is None or registered.metadata is None:
-            return
+            return False
         stale = [
             webhook.name for webhook in registered.webhooks or [] if webhook.client_config.ca_bundle != bundle
         ]
         if not stale:
-            return
+            return False
         body = {
             "metadata": {"resourceVersion": registered.metadata.resource_version},
             "webhooks": [{"name": name, "clientConfig": {"caBundle": bundle}} for name in stale],
@@ -220,6 +222,7 @@ class CertificateKeeper:
                 raise _Taken from error
             raise
         log.info("the API server trusts the webhook's certificate")
+        return True
 
 
 class _Taken(Exception):

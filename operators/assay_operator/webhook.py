@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 Plain = dict[str, Any]
 Admitted = Callable[[str], None]  # allowed, refused, late or error
+Judge = Callable[[Mapping[str, Any]], Plain]
 
 _VERSION = "admission.k8s.io/v1"
 _MOST_BYTES = 16 * 1024 * 1024  # an update carries an object of up to 3 MiB twice
@@ -67,8 +68,9 @@ def allowed_unjudged(review: Mapping[str, Any], why: str) -> Plain:
 class Webhook:
     """Answers over HTTP, off the event loop, and before the API server stops waiting."""
 
-    def __init__(self, admitted: Admitted | None = None) -> None:
+    def __init__(self, admitted: Admitted | None = None, *, judge: Judge = answer) -> None:
         self._admitted = admitted or (lambda _answer: None)
+        self._judge = judge
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="admission")
 
     def app(self) -> web.Application:
@@ -83,9 +85,9 @@ class Webhook:
         loop = asyncio.get_running_loop()
         review: Plain = {}
         try:
-            review = await loop.run_in_executor(self._pool, _parsed, body)
+            review = await asyncio.to_thread(_parsed, body)
             async with asyncio.timeout(_patience(request.query.get("timeout"))):
-                response = await loop.run_in_executor(self._pool, answer, review)
+                response = await loop.run_in_executor(self._pool, self._judge, review)
         except BadReviewError as error:
             self._admitted("error")
             return web.Response(text=f"{error}\n", status=400)
@@ -106,7 +108,7 @@ class Webhook:
 def _parsed(body: bytes) -> Plain:
     try:
         review = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadReviewError(f"found no JSON ({error}), expected an AdmissionReview") from error
     if not isinstance(review, dict):
         raise BadReviewError("found no object, expected an AdmissionReview")
