@@ -41,12 +41,12 @@ REASONS = frozenset(  # of docs/failures.md
         "StoreRefused",
         "TemplateMissing",
         "TemplateUnfit",
-        "TokenizerMissing",
         "TokenizerUnfit",
         "TooFewRows",
         "Unforeseen",
         "Unsupported",
         "Vanished",
+        "WorkloadRefused",
     }
 )
 STATES = ("done", "running", "ready", "waiting", "failed", "blocked")
