@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from assay.adapters.cluster_api import ClusterApi, path_of
-from assay.api.experiment import GROUP, VERSION, Experiment
+from assay.api.experiment import GROUP, VERSION
 from assay.api.parse import profile_of
-from assay.api.profile import Profile
+from assay.api.profile import ProfileSpec
 from assay.api.status import Condition, ExperimentStatus
 from assay.api.validate import profile_faults
 from assay.api.written import Written
@@ -48,7 +48,6 @@ class _ProfileInvalid(SpecError):
     """The Profile cannot serve a cluster."""
 
 
-_INVALID = "Invalid"
 _ACCEPTED = Condition(type="Accepted", status="True", reason="Valid")
 _PASSING: dict[type[AssayError], str] = {
     _ProfileMissing: "ProfileNotFound",
@@ -63,7 +62,8 @@ _PASSING: dict[type[AssayError], str] = {
 class _Life:
     """What is kept of an experiment between wake-ups; losing it changes nothing."""
 
-    generations: tuple[str, int, str, int]  # of the experiment and its profile, each with its UID
+    of_experiment: tuple[str, int]  # UID and generation
+    of_profile: tuple[str, int]
     planned: Planned
     forget_at: datetime
     states: Counter[tuple[str, str]] = field(default_factory=Counter)  # of its stages, by kind
@@ -93,19 +93,20 @@ class Reconciler:
 
     def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
         try:
-            experiment = examine_object(found).sound()
-            planned = self._planned(key, found, experiment, self._profile(key, experiment))
-        except AssayError as error:
+            planned = self._planned(key, found)
+            return self._carried_on(key, planned, found)
+        except (SpecError, StoreError, ClusterError) as error:
             self._lives.pop(key, None)
-            status = _unplanned(found, error)
+            reason = next((reason for kind, reason in _PASSING.items() if isinstance(error, kind)), None)
+            message = str(error)[:_LONGEST]
+        if reason is None:
+            status = _refused(found, message)
+        elif told(found).plan is None:
+            status = _unplanned(found, reason, message)
         else:
-            try:
-                return self._carried_on(key, planned, found)
-            except (StoreError, ClusterError) as error:
-                self._lives.pop(key, None)
-                status = _hindered(found, error)
+            status = _hindered(found, reason, message)
         status = with_conditions(status, (), conditions_of(found), self._clock())
-        return status, None if status.phase == _INVALID else self._clock() + _RETRY
+        return status, None if reason is None else self._clock() + _RETRY
 
     def _carried_on(
         self, key: Key, planned: Planned, found: Plain
@@ -154,39 +155,38 @@ class Reconciler:
             return self._clock()
         return decision.wake_at
 
-    def _planned(self, key: Key, found: Plain, experiment: Experiment, profile: Profile) -> Planned:
-        about = profile.metadata.model_extra or {}
-        generations = (
-            found["metadata"]["uid"],
-            found["metadata"]["generation"],
-            profile.metadata.uid or "",
-            about.get("generation", 0),
-        )
+    def _planned(self, key: Key, found: Plain) -> Planned:
+        """Return the plan and its loop; they are made anew when the experiment or its profile changed, and now and then."""
         life = self._lives.get(key)
-        if life is None or life.generations != generations or self._clock() > life.forget_at:
-            planned = open_planned(experiment, profile.spec, self._around)
+        of_experiment = (found["metadata"]["uid"], found["metadata"]["generation"])
+        if life is not None and life.of_experiment == of_experiment:
+            experiment = life.planned.experiment
+        else:
+            experiment = examine_object(found).sound()
+        profile = self._profile(key.namespace, experiment.spec.profile or DEFAULT_PROFILE)
+        of_profile = (profile["metadata"]["uid"], profile["metadata"]["generation"])
+        is_fresh = life is not None and (life.of_experiment, life.of_profile) == (of_experiment, of_profile)
+        if life is None or not is_fresh or self._clock() > life.forget_at:
+            planned = open_planned(experiment, _fit(profile), self._around)
             jitter = _RESYNC * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
-            life = _Life(generations=generations, planned=planned, forget_at=self._clock() + jitter)
+            life = _Life(
+                of_experiment=of_experiment,
+                of_profile=of_profile,
+                planned=planned,
+                forget_at=self._clock() + jitter,
+            )
             self._lives[key] = life
         return life.planned
 
-    def _profile(self, key: Key, experiment: Experiment) -> Profile:
-        name = experiment.spec.profile or DEFAULT_PROFILE
-        found = self._api.get(path_of(API_VERSION, "profiles", key.namespace, name))
+    def _profile(self, namespace: str, name: str) -> Plain:
+        found = self._api.get(path_of(API_VERSION, "profiles", namespace, name))
         if found is None:
             raise _ProfileMissing(
                 "spec.profile",
-                f"found no Profile {name} in namespace {key.namespace}, expected one",
+                f"found no Profile {name} in namespace {namespace}, expected one",
                 "Ask the platform team for it, or name another.",
             )
-        written = Written(value=found)
-        faults = profile_faults(written) or cluster_faults(profile_of(written).spec)
-        if faults:
-            why = "; ".join(str(fault) for fault in faults)
-            raise _ProfileInvalid(
-                f"Profile {name}", f"found {why}", "The platform team mends it; then this goes on by itself."
-            )
-        return profile_of(written)
+        return found
 
     def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> None:
         """Write the status if it changed, then announce what a person would want to hear of."""
@@ -220,28 +220,43 @@ def conditions_of(found: Plain) -> dict[str, Condition]:
     return {item.type: item for item in told(found).conditions}
 
 
-def _unplanned(found: Plain, error: AssayError) -> ExperimentStatus:
-    """Say why there is no plan: what only its author can mend makes the experiment invalid, the rest may pass."""
-    message = str(error)[:_LONGEST]
-    reason = next((reason for kind, reason in _PASSING.items() if isinstance(error, kind)), None)
-    if reason is None:
-        phase = _INVALID
-        conditions = (
+def _fit(found: Plain) -> ProfileSpec:
+    """Return what a Profile says, if it can serve a cluster."""
+    written = Written(value=found)
+    if faults := profile_faults(written) or cluster_faults(profile_of(written).spec):
+        raise _ProfileInvalid(
+            f"Profile {found['metadata']['name']}",
+            f"found {'; '.join(str(fault) for fault in faults)}",
+            "The platform team mends it; then this goes on by itself.",
+        )
+    return profile_of(written).spec
+
+
+def _refused(found: Plain, message: str) -> ExperimentStatus:
+    """Say what only the experiment's author can mend."""
+    return ExperimentStatus(
+        phase="Invalid",
+        observed_generation=found["metadata"]["generation"],
+        conditions=(
             Condition(type="Accepted", status="False", reason="Invalid", message=message),
             Condition(type="Planned", status="False", reason="NotAccepted"),
-        )
-    else:
-        phase = "Pending"
-        conditions = (_ACCEPTED, Condition(type="Planned", status="False", reason=reason, message=message))
-    generation = found["metadata"]["generation"]
-    return ExperimentStatus(phase=phase, observed_generation=generation, conditions=conditions)
+        ),
+    )
 
 
-def _hindered(found: Plain, error: AssayError) -> ExperimentStatus:
+def _unplanned(found: Plain, reason: str, message: str) -> ExperimentStatus:
+    """Say why there is no plan yet."""
+    return ExperimentStatus(
+        phase="Pending",
+        observed_generation=found["metadata"]["generation"],
+        conditions=(_ACCEPTED, Condition(type="Planned", status="False", reason=reason, message=message)),
+    )
+
+
+def _hindered(found: Plain, reason: str, message: str) -> ExperimentStatus:
     """Say why nothing can be done now; the rest of the status stays as it was."""
     before = told(found)
-    reason = next(reason for kind, reason in _PASSING.items() if isinstance(error, kind))
-    hindrance = Condition(type="Progressing", status="False", reason=reason, message=str(error)[:_LONGEST])
+    hindrance = Condition(type="Progressing", status="False", reason=reason, message=message)
     others = tuple(item for item in before.conditions if item.type != hindrance.type)
     return before.model_copy(update={"conditions": (*others, hindrance)})
 
