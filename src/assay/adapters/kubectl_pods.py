@@ -7,34 +7,35 @@ from assay.workloads.objects import items, text
 from assay.workloads.waiting import explain
 
 _ROLE, _INDEX = "training.kubeflow.org/replica-type", "training.kubeflow.org/replica-index"
-_NO_RAY_NODE = (
-    "!ray.io/node-type"  # a RayJob's submitter prints what the program prints; its nodes print Ray's affairs
-)
+_RAY_NODE = "ray.io/node-type"
 
 
 class AttemptPods:
-    """The pods of one attempt that print what its program prints, the leading one first."""
+    """The pods of one attempt that print what its program prints, the leading one first.
+
+    A RayJob's submitter prints what the program prints; the nodes of its cluster print Ray's affairs.
+    """
 
     def __init__(self, kubectl: Kubectl, namespace: str, ref: ArtifactRef, number: int) -> None:
         self._kubectl = kubectl
         self._place = f"--namespace={namespace}"
         known = labels(ref, number)
-        self._selector = ",".join((f"{STAGE}={known[STAGE]}", f"{ATTEMPT}={known[ATTEMPT]}", _NO_RAY_NODE))
-        self._pods = in_order(
-            items(kubectl.get("pods", f"--selector={self._selector}", self._place), "items")
-        )
+        self._selector = f"{STAGE}={known[STAGE]},{ATTEMPT}={known[ATTEMPT]}"
+        found = kubectl.get("pods", f"--selector={self._selector}", self._place)
+        self._all = items(found, "items")
+        self._printing = in_order([pod for pod in self._all if prints(pod)])
 
     @property
     def names(self) -> list[str]:
-        """Name those that have begun to print."""
-        return [text(pod, "metadata", "name") for pod in self._pods if began(pod)]
+        """Name those that print, or have."""
+        return [text(pod, "metadata", "name") for pod in self._printing]
 
     @property
     def waits(self) -> str | None:
-        """Say why none has begun, if there are any and none has."""
-        if not self._pods or self.names:
+        """Say why none prints, if there are any pods and none does."""
+        if not self._all or self._printing:
             return None
-        return explain(self._pods, []) or "its pods start"
+        return explain(self._all, []) or "they start"
 
     def show(self, name: str) -> None:
         """Print what a pod has printed."""
@@ -42,11 +43,12 @@ class AttemptPods:
 
     def follow(self) -> None:
         """Print what all of them print until they end, each line with its pod where there are several."""
-        if len(self._pods) == 1:
+        if len(self._printing) == 1:
             self._kubectl.show_logs(self.names[0], self._place, "--follow")
             return
-        several = (f"--max-log-requests={len(self._pods)}", "--prefix", "--tail=-1")
-        self._kubectl.show_logs(f"--selector={self._selector}", self._place, "--follow", *several)
+        several = (f"--max-log-requests={len(self._all)}", "--prefix", "--tail=-1")
+        printing = f"--selector={self._selector},!{_RAY_NODE}"
+        self._kubectl.show_logs(printing, self._place, "--follow", *several)
 
 
 def in_order(pods: list[Plain]) -> list[Plain]:
@@ -61,7 +63,9 @@ def in_order(pods: list[Plain]) -> list[Plain]:
     return sorted(pods, key=place)
 
 
-def began(pod: Plain) -> bool:
-    """Say whether a pod's program was ever started, so that there is something to print."""
+def prints(pod: Plain) -> bool:
+    """Say whether a pod prints what the program prints, and has been started."""
+    if text(pod, "metadata", "labels", _RAY_NODE):
+        return False
     states = [status.get("state") or {} for status in items(pod, "status", "containerStatuses")]
     return any("running" in state or "terminated" in state for state in states)

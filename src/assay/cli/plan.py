@@ -93,6 +93,8 @@ def _why(plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[Sta
         return "its record is in the store"
     if judgement.message:
         return f"{judgement.reason}: {plan.told(judgement.message)}"
+    if judgement.state is State.RUNNING:
+        return f"attempt {judgement.attempt} runs"
     found = nearest(stage.document, (other for other in stored if other.ref != stage.ref))
     waiting = "waits for its inputs; " if judgement.state is State.WAITING else ""
     if found is None:

@@ -21,7 +21,7 @@ from assay.control.freeze import FrozenPlan
 from assay.control.observe import Observer
 from assay.errors import ClusterError, StoreError
 from assay.plan.plan import Plan
-from assay.reconcile.decide import Decision, decide, settled
+from assay.reconcile.decide import Decision, State, decide, settled
 from assay.reconcile.facts import Observed
 from assay.settings.in_cluster import DEFAULT_PROFILE, policy_of, store_environment
 from assay.settings.local import now
@@ -77,6 +77,12 @@ class Frozen:
         plan = settled(self.plan, observed(self.plan), time, policy)
         decision = decide(plan, observed(plan), time, policy)
         return plan, informed(decision, by_ref(plan, self.applied.status.stages))
+
+    def waits(self, ref: ArtifactRef, number: int) -> str:
+        """Say why an attempt does not run yet, by the status; "" if it does, or if nobody knows."""
+        told = by_ref(self.plan, self.applied.status.stages).get(ref)
+        waits = told is not None and told.state == State.RUNNING and told.attempt == number
+        return told.message if told is not None and waits else ""
 
 
 def connect(flags: tuple[str, ...]) -> Kubectl:

@@ -25,10 +25,10 @@ def main(flags: tuple[str, ...], name: str, stage: str, *, follow: bool, number:
         return
     attempt = chosen(planned, tries, number)
     pods = pods_of(kubectl, applied, planned.ref, attempt.number)
-    if pods.waits is not None:
-        say(f"Its pods print nothing yet: {pods.waits}.")
-    elif pods.names:
+    if pods.names:
         _print(pods, follow=follow)
+    elif waits := pods.waits or frozen.waits(planned.ref, attempt.number):
+        say(f"Its pods print nothing yet: {waits}.")
     else:
         gone = f"Its pods are gone, or never were in namespace {applied.namespace}, and the store has no log of it."
         print_kept(frozen.store, planned, attempt, otherwise=gone)
