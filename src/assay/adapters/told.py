@@ -50,7 +50,7 @@ def _informed(judgement: Judgement, told: StageStatus | None) -> Judgement:
     state = State(told.state)
     if state is State.WAITING and judgement.message:
         return judgement  # it knows the reason too
-    return Judgement(state=state, reason=state.value.capitalize(), message=told.message, attempt=told.attempt)
+    return replace(judgement, state=state, reason=state.value.capitalize(), message=told.message)
 
 
 class ToldBackend:
