@@ -4,21 +4,34 @@ PYTHON ?= python3
 # What `make test` hands to pytest: make test ARGS="-k fingerprint"
 ARGS ?=
 RUN := .tools/uv/bin/uv run --no-sync
+CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers test lint fmt demo benchmark
+.PHONY: help setup servers binaries cluster cluster-down test e2e lint fmt demo benchmark
 
 help: ## Show these lines
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## Fill .venv with what uv.lock says (30 s the first time, nothing when nothing changed)
 	@$(PYTHON) scripts/setup.py
 
 servers: setup ## Build MinIO, a real S3 server for the tests (five minutes, once per machine)
-	@$(RUN) python scripts/minio-server/build.py >/dev/null
+	@$(RUN) python scripts/go-programs/build.py minio >/dev/null
 
-test: servers ## Run the tests
+binaries: setup ## Build what the test cluster consists of (20 minutes, once per machine; needs root)
+	@$(CLUSTER) build
+
+cluster: binaries ## Hold a real Kubernetes here until this shell ends (a minute; needs root)
+	@$(CLUSTER) up
+
+cluster-down: setup ## End it
+	@$(CLUSTER) down
+
+test: servers ## Run the tests that need no cluster
 	@$(RUN) pytest $(ARGS)
+
+e2e: binaries ## Run the tests on a cluster: the one that runs, or one of their own
+	@$(RUN) pytest tests/cluster $(ARGS)
 
 lint: setup ## Check style, types and the layers
 	$(RUN) ruff check

@@ -11,6 +11,32 @@ from assay.plan.plan import Plan
 
 Plain = dict[str, Any]
 
+SMALL = """\
+apiVersion: assay.dev/v1alpha1
+kind: Experiment
+metadata: {name: small}
+spec:
+  pipeline:
+  - name: cleaned
+    clean:
+      sources: [{name: chats, uri: chats.jsonl, format: sharegpt}]
+      steps:
+      - shortInput: {minWords: 2}
+      - refusals: {level: medium}
+  - name: sft
+    train:
+      data: {from: cleaned}
+      model: {uri: base}
+      batchSize: 8
+      optimizer: {lr: 1e-4}
+      sequenceLength: 128
+  arms:
+  - name: whole
+  - name: kept
+    stages: [{name: cleaned, clean: {steps: [{name: refusals, remove: true}]}}]
+"""
+"""The small experiment as a file, whose line numbers tests know."""
+
 
 def a_pipeline() -> list[Plain]:
     """Clean, train, generate, evaluate."""

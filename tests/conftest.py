@@ -1,1 +1,1 @@
-pytest_plugins = ["s3servers"]
+pytest_plugins = ["s3servers", "cluster.fixture", "cluster.running_operator"]

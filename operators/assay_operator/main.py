@@ -1,74 +1,112 @@
-"""The operator's process: watches on every replica, works on the one that leads."""
+"""The operator's process: every replica watches and serves admission, and the one that leads works."""
 
 import asyncio
-import logging
-from datetime import UTC, datetime
+import os
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import kopf
-from kubernetes import config
-from kubernetes.client import ApiClient
 
 from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.adapters.probes import Probes
 from assay.adapters.watched import Watched
 from assay.errors import AssayError, ClusterError
 from assay.settings.cluster import Surroundings
+from assay.settings.local import now
+from assay_operator.api import ApiClient, configuration
+from assay_operator.certificate_keeper import CertificateKeeper, Place
+from assay_operator.health import Health, health_app
+from assay_operator.lease import Leadership
+from assay_operator.logs import configure
+from assay_operator.metrics import Metrics
+from assay_operator.options import Options
 from assay_operator.queue import DueQueue
 from assay_operator.reconcile import Reconciler
+from assay_operator.servers import serve
 from assay_operator.watch import registry_of, settings_of
+from assay_operator.webhook import Webhook
+from assay_operator.work import Workers
 
-WORKERS = 4
-_BACKOFF_SECONDS = 15.0
-
-logger = logging.getLogger(__name__)
+_TICK_SECONDS, _SILENT_SECONDS = 5.0, 60.0
+_EXIT_MISUSED = 2
 
 
 def main() -> None:
     """Run until told to stop."""
-    logging.basicConfig(level=logging.INFO)
-    asyncio.run(_serve())
-
-
-async def _serve() -> None:
-    client = _client()
-    api = ClusterApi(client)
-    watched = Watched()
-    around = Surroundings(cluster=_cluster_uid(api), api=api, watched=watched, probes=Probes(api))
-    queue = DueQueue()
-    reconciler = Reconciler(around, _now)
-    stop = asyncio.Event()
-    workers = [asyncio.create_task(_work(queue, reconciler)) for _ in range(WORKERS)]
-    await kopf.operator(
-        registry=registry_of(watched, queue), settings=settings_of(), clusterwide=True, stop_flag=stop
-    )
-    for worker in workers:
-        worker.cancel()
-
-
-async def _work(queue: DueQueue, reconciler: Reconciler) -> None:
-    while True:
-        key = await queue.take()
-        try:
-            again = await asyncio.to_thread(reconciler.wake, key)
-        except AssayError as error:
-            logger.warning("%s/%s: %s", key.namespace, key.name, error)
-            queue.add(key, _BACKOFF_SECONDS)
-        except Exception:
-            logger.exception("%s/%s: a bug; it is tried again", key.namespace, key.name)
-            queue.add(key, _BACKOFF_SECONDS)
-        else:
-            if again is not None:
-                queue.add(key, max(0.0, (again - _now()).total_seconds()))
-        finally:
-            queue.done(key)
-
-
-def _client() -> ApiClient:
     try:
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
-    except config.ConfigException:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
-    return ApiClient()
+        options = Options.read(sys.argv[1:], os.environ)
+        configure(options.log_level)
+        asyncio.run(_serve(options))
+    except AssayError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(_EXIT_MISUSED)
+
+
+async def _serve(options: Options) -> None:
+    metrics, health = Metrics(), Health()
+    reached = configuration()
+    client = ApiClient(
+        reached, asked=lambda verb, outcome, seconds: metrics.requested("api", verb, outcome, seconds)
+    )
+    api, watched, queue = ClusterApi(client), Watched(), DueQueue()
+    around = Surroundings(
+        cluster=await asyncio.to_thread(_cluster_uid, api), api=api, watched=watched, probes=Probes(api)
+    )
+    workers = Workers(queue, Reconciler(around, metrics, now), metrics)
+    leadership = Leadership(
+        reached, namespace=options.namespace, name=options.lease, replica=options.identity
+    )
+    synced = asyncio.Event()
+    health.gate("the watch", synced.is_set)
+    async with AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        keeper = CertificateKeeper(
+            client,
+            Place(
+                namespace=options.namespace,
+                secret=options.certificate_secret,
+                webhook_configuration=options.webhook_configuration,
+                names=options.webhook_names,
+            ),
+            folder=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-webhook-"))),
+        )
+        health.gate("the webhook's certificate", lambda: keeper.loaded)
+        for app, port, context in (
+            (health_app(health, metrics), options.health_port, None),
+            (Webhook(metrics.admitted).app(), options.webhook_port, keeper.context),
+        ):
+            stack.push_async_callback((await serve(app, port, context=context)).cleanup)
+        background = [
+            tasks.create_task(keeper.keep()),
+            tasks.create_task(_tick(health, metrics, queue, leadership)),
+        ]
+        loop = asyncio.get_running_loop()
+        leadership.start(lambda: loop.call_soon_threadsafe(workers.start))
+        try:
+            await kopf.operator(
+                registry=registry_of(watched, queue),
+                settings=settings_of(),
+                clusterwide=not options.watch_namespaces,
+                namespaces=options.watch_namespaces,
+                ready_flag=synced,
+            )
+        finally:
+            await workers.stop()
+            await asyncio.to_thread(leadership.release)
+            for task in background:
+                task.cancel()
+
+
+async def _tick(health: Health, metrics: Metrics, queue: DueQueue, leadership: Leadership) -> None:
+    """Beat the loop's heart, and measure what changes by itself."""
+    heart = health.heart("the event loop", within=_SILENT_SECONDS)
+    while True:
+        heart.beat()
+        metrics.queued(len(queue))
+        metrics.leads(whether=leadership.leads)
+        await asyncio.sleep(_TICK_SECONDS)
 
 
 def _cluster_uid(api: ClusterApi) -> str:
@@ -80,7 +118,3 @@ def _cluster_uid(api: ClusterApi) -> str:
         )
     uid: str = found["metadata"]["uid"]
     return uid
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -1,9 +1,9 @@
 """One wake-up of one experiment: read it, look, act, and say how it stands, once and last."""
 
-import logging
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,20 +11,23 @@ from pydantic import ValidationError
 
 from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.api.experiment import GROUP, VERSION, Experiment
-from assay.api.parse import experiment_of, profile_of
+from assay.api.parse import profile_of
 from assay.api.profile import Profile
 from assay.api.status import Condition, ExperimentStatus
-from assay.api.validate import check, check_profile
+from assay.api.validate import profile_faults
 from assay.api.written import Written
-from assay.errors import AssayError, ClusterError, SpecError, SpecErrors, StoreError
+from assay.artifacts.documents import ArtifactRef
+from assay.errors import AssayError, ClusterError, SpecError, StoreError
+from assay.plan.examine import examine_object
 from assay.plan.plan import Plan
-from assay.reconcile.decide import Decision
+from assay.reconcile.decide import Decision, Launch
 from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
 from assay.settings.cluster import Planned, SourceErrors, Surroundings, open_planned
 from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
+from assay_operator.metrics import Metrics
 from assay_operator.queue import Key
 
 Plain = dict[str, Any]
@@ -35,8 +38,6 @@ _RESYNC = timedelta(minutes=10)
 _RETRY = timedelta(seconds=15)  # after a refusal of the store or the API
 _LONGEST = 8000  # characters of a condition's message
 _FINAL_PHASES = frozenset({"Succeeded", "Failed"})
-
-logger = logging.getLogger(__name__)
 
 
 class _ProfileMissing(SpecError):
@@ -65,14 +66,17 @@ class _Life:
     generations: tuple[str, int, str, int]  # of the experiment and its profile, each with its UID
     planned: Planned
     forget_at: datetime
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)  # of its stages, by kind
+    failed: set[tuple[ArtifactRef, int]] = field(default_factory=set)  # attempts whose failure was counted
 
 
 class Reconciler:
     """Wakes experiments. One thread at a time may wake one experiment; several may wake several."""
 
-    def __init__(self, around: Surroundings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, around: Surroundings, metrics: Metrics, clock: Callable[[], datetime]) -> None:
         self._around = around
         self._api: ClusterApi = around.api
+        self._metrics = metrics
         self._clock = clock
         self._lives: dict[Key, _Life] = {}
 
@@ -89,25 +93,31 @@ class Reconciler:
 
     def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
         try:
-            experiment = parsed(found)
+            experiment = examine_object(found).sound()
             planned = self._planned(key, found, experiment, self._profile(key, experiment))
         except AssayError as error:
             self._lives.pop(key, None)
             status = _unplanned(found, error)
         else:
             try:
-                return self._carried_on(planned, found)
+                return self._carried_on(key, planned, found)
             except (StoreError, ClusterError) as error:
                 self._lives.pop(key, None)
                 status = _hindered(found, error)
         status = with_conditions(status, (), conditions_of(found), self._clock())
         return status, None if status.phase == _INVALID else self._clock() + _RETRY
 
-    def _carried_on(self, planned: Planned, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
+    def _carried_on(
+        self, key: Key, planned: Planned, found: Plain
+    ) -> tuple[ExperimentStatus, datetime | None]:
         plan, decision = planned.control.look()
         planned.control.act(decision)
+        for action in decision.actions:
+            if isinstance(action, Launch):
+                self._metrics.launched(action.stage.kind.value)
         if decision.actions:
             plan, decision = planned.control.look()
+        self._count(key, plan, decision)
         status = standing(
             plan,
             decision,
@@ -120,6 +130,22 @@ class Reconciler:
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         return status, self._again(decision)
+
+    def _count(self, key: Key, plan: Plan, decision: Decision) -> None:
+        """Count stages of all experiments, and each attempt that failed once."""
+        life = self._lives[key]
+        life.states = Counter(
+            (stage.kind.value, decision.judgements[stage.ref].state.value) for stage in plan.stages
+        )
+        totals: Counter[tuple[str, str]] = Counter()
+        for other in list(self._lives.values()):
+            totals.update(other.states)
+        self._metrics.stages(totals)
+        for stage in plan.stages:
+            judgement = decision.judgements[stage.ref]
+            if judgement.failed and (stage.ref, judgement.attempt) not in life.failed:
+                life.failed.add((stage.ref, judgement.attempt))
+                self._metrics.failed(stage.kind.value, judgement.reason)
 
     def _again(self, decision: Decision) -> datetime | None:
         if decision.finished:
@@ -153,10 +179,14 @@ class Reconciler:
                 f"found no Profile {name} in namespace {key.namespace}, expected one",
                 "Ask the platform team for it, or name another.",
             )
-        try:
-            return parsed_profile(found)
-        except SpecError as error:
-            raise _ProfileInvalid(f"Profile {name}", str(error), "The platform team mends it.") from error
+        written = Written(value=found)
+        faults = profile_faults(written) or cluster_faults(profile_of(written).spec)
+        if faults:
+            why = "; ".join(str(fault) for fault in faults)
+            raise _ProfileInvalid(
+                f"Profile {name}", f"found {why}", "The platform team mends it; then this goes on by itself."
+            )
+        return profile_of(written)
 
     def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> None:
         """Write the status if it changed, then announce what a person would want to hear of."""
@@ -164,7 +194,7 @@ class Reconciler:
         before = found.get("status") or {}
         if body == before:
             return
-        self._api.apply_status(
+        written = self._api.apply_status(
             path,
             {
                 "apiVersion": API_VERSION,
@@ -173,35 +203,8 @@ class Reconciler:
                 "status": body,
             },
         )
+        self._metrics.wrote_status(well=written is not None)
         announce(self._api, found, before, body, self._clock())
-
-
-def parsed(found: Plain) -> Experiment:
-    """Return an object of the API server as an Experiment.
-
-    Raises:
-        SpecError: it is none that can be carried out; all faults together.
-
-    """
-    written = _written(found)
-    experiment = experiment_of(written)
-    if faults := check(experiment, written):
-        raise SpecErrors(faults)
-    return experiment
-
-
-def parsed_profile(found: Plain) -> Profile:
-    """Return an object of the API server as a Profile.
-
-    Raises:
-        SpecError: it is none that can be used; all faults together.
-
-    """
-    written = _written(found)
-    profile = profile_of(written)
-    if faults := [*check_profile(profile, written), *cluster_faults(profile.spec)]:
-        raise SpecErrors(faults)
-    return profile
 
 
 def told(found: Plain) -> ExperimentStatus:
@@ -215,11 +218,6 @@ def told(found: Plain) -> ExperimentStatus:
 def conditions_of(found: Plain) -> dict[str, Condition]:
     """Return the conditions that an object has, by type."""
     return {item.type: item for item in told(found).conditions}
-
-
-def _written(found: Plain) -> Written:
-    """Leave out what is the API server's: an object is read as a file would be."""
-    return Written(value={name: found[name] for name in ("apiVersion", "kind", "metadata", "spec")})
 
 
 def _unplanned(found: Plain, error: AssayError) -> ExperimentStatus:

@@ -13,12 +13,14 @@ import torch
 from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401 -- seconds, else in every child
 from transformers.utils import logging as transformers_logging
 
+from assay.api.evaluate import Evaluate
 from assay.api.execution import InferenceExecution
+from assay.api.generate import Generate
 from assay_pipelines.models import (
     begin_token,
-    checkpoint_label,
     checkpoint_labels,
     damaged,
+    label_asked,
     load_tokenizer,
     load_weights,
     model_folder,
@@ -54,15 +56,14 @@ class LoadedModel:
         require_template(self.tokenizer, f"tokenizer of model {self.label}")
 
 
-def labels_asked(run: StageRun) -> list[str]:
+def labels_asked(run: StageRun, words: Generate | Evaluate) -> list[str]:
     """Name the checkpoints that a stage asks for: the one referred to, or all in the order of training."""
-    model = run.spec["model"]
-    if run.spec["checkpoints"] == "all" and "from" in model:
-        return checkpoint_labels(run.record(model["from"]))
-    return [checkpoint_label(model.get("checkpoint"))]
+    if words.checkpoints == "all" and words.model.from_ is not None:
+        return checkpoint_labels(run.record(words.model.from_))
+    return [label_asked(words.model)]
 
 
-def models_asked(run: StageRun) -> Iterator[LoadedModel]:
+def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedModel]:
     """Load the checkpoints that a stage asks for, one at a time.
 
     Raises:
@@ -70,9 +71,9 @@ def models_asked(run: StageRun) -> Iterator[LoadedModel]:
 
     """
     threads = InferenceExecution.model_validate(run.execution).threads
-    for label in labels_asked(run):
-        folder = model_folder(run, run.spec["model"], label=label)
-        yield load_model(label, folder, precision=run.spec["precision"], threads=threads)
+    for label in labels_asked(run, words):
+        folder = model_folder(run, words.model, label=label)
+        yield load_model(label, folder, precision=words.precision, threads=threads)
 
 
 def load_model(label: str, folder: Path, *, precision: str, threads: int) -> LoadedModel:

@@ -4,7 +4,6 @@ A train stage keeps its models under `checkpoints/<label>/`: `final`, `epoch-0.5
 evaluate all come to them through here. Nothing is fetched from a hub.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from assay.api.model import ModelRef
 from assay.artifacts.documents import Record
 from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
@@ -20,12 +20,15 @@ from assay_pipelines.stage import StageRun
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-def checkpoint_label(checkpoint: Mapping[str, Any] | None) -> str:
-    """Name a checkpoint as its folder is named: `{"epoch": 0.5}` is `epoch-0.5`, none is `final`."""
-    if not checkpoint:
-        return FINAL
-    kind, value = next((kind, value) for kind, value in checkpoint.items() if value is not None)
+def checkpoint_label(kind: str, value: float) -> str:
+    """Name a checkpoint as its folder is named, such as `epoch-0.5`."""
     return f"{kind}-{value:.10g}"
+
+
+def label_asked(model: ModelRef) -> str:
+    """Name the checkpoint that a reference to a train stage asks for."""
+    checkpoint = model.checkpoint
+    return FINAL if checkpoint is None else checkpoint_label(checkpoint.chosen, checkpoint.body)
 
 
 def checkpoint_labels(record: Record) -> list[str]:
@@ -33,24 +36,23 @@ def checkpoint_labels(record: Record) -> list[str]:
     return [str(checkpoint["label"]) for checkpoint in record.outputs.summary["checkpoints"]]
 
 
-def model_folder(run: StageRun, model: Mapping[str, Any], *, label: str | None = None) -> Path:
+def model_folder(run: StageRun, model: ModelRef, *, label: str | None = None) -> Path:
     """Bring a model to the local disk, verified, and return its Hugging Face folder.
 
-    `model` is a `ModelRef` as it stands in a stage's spec: `{"from": "train/<fingerprint>", "checkpoint": {…}}` or
-    `{"uri": "<content identity>"}`. `label` overrides the checkpoint, for programs that take all of them.
+    `label` overrides the checkpoint, for programs that take all of them.
 
     Raises:
         StageError: `CheckpointMissing`, `ModelMissing`, or what `StageRun.artifact` and `StageRun.outside` raise.
 
     """
-    if model.get("from") is not None:
-        return _checkpoint(run, model["from"], label or checkpoint_label(model.get("checkpoint")))
-    if model.get("uri") is not None:
-        return outside_folder(run, model["uri"])
+    if model.from_ is not None:
+        return _checkpoint(run, model.from_, label or label_asked(model))
+    if model.uri is not None:
+        return outside_folder(run, model.uri)
     raise StageError(
         "ModelMissing",
         "spec.model",
-        f"found {sorted(model)}, expected a model that exists: from or uri",
+        f"found {model.chosen}, expected a model that exists: from or uri",
         "Name a train stage or a model folder.",
     )
 

@@ -23,10 +23,13 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from pydantic import ValidationError
+
 from assay.api.availability import unavailable
+from assay.api.model import RESOLVED, SpecModel
 from assay.artifacts.documents import (
     ArtifactRef,
     Attempt,
@@ -47,6 +50,8 @@ from assay.stores.files import sha256_of
 from assay.stores.open import open_source, open_store
 from assay.stores.records import DamagedOutput, download_output, load_record, publish
 from assay.stores.store import Store
+
+Words = TypeVar("Words", bound=SpecModel)
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -82,6 +87,23 @@ class StageRun:
     def spec(self) -> dict[str, Any]:
         """The stage's resolved spec, camelCase, with ArtifactRefs and content identities in place of names and URIs."""
         return self.stage.spec
+
+    def words(self, model: type[Words]) -> Words:
+        """Return the spec typed by the model that its author wrote it in; references are ArtifactRefs, URIs identities.
+
+        Raises:
+            StageError: `Unsupported`: it says what the model does not allow.
+
+        """
+        try:
+            return model.model_validate(self.spec, context=RESOLVED)
+        except ValidationError as error:
+            raise StageError(
+                "Unsupported",
+                "the stage's spec",
+                "; ".join(fault["msg"] for fault in error.errors()),
+                "Change the spec.",
+            ) from error
 
     @property
     def execution(self) -> dict[str, Any]:

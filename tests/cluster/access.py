@@ -58,7 +58,8 @@ class Cluster:
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def apply(self, *objects: Mapping) -> None:
-        self.apply_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        # Not as one List, for whose sake kubectl would have the API server compose all schemas there are.
+        self.apply_text("\n---\n".join(json.dumps(item) for item in objects))
 
     def apply_text(self, text: str) -> None:
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
@@ -68,8 +69,9 @@ class Cluster:
         self.kubectl("wait", f"--for={condition}", f"--timeout={seconds}s", *arguments)
 
     def audit(self) -> list[dict]:
-        """Return every write so far."""
-        return [json.loads(line) for line in self.audit_log.read_text().splitlines()]
+        """Return every write so far; the line of the latest may appear a moment after its answer."""
+        whole_lines = self.audit_log.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in whole_lines]
 
     def to_json(self) -> dict[str, str]:
         return {name: str(value) for name, value in asdict(self).items()}

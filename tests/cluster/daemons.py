@@ -34,7 +34,13 @@ def daemons(site: Site, programs: Mapping[str, Path], minio_environment: Mapping
             [programs["minio"], "server", site.folder / "minio", *_flags(_minio(site))],
             environment=minio_environment,
         ),
-        Daemon("kube-apiserver", [programs["kube-apiserver"], *_flags(_api_server(site))], needs=ETCD),
+        Daemon(
+            "kube-apiserver",
+            [programs["kube-apiserver"], *_flags(_api_server(site))],
+            needs=ETCD,
+            # Reading the operators' large definitions it would take more than a gigabyte, and keep it.
+            environment={"GOGC": "40"},
+        ),
         Daemon(
             "kube-controller-manager",
             [programs["kube-controller-manager"], *_flags(_controller_manager(site))],
@@ -64,8 +70,12 @@ def write_configuration(site: Site, tokens: Mapping[str, str]) -> None:
     (config / "containerd.toml").write_text(_containerd(config))
     (config / "Corefile").write_text(_corefile(site))
     (config / "resolv.conf").write_text(f"nameserver {site.node}\n")
-    command = ["openssl", "genrsa", "-out", site.folder / "pki" / "service-accounts.key", "2048"]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    pki = site.folder / "pki"
+    new_key = ["openssl", "genrsa", "-out", pki / "service-accounts.key", "2048"]
+    new_certificate = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=front-proxy"]
+    keep = ["-days", "365", "-keyout", pki / "front-proxy.key", "-out", pki / "front-proxy.crt"]
+    for command in (new_key, new_certificate + keep):
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
 def _flags(options: Mapping[str, object]) -> list[str]:
@@ -109,11 +119,18 @@ def _api_server(site: Site) -> dict[str, object]:
         "service-account-key-file": site.folder / "pki" / "service-accounts.key",
         "service-account-signing-key-file": site.folder / "pki" / "service-accounts.key",
         "service-cluster-ip-range": site.services,
+        # How it shows itself to API servers behind it, as Kueue's: while one of them is silent, no namespace ends.
+        "proxy-client-cert-file": site.folder / "pki" / "front-proxy.crt",
+        "proxy-client-key-file": site.folder / "pki" / "front-proxy.key",
+        "requestheader-client-ca-file": site.folder / "pki" / "front-proxy.crt",
+        "requestheader-username-headers": "X-Remote-User",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
         "allow-privileged": True,
         "kubelet-preferred-address-types": "InternalIP",
         "audit-policy-file": site.folder / "config" / "audit.yaml",
         "audit-log-path": site.audit_log,
-        "audit-log-mode": "blocking",  # a test that has its answer finds its line
+        "audit-log-mode": "blocking",  # written with the answer, not in batches later
     }
 
 

@@ -19,6 +19,8 @@ from cluster.patience import Patience
 from cluster.site import BASE_IMAGE, NODE
 
 KUEUE_FRAMEWORKS = ("batch/job", "ray.io/rayjob", "ray.io/raycluster", "kubeflow.org/pytorchjob")
+# Kinds that nobody here watches; the API server would hold a hundred megabytes for their definitions.
+UNUSED = r"^    kind: (MPIJob|TFJob|PaddleJob|XGBoostJob|JAXJob)$"
 GPUS = "8"
 
 
@@ -63,10 +65,6 @@ class Installation:
     def _deployment(self) -> dict:
         return next(item for item in self.objects if item["kind"] == "Deployment")
 
-    @property
-    def document(self) -> str:
-        return json.dumps({"apiVersion": "v1", "kind": "List", "items": self.objects})
-
 
 def render(operator: Operator, sources: Path, kubectl: Path) -> Installation:
     """Return what to apply for an operator, whose module lies in `sources`."""
@@ -75,8 +73,10 @@ def render(operator: Operator, sources: Path, kubectl: Path) -> Installation:
     )
     definitions, others = [], []
     for document in re.split(r"^---\n", printed.stdout, flags=re.MULTILINE):
-        is_definition = re.search(r"^kind: CustomResourceDefinition$", document, re.MULTILINE)
-        (definitions if is_definition else others).append(document)
+        if not re.search(r"^kind: CustomResourceDefinition$", document, re.MULTILINE):
+            others.append(document)
+        elif not re.search(UNUSED, document, re.MULTILINE):
+            definitions.append(document)
     objects = (yaml.load(document, yaml.CSafeLoader) for document in others)
     return Installation(operator, "---\n".join(definitions), tuple(_fitted(objects, operator)))
 
@@ -111,7 +111,7 @@ def install(cluster: Cluster, installations: Iterable[Installation], patience: P
         if made.operator is KUEUE:
             _advertise_gpus(cluster, patience)
         cluster.apply_text(made.definitions)
-        cluster.apply_text(made.document)
+        cluster.apply(*made.objects)
     for made in installations:
         place = f"--namespace={made.operator.namespace}"
         name = f"deployment/{made.operator.deployment}"

@@ -26,6 +26,7 @@ FOLDER = REPOSITORY / ".cluster"
 
 def up(folder: Path = FOLDER, *, parent: int | None) -> tuple[Cluster, bool]:
     """Return the running cluster of a folder and whether this call made it; it ends with the process `parent`."""
+    folder = folder.resolve()
     with _alone(folder):
         if (cluster := _running(folder)) is not None:
             return cluster, False
@@ -41,6 +42,7 @@ def up(folder: Path = FOLDER, *, parent: int | None) -> tuple[Cluster, bool]:
 
 def down(folder: Path = FOLDER) -> bool:
     """End the cluster of a folder, and keep its logs; return whether there was one."""
+    folder = folder.resolve()
     with _alone(folder):
         return _end(folder)
 
@@ -90,8 +92,7 @@ def _end(folder: Path) -> bool:
         with suppress(psutil.NoSuchProcess):
             process.kill()
             process.wait(timeout=20)
-    if "number" in state:
-        cgroups.remove(Site(folder=folder, number=state["number"]).cgroup)
+    cgroups.remove(Site(folder=folder, number=state.get("number", 0)).cgroup)
     (folder / "state.json").unlink(missing_ok=True)
     return process is not None
 

@@ -1,5 +1,6 @@
 """Where a cluster's parts lie: its addresses, its files, its names on the host. It reads and starts nothing."""
 
+import hashlib
 import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -51,7 +52,8 @@ class Site:
 
     @property
     def cgroup(self) -> str:
-        return f"assay-cluster-{self.number}"
+        """Its control groups' name: the folder's alone, so that what is left of a cluster is never taken for another's."""
+        return f"assay-cluster-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}"
 
     @property
     def api(self) -> str:

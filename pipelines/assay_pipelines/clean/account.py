@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from assay.api.clean import Clean
 from assay.errors import BugError
 from assay_pipelines.clean.rows import Rows
-from assay_pipelines.clean.spec import CleanSpec
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import INTAKE, Bools, Ints
 
@@ -24,6 +24,14 @@ LINES = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
+
+
+def joining(clean: Clean) -> list[int]:
+    """Return for each source the number of the step at which it joins: its merge, or 0."""
+    at = {
+        name: number for number, step in enumerate(clean.steps) if step.merge for name in step.merge.sources
+    }
+    return [at.get(source.name, 0) for source in clean.sources]
 
 
 class _Line(NamedTuple):
@@ -46,7 +54,7 @@ class _Line(NamedTuple):
 class Account:
     """What became of every row so far."""
 
-    spec: CleanSpec
+    clean: Clean
     rows: Rows
     alive: Bools = field(init=False)  # neither dropped nor rejected
     part: Ints = field(init=False)  # 0 goes on; otherwise one more than the place in `parts`
@@ -60,7 +68,7 @@ class Account:
 
     def live(self, number: int) -> Ints:
         """Return the places of the rows that meet a step."""
-        joined = np.array(self.spec.joining(), np.int64)[self.rows.source] <= number
+        joined = np.array(joining(self.clean), np.int64)[self.rows.source] <= number
         return np.flatnonzero(self.alive & (self.part == 0) & joined)
 
     def take(self, table: pa.Table) -> None:
@@ -94,8 +102,8 @@ class Account:
         """Return the ledger, sorted by id and then in the order of the steps."""
         rank = self.rows.rank
         lines = sorted(self._lines, key=lambda line: (rank[line.place], line.step))
-        names = [source.name for source in self.spec.clean.sources]
-        steps = {number: step.label for number, step in enumerate(self.spec.clean.steps)} | {INTAKE: "intake"}
+        names = [source.name for source in self.clean.sources]
+        steps = {number: step.label for number, step in enumerate(self.clean.steps)} | {INTAKE: "intake"}
         columns = {
             "id": self.rows.ids(line.place for line in lines),
             "source": [names[self.rows.source[line.place]] for line in lines],
@@ -110,14 +118,14 @@ class Account:
 
     def summary(self) -> dict[str, Any]:
         """Return the counts by source and by step."""
-        names = [source.name for source in self.spec.clean.sources]
+        names = [source.name for source in self.clean.sources]
         dropped, changed = self._tally()
-        joining = self.spec.joining()
+        joins = joining(self.clean)
         came = np.bincount(self.rows.source, minlength=len(names)) - dropped.get(INTAKE, 0)
         left = np.zeros(len(names), np.int64)
         steps = []
-        for number, step in enumerate(self.spec.clean.steps):
-            left = left + np.array([came[i] if joining[i] == number else 0 for i in range(len(names))])
+        for number, step in enumerate(self.clean.steps):
+            left = left + np.array([came[i] if joins[i] == number else 0 for i in range(len(names))])
             set_aside = self._aside(number)
             flow = {
                 "in": left,
@@ -134,7 +142,7 @@ class Account:
                     "sources": {
                         name: {key: int(value[i]) for key, value in flow.items()}
                         for i, name in enumerate(names)
-                        if joining[i] <= number
+                        if joins[i] <= number
                     }
                 }
             )
@@ -165,7 +173,7 @@ class Account:
         changed: dict[int, Ints] = {}
         for line in self._lines:
             counts = (dropped if line.dropped else changed).setdefault(
-                line.step, np.zeros(len(self.spec.clean.sources), np.int64)
+                line.step, np.zeros(len(self.clean.sources), np.int64)
             )
             counts[self.rows.source[line.place]] += 1
         return dropped, changed
@@ -173,4 +181,4 @@ class Account:
     def _aside(self, number: int) -> Ints:
         parts = [part for part, at in self.aside_at.items() if at == number]
         here = np.isin(self.part, parts) & self.alive
-        return np.bincount(self.rows.source[here], minlength=len(self.spec.clean.sources))
+        return np.bincount(self.rows.source[here], minlength=len(self.clean.sources))

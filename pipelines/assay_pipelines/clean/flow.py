@@ -11,14 +11,13 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from assay.api.clean import ExactDuplicates, Step
+from assay.api.clean import Clean, ExactDuplicates, Step
 from assay.errors import BugError, StageError
-from assay_pipelines.clean.account import Account
+from assay_pipelines.clean.account import Account, joining
 from assay_pipelines.clean.blocks import Blocks
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.judge import Pass, judge
 from assay_pipelines.clean.rows import Rows, halves
-from assay_pipelines.clean.spec import CleanSpec
 from assay_pipelines.clean.steps import LOCAL
 from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates
 from assay_pipelines.clean.steps.split import split
@@ -70,7 +69,7 @@ class Flown:
 
 
 def fly(
-    spec: CleanSpec,
+    clean: Clean,
     pieces: Blocks,
     likes: dict[int, int],
     tell: Callable[[str, int], None],
@@ -84,14 +83,14 @@ def fly(
     blocks = pieces.map(_parsed)
     account: Account | None = None
     gone: Ints = NOWHERE
-    for segment in segments(spec.clean.steps):
+    for segment in segments(clean.steps):
         if account is None or segment.local or segment.key_for:
             tell(_names(segment), 0 if account is None else int(account.alive.sum()))
             told = _DRIVER_COLUMNS if account is None else _PASS_COLUMNS
-            blocks = _passed(blocks, spec, segment, account, gone)
+            blocks = _passed(blocks, clean, segment, account, gone)
             table = _collected(blocks, told)
             if account is None:
-                account = _opened(spec, table)
+                account = _opened(clean, table)
             account.take(table)
             gone = NOWHERE
         if segment.comparing is not None:
@@ -109,12 +108,12 @@ def _parsed(table: pa.Table) -> pa.Table:
     return pa.concat_tables([parse_piece(piece) for piece in table.to_pylist()])
 
 
-def _passed(blocks: Blocks, spec: CleanSpec, segment: Segment, account: Account | None, gone: Ints) -> Blocks:
+def _passed(blocks: Blocks, clean: Clean, segment: Segment, account: Account | None, gone: Ints) -> Blocks:
     aside = NOWHERE if account is None else account.rows.row[account.part > 0]
     this = Pass(
         first=account is None,
         steps=segment.local,
-        joining=tuple(spec.joining()),
+        joining=tuple(joining(clean)),
         key_for=segment.key_for,
         gone=gone,
         aside=aside,
@@ -144,9 +143,9 @@ def _select(table: pa.Table, columns: list[str]) -> pa.Table:
     return table.select(columns)
 
 
-def _opened(spec: CleanSpec, table: pa.Table) -> Account:
+def _opened(clean: Clean, table: pa.Table) -> Account:
     rows = Rows.of(table)
-    for number, source in enumerate(spec.clean.sources):
+    for number, source in enumerate(clean.sources):
         if not (rows.source == number).any():
             raise StageError(
                 "EmptySource",
@@ -154,7 +153,7 @@ def _opened(spec: CleanSpec, table: pa.Table) -> Account:
                 "found no rows, expected some",
                 "Look at its files, or remove it.",
             )
-    return Account(spec=spec, rows=rows)
+    return Account(clean=clean, rows=rows)
 
 
 def _compared(account: Account, table: pa.Table, number: int, step: Step, like: int | None) -> Verdict:

@@ -26,7 +26,7 @@ def write_chats(
     `kept` are tables with row, messages and meta; `size` is about how many bytes they are.
     """
     buckets = _Buckets(account.rows, scratch, 1 + size // BUCKET_BYTES)
-    names = pa.array([source.name for source in account.spec.clean.sources])
+    names = pa.array([source.name for source in account.clean.sources])
     seen = 0
     for table in kept:
         places = account.rows.places(table["row"].to_numpy())

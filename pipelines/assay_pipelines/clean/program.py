@@ -1,14 +1,15 @@
 """From a stage's spec to chats and a ledger."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
 from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
-from assay_pipelines.clean.spec import CleanSpec, read_spec
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
 
@@ -17,14 +18,14 @@ _PACKING = 4  # how much smaller packed files are than their text, about
 
 def clean(run: StageRun) -> dict[str, Any]:
     """Carry out the stage and return its summary."""
-    spec = read_spec(run.spec)
+    spec = run.words(Clean)
     likes = {
         number: int(run.record(ref).outputs.summary["rows"])
-        for number, step in enumerate(spec.clean.steps)
-        if (ref := spec.like(step)) is not None
+        for number, step in enumerate(spec.steps)
+        if step.subsample and (ref := step.subsample.like)
     }
     execution = CleanExecution.model_validate(run.execution)
-    origins = _origins(run, spec)
+    origins = list(_origins(run, spec))
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
     blocks = open_blocks(
         pieces(origins),
@@ -42,15 +43,12 @@ def clean(run: StageRun) -> dict[str, Any]:
     return account.summary() | {"messages": messages, "words": words}
 
 
-def _origins(run: StageRun, spec: CleanSpec) -> list[Origin]:
-    origins = []
-    for source in spec.clean.sources:
+def _origins(run: StageRun, spec: Clean) -> Iterator[Origin]:
+    for source in spec.sources:
         if source.uri is not None and source.format is not None:
-            origins.append(Origin(format=source.format.value, files=run.outside(source.uri)))
-            continue
-        path = chats_path(run, spec.artifact(source), split=source.split)
-        origins.append(Origin(format="", files=[path]))
-    return origins
+            yield Origin(format=source.format.value, files=run.outside(source.uri))
+        elif source.from_ is not None:
+            yield Origin(format="", files=[chats_path(run, source.from_, split=source.split)])
 
 
 def _unpacked(path: Path) -> int:

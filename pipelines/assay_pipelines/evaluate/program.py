@@ -7,7 +7,7 @@ from typing import Any
 
 import datasets  # type: ignore[import-untyped]
 
-from assay.api.clean import RefusalLevel
+from assay.api.evaluate import Evaluate, Harness, MultipleChoice, RefusalRate, Task
 from assay.api.execution import InferenceExecution
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.dataset import Chat, chats_of
@@ -33,23 +33,24 @@ def evaluate(run: StageRun) -> dict[str, Any]:
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     if not os.environ.keys() & {"HF_HOME", "HF_DATASETS_CACHE"}:
         datasets.config.HF_DATASETS_CACHE = run.scratch / "datasets"
+    words = run.words(Evaluate)
     measured: list[Measured] = []
     by_model: list[tuple[str, Measure]] = []
-    for task in run.spec["tasks"]:
-        if "refusalRate" in task:
-            measured += _refusals(run, task)
+    for task in words.tasks:
+        if task.refusal_rate is not None:
+            measured += _refusals(run, task.name, task.refusal_rate)
         else:
-            by_model.append((task["name"], _measure(run, task)))
+            by_model.append((task.name, _measure(run, task, words.seed)))
     if by_model:
-        measured += _by_checkpoint(run, by_model)
+        measured += _by_checkpoint(run, words, by_model)
     write_outcomes(run.output / OUTCOMES, measured)
     return summary(measured)
 
 
-def _by_checkpoint(run: StageRun, tasks: Sequence[tuple[str, Measure]]) -> list[Measured]:
+def _by_checkpoint(run: StageRun, words: Evaluate, tasks: Sequence[tuple[str, Measure]]) -> list[Measured]:
     measured: list[Measured] = []
-    total = len(labels_asked(run)) * len(tasks)
-    for loaded in models_asked(run):
+    total = len(labels_asked(run, words)) * len(tasks)
+    for loaded in models_asked(run, words):
         for name, measure in tasks:
             run.progress(
                 f"evaluate: {name}, {loaded.label}", done=len(measured), total=total, unit="measures"
@@ -58,40 +59,31 @@ def _by_checkpoint(run: StageRun, tasks: Sequence[tuple[str, Measure]]) -> list[
     return measured
 
 
-def _measure(run: StageRun, task: dict[str, Any]) -> Measure:
+def _measure(run: StageRun, task: Task, seed: int) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
-    name, batch = task["name"], InferenceExecution.model_validate(run.execution).batch
-    if "bitsPerByte" in task:
-        data = task["bitsPerByte"]["data"]
-        chats = chats_of(run, data["from"], split=data.get("split"))
+    name, batch = task.name, InferenceExecution.model_validate(run.execution).batch
+    if task.bits_per_byte is not None:
+        data = task.bits_per_byte.data
+        chats = chats_of(run, data.from_, split=data.split)
         return lambda loaded: likelihood.measure(name, _texts(chats, loaded), loaded, batch=batch)
-    asked = _choices(run, task) if "multipleChoice" in task else _harness(run, task)
-    return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=run.spec["seed"])
+    choices = task.multiple_choice
+    asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
+    return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=seed)
 
 
-def _choices(run: StageRun, task: dict[str, Any]) -> HarnessTask:
-    name, asked = task["name"], task["multipleChoice"]
-    items = read_items(run.outside(asked["data"]), where=f"task {name}", limit=asked.get("limit"))
-    shots = (
-        read_items(run.outside(asked["fewShot"]), where=f"task {name}, fewShot") if "fewShot" in asked else []
-    )
+def _choices(run: StageRun, name: str, asked: MultipleChoice) -> HarnessTask:
+    items = read_items(run.outside(asked.data), where=f"task {name}", limit=asked.limit)
+    shots = read_items(run.outside(asked.few_shot), where=f"task {name}, fewShot") if asked.few_shot else []
     return HarnessTask(name=name, parts={name: choice_task(name, items, shots)}, cutting=False)
 
 
-def _harness(run: StageRun, task: dict[str, Any]) -> HarnessTask:
-    asked = task.get("harness", {})
-    config = run.outside(asked["config"])[0] if "config" in asked else None
-    return load_task(
-        task["name"],
-        task=asked.get("task"),
-        config=config,
-        few_shot=asked.get("fewShot"),
-        limit=asked.get("limit"),
-    )
+def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:
+    asked = asked or Harness()
+    config = run.outside(asked.config)[0] if asked.config else None
+    return load_task(name, task=asked.task, config=config, few_shot=asked.few_shot, limit=asked.limit)
 
 
-def _refusals(run: StageRun, task: dict[str, Any]) -> list[Measured]:
-    asked = task["refusalRate"]
+def _refusals(run: StageRun, name: str, asked: RefusalRate) -> list[Measured]:
     answers = [
         Answer(
             prompt_id=chat.meta["prompt"],
@@ -99,9 +91,9 @@ def _refusals(run: StageRun, task: dict[str, Any]) -> list[Measured]:
             text=chat.messages[-1].content,
             checkpoint=chat.meta["checkpoint"],
         )
-        for chat in chats_of(run, asked["answers"])
+        for chat in chats_of(run, asked.answers)
     ]
-    return rates.measure(task["name"], answers, level=RefusalLevel(asked["level"]))
+    return rates.measure(name, answers, level=asked.level)
 
 
 def _texts(chats: Sequence[Chat], loaded: LoadedModel) -> list[Text]:

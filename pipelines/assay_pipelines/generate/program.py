@@ -1,10 +1,11 @@
 """From a stage's spec to chats: every prompt, answered by every checkpoint asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from assay.api.execution import InferenceExecution
+from assay.api.generate import Generate
 from assay.errors import StageError
 from assay_pipelines.chats import Message, chats_file, chats_table, write_rows
 from assay_pipelines.dataset import Chat, chats_of
@@ -22,21 +23,27 @@ def generate(run: StageRun) -> dict[str, Any]:
         StageError: the model is unfit, or there is nothing to ask.
 
     """
-    source = run.spec["prompts"]
-    asked = prompts_of(chats_of(run, source["from"], split=source.get("split")), limit=source.get("limit"))
+    words = run.words(Generate)
+    source = words.prompts
+    asked = prompts_of(chats_of(run, source.from_, split=source.split), limit=source.limit)
     if not asked:
         raise StageError(
             "EmptyDataset",
-            f"prompts of {source['from']}",
+            f"prompts of {source.from_}",
             "found no chat in which a user asks, expected some",
             "Look at what its steps drop.",
         )
-    total = len(asked) * len(labels_asked(run))
+    total = len(asked) * len(labels_asked(run, words))
+    batch = InferenceExecution.model_validate(run.execution).batch
     chats: list[tuple[list[Message], dict[str, Any]]] = []
     figures: dict[str, Any] = {"rows": 0, "tokens": 0, "checkpoints": {}, "truncated": 0}
-    for loaded in models_asked(run):
+    for loaded in models_asked(run, words):
         loaded.require_template()
-        replies = _replies(run, asked, loaded, before=len(chats), total=total)
+
+        def told(done: int, label: str = loaded.label, before: int = len(chats)) -> None:
+            run.progress(f"generate: {label}", done=before + done, total=total, unit="answers")
+
+        replies = _replies(words, asked, loaded, batch=batch, done=told)
         chats += [_chat(chat, replies[chat.id], loaded) for chat in asked]
         figures["checkpoints"][loaded.label] = len(replies)
         figures["rows"] += len(replies)
@@ -58,7 +65,7 @@ def prompts_of(chats: Sequence[Chat], *, limit: int | None) -> list[Chat]:
 
 
 def _replies(
-    run: StageRun, asked: Sequence[Chat], loaded: LoadedModel, *, before: int, total: int
+    words: Generate, asked: Sequence[Chat], loaded: LoadedModel, *, batch: int, done: Callable[[int], None]
 ) -> dict[str, Reply]:
     prompts = [
         Prompt(
@@ -72,17 +79,9 @@ def _replies(
         for chat in asked
     ]
     sampling = Sampling(
-        temperature=run.spec["temperature"],
-        top_p=run.spec["topP"],
-        max_tokens=run.spec["maxTokens"],
-        seed=run.spec["seed"],
+        temperature=words.temperature, top_p=words.top_p, max_tokens=words.max_tokens, seed=words.seed
     )
-
-    def told(done: int) -> None:
-        run.progress(f"generate: {loaded.label}", done=before + done, total=total, unit="answers")
-
-    batch = InferenceExecution.model_validate(run.execution).batch
-    replies = answer(prompts, loaded, sampling, batch=batch, done=told)
+    replies = answer(prompts, loaded, sampling, batch=batch, done=done)
     return {reply.prompt_id: reply for reply in replies}
 
 

@@ -1,6 +1,6 @@
 """The train program: a model learns from chats.
 
-What a training is: `settings` (the spec) → `examples` (chats as tokens, and which of them are learned) → `timetable`
+What a training is: `examples` (chats as tokens, and which of them are learned) → `timetable`
 (which rows at which step, at which rate, and when a model is kept), all pure and the same on every process. How it is
 carried out: `launch` (processes), `engine` (DeepSpeed), `loop` (steps), `folders` (models on disk).
 

@@ -51,7 +51,7 @@ def train_stage(run: StageRun) -> dict[str, Any]:
     """
     place = place_from_environment()
     work = prepare(run)
-    execution = work.settings.execution
+    execution = work.execution
     if place is not None:
         return _carried_out(run, work, place)
     if execution.nodes > 1:

@@ -7,6 +7,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from assay.api.model import Llama
+from assay.errors import StageError
 from assay_pipelines.models import load_weights
 from assay_pipelines.train.vocabulary import Tokenizer
 
@@ -39,7 +40,19 @@ class Network(torch.nn.Module):
 
 
 def new_llama(shape: Llama, tokenizer: Tokenizer) -> Any:
-    """Make a Llama of random weights; the caller has seeded torch."""
+    """Make a Llama of random weights; the caller has seeded torch.
+
+    Raises:
+        StageError: `Unsupported`: its positions cannot be encoded.
+
+    """
+    if shape.hidden_size // shape.heads % 2:
+        raise StageError(
+            "Unsupported",
+            "spec.model.llama",
+            f"found hiddenSize {shape.hidden_size} over {shape.heads} heads, expected an even number per head",
+            "Change heads or hiddenSize.",
+        )
     wide = shape.intermediate_size or -(-shape.hidden_size * 8 // 3 // 16) * 16
     fast = tokenizer.fast
     config = LlamaConfig(

@@ -141,18 +141,18 @@ def _keeps(
         per_epoch, share = steps_per_epoch(rows, batch), checkpoints.every_epochs
         count = math.floor(passes / share + 1e-9)
         keeps = [
-            Keep(label=checkpoint_label({"epoch": number * share}), step=half_up(number * share * per_epoch))
+            Keep(label=checkpoint_label("epoch", number * share), step=half_up(number * share * per_epoch))
             for number in range(1, count + 1)
         ]
     elif checkpoints is not None and checkpoints.rows is not None:
         after = {rows_done(step, rows, batch): step for step in range(1, steps + 1)}
         keeps = [
-            Keep(label=checkpoint_label({"rows": wanted}), step=_reached(after, wanted, batch))
+            Keep(label=checkpoint_label("rows", wanted), step=_reached(after, wanted, batch))
             for wanted in checkpoints.rows
         ]
     elif checkpoints is not None and checkpoints.slices is not None:
         keeps = [
-            Keep(label=checkpoint_label({"slice": number}), step=half_up(number * steps / checkpoints.slices))
+            Keep(label=checkpoint_label("slice", number), step=half_up(number * steps / checkpoints.slices))
             for number in range(1, checkpoints.slices + 1)
         ]
     kept = [Keep(label=keep.label, step=min(max(keep.step, 1), steps)) for keep in keeps]

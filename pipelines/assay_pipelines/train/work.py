@@ -8,6 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from assay.api.execution import TrainExecution
+from assay.api.train import Tokenizer as WantedTokenizer
+from assay.api.train import Train
 from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
 from assay_pipelines.chats import text_of
@@ -19,7 +22,6 @@ from assay_pipelines.train.examples import Examples, pretrain_examples, sft_exam
 from assay_pipelines.train.folders import save_model, settle_configuration
 from assay_pipelines.train.loop import Course, Loop, learn
 from assay_pipelines.train.network import Network, context_of, load_network, new_llama
-from assay_pipelines.train.settings import Settings, read_settings
 from assay_pipelines.train.timetable import Keep, Timetable, make_timetable
 from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_tokenizer
 
@@ -28,7 +30,8 @@ from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_to
 class Work:
     """All that a training needs, the same on every process."""
 
-    settings: Settings
+    train: Train
+    execution: TrainExecution
     tokenizer: Tokenizer
     model: Any
     examples: Examples
@@ -42,17 +45,16 @@ def prepare(run: StageRun) -> Work:
         StageError: the data, the model or the spec cannot be trained with.
 
     """
-    settings = read_settings(run.spec, run.execution)
-    torch.set_num_threads(settings.execution.threads)
-    train = settings.train
+    train, execution = run.words(Train), TrainExecution.model_validate(run.execution)
+    torch.set_num_threads(execution.threads)
     torch.manual_seed(train.seed)
     steps = None
-    if settings.steps_of is not None:
-        steps = int(run.record(settings.steps_of).outputs.summary["steps"])
-    chats = read_chats(run, settings.data, train.data.split)
-    folder = None if train.model.llama is not None else model_folder(run, settings.model)
-    name = str(settings.model.get("from") or settings.model.get("uri") or "llama")
-    tokenizer = load_tokenizer(folder, name) if folder else _new_tokenizer(run, settings, chats)
+    if train.steps_of is not None:
+        steps = int(run.record(train.steps_of).outputs.summary["steps"])
+    chats = read_chats(run, train.data.from_, train.data.split)
+    folder = None if train.model.llama is not None else model_folder(run, train.model)
+    name = train.model.from_ or train.model.uri or "llama"
+    tokenizer = load_tokenizer(folder, name) if folder else _new_tokenizer(run, train.tokenizer, chats)
     if train.objective == "sft":
         writer = tokenizer.writer(train.template)
         examples = sft_examples(chats, tokenizer, writer, train.sequence_length)
@@ -73,27 +75,27 @@ def prepare(run: StageRun) -> Work:
             "Lower sequenceLength, or raise the model's context.",
         )
     settle_configuration(model, tokenizer)
-    return Work(settings, tokenizer, model, examples, timetable)
+    return Work(train, execution, tokenizer, model, examples, timetable)
 
 
 def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     """Train, in this process as one of `place.world`; the leader writes all files. Returns the record's summary."""
-    torch.set_num_threads(work.settings.execution.threads)
+    torch.set_num_threads(work.execution.threads)
     torch.use_deterministic_algorithms(mode=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is a property of the module
-    torch.manual_seed(work.settings.train.seed)
+    torch.manual_seed(work.train.seed)
     join(place)
     try:
-        train = work.settings.train
+        train = work.train
         work.model.train()
         network = Network(work.model, PRECISIONS[train.precision]).to(place.device)
-        engine = Engine(network, place, train.optimizer, work.settings.execution.zero_stage)
+        engine = Engine(network, place, train.optimizer, work.execution.zero_stage)
         loop = Loop(
             engine=engine,
             examples=work.examples,
             timetable=work.timetable,
             place=place,
-            micro_batch=work.settings.execution.micro_batch,
+            micro_batch=work.execution.micro_batch,
         )
         course = learn(loop, report=run.progress, save=_saving(run, work, engine, place))
     finally:
@@ -103,12 +105,11 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     return _summary(work, course)
 
 
-def _new_tokenizer(run: StageRun, settings: Settings, chats: Chats) -> Tokenizer:
-    wanted = settings.train.tokenizer
-    if settings.tokenizer_uri is not None:
-        return load_tokenizer(outside_folder(run, settings.tokenizer_uri), settings.tokenizer_uri)
-    assert wanted is not None  # noqa: S101 -- read_settings refused it
-    assert wanted.train is not None  # noqa: S101 -- a Tokenizer has exactly one member
+def _new_tokenizer(run: StageRun, wanted: WantedTokenizer | None, chats: Chats) -> Tokenizer:
+    if wanted is not None and wanted.uri is not None:
+        return load_tokenizer(outside_folder(run, wanted.uri), wanted.uri)
+    assert wanted is not None  # noqa: S101 -- for mypy; a new model has one
+    assert wanted.train is not None  # noqa: S101 -- for mypy; a tokenizer has exactly one member
     return train_tokenizer((text_of(messages) for _, messages in chats), wanted.train.vocabulary)
 
 

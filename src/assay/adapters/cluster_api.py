@@ -103,7 +103,7 @@ class ClusterApi:
         )
         try:
             response = self._client.call_api(*request, _request_timeout=_PATIENCE_SECONDS)
-            data: bytes = response.read()  # type: ignore[no-untyped-call]
+            data: bytes = response.read()
         except (ApiException, HTTPError) as error:
             raise _refusal(verb, path, getattr(error, "status", None) or 0, str(error)) from error
         if not 200 <= response.status <= 299:

@@ -12,10 +12,19 @@ A spec model is closed (unknown fields are errors), frozen, camelCase outside an
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from assay.artifacts.documents import is_artifact
 from assay.artifacts.kinds import Kind
 
 
@@ -158,12 +167,19 @@ Uri = Annotated[str, Field(min_length=1, max_length=2048), Outside()]
 Revision = Annotated[str, Field(pattern=REVISION_PATTERN, max_length=40)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
-Dataset = Annotated[
-    str, Field(pattern=REFERENCE_PATTERN, max_length=127), Refers((Kind.CLEAN, Kind.GENERATE))
-]
-CleanStage = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=127), Refers((Kind.CLEAN,))]
-TrainStage = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=127), Refers((Kind.TRAIN,))]
-GenerateStage = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=127), Refers((Kind.GENERATE,))]
+RESOLVED = {"resolved": True}
+"""The validation context of a stage's spec as it is in `stage.json`: there a reference is an artifact."""
+
+
+def _artifact_or_name(value: Any, named: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    return value if info.context == RESOLVED and is_artifact(value) else named(value)
+
+
+StageName = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=127), WrapValidator(_artifact_or_name)]
+Dataset = Annotated[StageName, Refers((Kind.CLEAN, Kind.GENERATE))]
+CleanStage = Annotated[StageName, Refers((Kind.CLEAN,))]
+TrainStage = Annotated[StageName, Refers((Kind.TRAIN,))]
+GenerateStage = Annotated[StageName, Refers((Kind.GENERATE,))]
 
 
 class DataRef(SpecModel):

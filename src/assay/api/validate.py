@@ -16,10 +16,11 @@ from assay.api.compare import Comparison
 from assay.api.experiment import Axis, Experiment, Role, Stage
 from assay.api.expression import Expression
 from assay.api.faults import did_you_mean
+from assay.api.parse import profile_of
 from assay.api.profile import Profile
 from assay.api.secrets import has_secret, names_secret
 from assay.api.written import Path, Written, field_path, walk
-from assay.errors import SpecError
+from assay.errors import SpecError, SpecErrors
 
 TRAINING_LOSS = "trainingLoss"
 _STEP_LISTS = "steps"  # whose items go by their kind when they have no name
@@ -46,6 +47,14 @@ def check_profile(profile: Profile, written: Written | None = None) -> list[Spec
                 )
             )
     return faults
+
+
+def profile_faults(written: Written) -> list[SpecError]:
+    """Return all that is wrong with a profile that was read, or that an API server returned."""
+    try:
+        return check_profile(profile_of(written), written)
+    except SpecErrors as error:
+        return error.faults
 
 
 def _as_written(document: Experiment | Profile) -> Written:

@@ -5,6 +5,7 @@
 conditional PUT, and its presence is the only meaning of done.
 """
 
+import re
 from datetime import datetime
 from typing import Any, Self
 
@@ -51,6 +52,14 @@ class ArtifactRef(str):
     def fingerprint(self) -> str:
         """The fingerprint of the stage that writes it: 64 hexadecimal digits."""
         return self.split("/")[1]
+
+
+ARTIFACT = re.compile(rf"({'|'.join(Kind)})/([0-9a-f]{{64}})")
+
+
+def is_artifact(value: object) -> bool:
+    """Say whether a value is spelled as an `ArtifactRef`."""
+    return isinstance(value, str) and ARTIFACT.fullmatch(value) is not None
 
 
 class StageDocument(Document):

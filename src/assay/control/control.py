@@ -40,27 +40,26 @@ class Control:
         while True:
             plan, decision = self.look()
             watch(plan, decision)
+            self.act(decision)
             if decision.finished:
                 return decision
-            self.act(decision)
             if not decision.actions:
                 wait(decision.wake_at)
 
     def look(self) -> tuple[Plan, Decision]:
-        """Observe and decide, with no effect on anything but the note of who uses what is there."""
+        """Observe and decide, with no effect on anything."""
         now = self._clock()
         observed = self._observe(self._plan)
         plan = settled(self._plan, observed, now, self._policy)
         if plan is not self._plan:
             observed = self._observe(plan)
-        decision = decide(plan, observed, now, self._policy)
+        return plan, decide(plan, observed, now, self._policy)
+
+    def act(self, decision: Decision) -> None:
+        """Carry out what was decided, in order, and note who uses what is done."""
         for ref, judgement in decision.judgements.items():
             if judgement.state is State.DONE:
                 self._use(ref)
-        return plan, decision
-
-    def act(self, decision: Decision) -> None:
-        """Carry out what was decided, in order."""
         for action in decision.actions:
             self._act(action)
 

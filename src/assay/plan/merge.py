@@ -18,11 +18,14 @@ Plain = dict[str, Any]
 _PLACEMENT = ("remove", "before", "after")
 
 
-def merge(model: type[SpecModel], base: Plain, patch: Plain, where: str) -> Plain:
+def merge(
+    model: type[SpecModel], base: Plain, patch: Plain, where: str, *, faults: list[SpecError] | None = None
+) -> Plain:
     """Return `base` with `patch` laid over it.
 
     Raises:
-        SpecError: the patch removes, or is placed beside, what is not there.
+        SpecError: the patch removes, or is placed beside, what is not there; with `faults`, these are added there
+            and such items left out.
 
     """
     fields = field_by_alias(model)
@@ -30,29 +33,50 @@ def merge(model: type[SpecModel], base: Plain, patch: Plain, where: str) -> Plai
     for alias, value in patch.items():
         field = fields[alias]
         if field.nested is not None and value is not None:
-            result[alias] = merge(field.nested, result.get(alias) or {}, value, f"{where}.{alias}")
+            result[alias] = merge(
+                field.nested, result.get(alias) or {}, value, f"{where}.{alias}", faults=faults
+            )
         elif field.named_items and value is not None:
-            result[alias] = merge_items(_items(field), result.get(alias) or [], value, f"{where}.{alias}")
+            result[alias] = merge_items(
+                _items(field), result.get(alias) or [], value, f"{where}.{alias}", faults=faults
+            )
         else:
             result[alias] = value
     return result
 
 
-def merge_items(model: type[SpecModel], base: list[Plain], patch: list[Plain], where: str) -> list[Plain]:
-    """Return a named list with the items of `patch` merged, inserted or removed."""
+def merge_items(
+    model: type[SpecModel],
+    base: list[Plain],
+    patch: list[Plain],
+    where: str,
+    *,
+    faults: list[SpecError] | None = None,
+) -> list[Plain]:
+    """Return a named list with the items of `patch` merged, inserted or removed.
+
+    Raises:
+        SpecError: as `merge`.
+
+    """
     result = list(base)
     for index, item in enumerate(patch):
         place = f"{where}[{index}]"
-        name = item_name(model, item, place)
-        words = {key: value for key, value in item.items() if key not in _PLACEMENT} | {"name": name}
-        names = [item_name(model, existing, place) for existing in result]
-        if item.get("remove"):
-            del result[_position(names, name, place, "remove")]
-        elif name in names:
-            at = names.index(name)
-            result[at] = merge(model, result[at], words, f"{where}[{name}]")
-        else:
-            result.insert(_insertion(names, item, place), words)
+        try:
+            name = item_name(model, item, place)
+            words = {key: value for key, value in item.items() if key not in _PLACEMENT} | {"name": name}
+            names = [item_name(model, existing, place) for existing in result]
+            if item.get("remove"):
+                del result[_position(names, name, place, "remove")]
+            elif name in names:
+                at = names.index(name)
+                result[at] = merge(model, result[at], words, f"{where}[{name}]", faults=faults)
+            else:
+                result.insert(_insertion(names, item, place), words)
+        except SpecError as error:
+            if faults is None:
+                raise
+            faults.append(error)
     return result
 
 

@@ -8,13 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from assay.artifacts.canonical import digest
-from assay.artifacts.documents import ArtifactRef, Document, Location, StageDocument
+from assay.artifacts.documents import ARTIFACT, ArtifactRef, Document, Location, StageDocument
 from assay.artifacts.kinds import Kind
 
 _MOST_ARMS = 2  # a stage of more arms goes by its own name
-_REF = re.compile(
-    rf"(?<!stages/)\b({'|'.join(Kind)})/([0-9a-f]{{64}})\b"
-)  # below `stages/` it is part of a path
+_REF = re.compile(rf"(?<!stages/)\b{ARTIFACT.pattern}\b")  # below `stages/` it is part of a path
 
 
 class Member(Document):

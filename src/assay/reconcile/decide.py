@@ -44,6 +44,7 @@ class Judgement:
     reason: str  # a CamelCase word
     message: str = ""
     attempt: int = 0  # the latest, 0 before the first
+    failed: bool = False  # that attempt ended without a record
     wake_at: datetime | None = None
 
 
@@ -183,24 +184,35 @@ def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
     last = counted[-1]
     if last.failure is not None and last.failure.retry is Retry.NEVER:
         return Judgement(
-            state=State.FAILED, reason=last.failure.reason, message=last.failure.message, attempt=last.number
-        )
-    reason = last.failure.reason if last.failure else "Vanished"
-    message = last.failure.message if last.failure else "the program ended without a record or a reason"
-    if len(counted) > policy.retries and not _resumable(last):
-        return Judgement(
             state=State.FAILED,
-            reason=reason,
-            message=f"after {len(counted)} attempts: {message}",
+            reason=last.failure.reason,
+            message=last.failure.message,
+            attempt=last.number,
+            failed=True,
+        )
+    if _resumable(last):
+        ended = Judgement(
+            state=State.READY,
+            reason="NotLaunched",
+            message="what is to run it could not be made",
             attempt=last.number,
         )
+    else:
+        ended = Judgement(
+            state=State.READY,
+            reason=last.failure.reason if last.failure else "Vanished",
+            message=last.failure.message
+            if last.failure
+            else "the program ended without a record or a reason",
+            attempt=last.number,
+            failed=True,
+        )
+    if len(counted) > policy.retries and ended.failed:
+        message = f"after {len(counted)} attempts: {ended.message}"
+        return replace(ended, state=State.FAILED, message=message)
     delay = min(policy.backoff_seconds * 2 ** (len(counted) - 1), _LONGEST_BACKOFF_SECONDS)
     due = last.last_sign_of_life + timedelta(seconds=delay)
-    if now < due:
-        return Judgement(
-            state=State.WAITING, reason=reason, message=message, attempt=last.number, wake_at=due
-        )
-    return Judgement(state=State.READY, reason=reason, message=message, attempt=last.number)
+    return replace(ended, state=State.WAITING, wake_at=due) if now < due else ended
 
 
 def _resumable(attempt: AttemptFact) -> bool:

@@ -11,15 +11,13 @@ from assay.adapters.sources import FileSources
 from assay.api.availability import unavailable
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.parse import experiment_of
-from assay.api.validate import check
-from assay.api.written import Written, read
+from assay.api.written import read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
-from assay.errors import SpecError, SpecErrors, StoreError
-from assay.plan.arms import expand
+from assay.errors import SpecError, StoreError
 from assay.plan.compile import compile_plan, wanted_inputs
+from assay.plan.examine import Examined, examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
@@ -48,11 +46,11 @@ class Local:
         return Control(self.plan, store=self.store, backend=backend, policy=policy, clock=now)
 
 
-def read_experiment(path: Path) -> tuple[Experiment, Written]:
-    """Read and check a spec's file.
+def examined_file(path: Path) -> Examined:
+    """Read a spec's file and judge it.
 
     Raises:
-        SpecError: it cannot be read or is not a valid experiment; all faults together.
+        SpecError: it cannot be read.
 
     """
     try:
@@ -61,22 +59,15 @@ def read_experiment(path: Path) -> tuple[Experiment, Written]:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check the path."
         ) from error
-    written = read(data, str(path))
-    experiment = experiment_of(written)
-    faults = check(experiment, written)
-    if faults:
-        raise SpecErrors(faults)
-    return experiment, written
+    return examine(read(data, str(path)))
 
 
 def compile_file(path: Path) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
-    experiment, written = read_experiment(path)
+    examined = examined_file(path)
+    experiment = examined.sound()
     sources: Sources = FileSources(path.absolute().parent)
-    try:
-        wanted = wanted_inputs(expand(experiment))
-    except SpecError as error:
-        raise written.placed(error) from error
+    wanted = wanted_inputs(examined.expansion)
     return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
 
 

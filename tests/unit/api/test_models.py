@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from assay.api.experiment import Experiment, PartialAxis, PartialStage, Stage
-from assay.api.model import OneOf, SpecModel
+from assay.api.model import RESOLVED, DataRef, OneOf, SpecModel
 from assay.api.partial import Partial, PartialItem, partial_of
 from assay.api.profile import Profile
 from assay.api.status import ExperimentStatus, ProfileStatus
@@ -131,3 +131,16 @@ def test_a_model_with_validators_of_its_own_has_rules_for_the_api_server(model):
     ]
     said_elsewhere = {"Clean"}  # merges name sources: quadratic, left to the operator
     assert not own or model.rules or model.__name__ in said_elsewhere
+
+
+ARTIFACT = f"clean/{'0' * 64}"
+
+
+def test_a_resolved_spec_names_artifacts_and_is_typed_by_the_same_model():
+    assert DataRef.model_validate({"from": ARTIFACT}, context=RESOLVED).from_ == ARTIFACT
+
+
+@pytest.mark.parametrize(("name", "context"), [(ARTIFACT, None), ("A", RESOLVED)])
+def test_what_is_neither_a_name_nor_a_resolved_artifact_is_refused(name, context):
+    with pytest.raises(ValidationError):
+        DataRef.model_validate({"from": name}, context=context)

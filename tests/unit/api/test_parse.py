@@ -7,31 +7,7 @@ from hypothesis import strategies as st
 from assay.api.parse import experiment_of, parse_experiment, parse_profile
 from assay.api.written import Written, read
 from assay.errors import SpecError, SpecErrors
-
-SMALL = """\
-apiVersion: assay.dev/v1alpha1
-kind: Experiment
-metadata: {name: small}
-spec:
-  pipeline:
-  - name: cleaned
-    clean:
-      sources: [{name: chats, uri: chats.jsonl, format: sharegpt}]
-      steps:
-      - shortInput: {minWords: 2}
-      - refusals: {level: medium}
-  - name: sft
-    train:
-      data: {from: cleaned}
-      model: {uri: base}
-      batchSize: 8
-      optimizer: {lr: 1e-4}
-      sequenceLength: 128
-  arms:
-  - name: whole
-  - name: kept
-    stages: [{name: cleaned, clean: {steps: [{name: refusals, remove: true}]}}]
-"""
+from builders import SMALL
 
 
 def faults(text):

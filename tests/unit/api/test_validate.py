@@ -5,25 +5,13 @@ from assay.api.parse import experiment_of, parse_profile
 from assay.api.validate import check, check_profile
 from assay.api.written import read
 from assay.errors import SpecError
+from builders import SMALL
 
-SPEC = """\
-apiVersion: assay.dev/v1alpha1
-kind: Experiment
-metadata: {name: small}
-spec:
-  pipeline:
-  - name: cleaned
-    clean:
-      sources: [{name: chats, uri: chats.jsonl, format: sharegpt}]
-      steps: [{shortInput: {}}, {refusals: {}}]
-  - name: sft
-    train: {data: {from: cleaned}, model: {uri: base}, batchSize: 8, optimizer: {lr: 1e-4}, sequenceLength: 128}
+SCORES = """\
   - name: scores
     evaluate: {model: {from: sft}, tasks: [{name: mmlu}]}
-  arms:
-  - name: whole
-  - name: kept
-    stages: [{name: cleaned, clean: {steps: [{name: refusals, remove: true}]}}]
+"""
+COMPARED = """\
   matrix:
   - {name: seed, role: replicate, paths: [sft.train.seed], integers: [1, 2]}
   - {name: rate, role: dose, paths: [sft.train.optimizer.lr], numbers: [1e-4, 1e-5]}
@@ -38,6 +26,7 @@ spec:
       expression: loss / 2
       measures: [{name: loss, stage: sft, figure: trainingLoss}]
 """
+SPEC = SMALL.replace("  arms:\n", f"{SCORES}  arms:\n") + COMPARED
 
 
 def faults(text):
@@ -52,10 +41,10 @@ def test_a_sound_experiment_has_no_faults():
 @pytest.mark.parametrize(
     ("old", "new", "where", "found"),
     [
-        ("- name: kept", "- name: whole", "spec.arms[1] (whole), small.yaml:16", "the name 'whole' again"),
-        ("[{name: cleaned, clean", "[{name: cleand, clean", "spec.arms[1] (kept).stages[0] (cleand).name, small.yaml:17", "expected a stage of the pipeline (cleaned, sft, scores) or a whole new one"),
+        ("- name: kept", "- name: whole", "spec.arms[1] (whole), small.yaml:23", "the name 'whole' again"),
+        ("[{name: cleaned, clean", "[{name: cleand, clean", "spec.arms[1] (kept).stages[0] (cleand).name, small.yaml:24", "expected a stage of the pipeline (cleaned, sft, scores) or a whole new one"),
         ("- name: sft", "- name: cleaned", "spec.pipeline[1] (cleaned)", "the name 'cleaned' again"),
-        ("{shortInput: {}}, ", "{refusals: {level: broad}}, ", "clean.steps[1]", "the name 'refusals' again"),
+        ("shortInput: {minWords: 2}", "refusals: {level: broad}", "clean.steps[1]", "the name 'refusals' again"),
         ("{name: chats, uri: chats.jsonl, format: sharegpt}", "{name: c, uri: a, format: text}, {name: c, uri: b, format: text}", "sources[1] (c)", "the name 'c' again"),
         ("tasks: [{name: mmlu}]", "tasks: [{name: mmlu}, {name: mmlu}]", "tasks[1] (mmlu)", "again"),
         ("{name: rate, role: dose, ", "{name: seed, role: dose, ", "spec.matrix[1] (seed)", "again"),
@@ -64,7 +53,7 @@ def test_a_sound_experiment_has_no_faults():
         ("remove: true}]", "remove: true}, {name: refusals, remove: true}]", "spec.arms[1] (kept).stages[0] (cleaned).clean.steps[1] (refusals)", "again"),
         ("integers: [1, 2]", "integers: [1, 2, 1]", "spec.matrix[0] (seed).integers[2]", "1 again"),
         ("numbers: [1e-4, 1e-5]", "numbers: [1e-4]", "spec.matrix[1] (rate)", "one amount"),
-        ("b: kept", "b: kpet", "spec.compare[0] (main).contrasts[0] (first).b, small.yaml:24", "'kpet', expected an arm: whole, kept"),
+        ("b: kept", "b: kpet", "spec.compare[0] (main).contrasts[0] (first).b, small.yaml:31", "'kpet', expected an arm: whole, kept"),
         ("b: kept", "b: whole", "contrasts[0] (first)", "minus itself"),
         ("contrast: first", "contrast: second", "primary.contrast", "a contrast of this comparison: first"),
         ("contrast: first, task: mmlu", "contrast: first, task: bbh", "primary.task", "a task of scores: mmlu"),

@@ -7,11 +7,21 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.artifacts.documents import Failure
+from assay.artifacts.documents import ArtifactRef, Failure
 from assay.artifacts.kinds import Kind
 from assay.errors import Retry
-from assay.reconcile.decide import Launch, State, decide, settled
-from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, Sight, StageFact
+from assay.reconcile.decide import REUSED, Join, Launch, Leave, State, decide, settled
+from assay.reconcile.facts import (
+    AttemptFact,
+    Capacity,
+    Need,
+    Observed,
+    Obstacle,
+    Phase,
+    Policy,
+    Sight,
+    StageFact,
+)
 from builders import a_plan
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -30,15 +40,18 @@ CLEANS = [stage for stage in PLAN.stages if stage.kind is Kind.CLEAN]
 COMPARE = PLAN.stages[-1]
 
 
-def an_attempt(number=1, *, phase=Phase.UNKNOWN, age=0.0, retry=None, mine=False, claimed=None):
+def an_attempt(
+    number=1, *, phase=Phase.UNKNOWN, age=0.0, retry=None, mine=False, claimed=None, started=True, **sight
+):
     failure = Failure(reason="Because", message="m", retry=retry) if retry else None
     seen = NOW - timedelta(seconds=age)
     return AttemptFact(
         number=number,
         claimed_at=claimed or seen,
         last_sign_of_life=seen,
-        sight=Sight(phase=phase),
+        sight=Sight(phase=phase, **sight),
         mine=mine,
+        started=started,
         failure=failure,
     )
 
@@ -181,6 +194,67 @@ def test_a_stage_that_needs_more_than_the_machine_has_runs_alone():
     )
 
 
+def test_an_attempt_that_was_claimed_and_never_made_is_made_under_the_same_number():
+    only_claimed = an_attempt(phase=Phase.ABSENT, age=10, mine=True, started=False)
+    facts = {CLEANS[0].ref: StageFact(attempts=(only_claimed,))}
+    decision = decide(PLAN, observed(facts), NOW, POLICY)
+
+    assert Launch(stage=CLEANS[0], number=1, claimed=True) in decision.actions
+
+
+def test_an_attempt_whose_workload_was_taken_away_is_followed_by_the_next():
+    taken = an_attempt(phase=Phase.ABSENT, age=10, mine=True, started=True)
+
+    assert (CLEANS[0].ref, 2) in launched({CLEANS[0].ref: StageFact(attempts=(taken,))})
+
+
+def test_an_absent_workload_of_another_launcher_may_still_come():
+    elsewhere = StageFact(attempts=(an_attempt(phase=Phase.ABSENT, age=10, mine=False, started=False),))
+
+    assert judged(CLEANS[0].ref, {CLEANS[0].ref: elsewhere}).reason == "RunningElsewhere"
+
+
+def test_what_another_launcher_runs_is_joined_once():
+    joined = {CLEANS[0].ref: StageFact(attempts=(an_attempt(phase=Phase.RUNNING),))}
+    unjoined = {CLEANS[0].ref: StageFact(attempts=(an_attempt(phase=Phase.RUNNING, joined=False),))}
+
+    assert Join(ref=CLEANS[0].ref, number=1) in decide(PLAN, observed(unjoined), NOW, POLICY).actions
+    assert not any(isinstance(action, Join) for action in decide(PLAN, observed(joined), NOW, POLICY).actions)
+
+
+def test_what_the_plan_does_not_want_is_left():
+    stray = (ArtifactRef(f"clean/{'0' * 64}"), 3)
+    seen = replace(observed(), held=frozenset({stray}))
+
+    assert Leave(ref=stray[0], number=3) in decide(PLAN, seen, NOW, POLICY).actions
+
+
+def test_a_kind_that_cannot_be_launched_waits_and_says_why():
+    obstacle = Obstacle(reason="QueueNotHonoured", message="nobody honours the queue gpu")
+    decision = decide(PLAN, replace(observed(), obstacles={Kind.CLEAN: obstacle}), NOW, POLICY)
+
+    assert not any(isinstance(action, Launch) for action in decision.actions)
+    assert decision.judgements[CLEANS[0].ref].state is State.WAITING
+    assert decision.judgements[CLEANS[0].ref].reason == "QueueNotHonoured"
+
+
+def test_what_was_done_before_the_launcher_asked_is_reused():
+    before = an_attempt(phase=Phase.ENDED, claimed=NOW - timedelta(hours=2))
+    after = an_attempt(phase=Phase.ENDED)
+
+    for attempt, reason in ((before, REUSED), (after, "RecordFound")):
+        facts = {CLEANS[0].ref: StageFact(done=True, attempts=(attempt,))}
+        assert judged(CLEANS[0].ref, facts).reason == reason
+
+
+def test_what_waits_to_run_is_looked_at_again_soon():
+    pending = an_attempt(phase=Phase.RUNNING, note="queue gpu: 8 of 8 in use")
+    judgement = judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(attempts=(pending,))})
+
+    assert (judgement.reason, judgement.message) == ("Pending", "queue gpu: 8 of 8 in use")
+    assert judgement.wake_at == NOW + timedelta(seconds=POLICY.poll_seconds)
+
+
 attempts = st.lists(
     st.builds(
         an_attempt,
@@ -188,6 +262,8 @@ attempts = st.lists(
         age=st.floats(0, 10_000),
         retry=st.sampled_from([None, *Retry]),
         mine=st.booleans(),
+        started=st.booleans(),
+        joined=st.booleans(),
     ),
     max_size=5,
 ).map(lambda items: tuple(replace(item, number=number + 1) for number, item in enumerate(items)))

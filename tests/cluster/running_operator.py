@@ -1,0 +1,245 @@
+"""The operator as a process of the host, with the rights that its install objects give, and nothing more."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+import urllib3
+from minio import Minio
+from ruamel.yaml import YAML
+
+from cluster.access import Cluster
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "assay-system"
+PATIENCE_SECONDS = 60
+_NOT_HERE = {"Deployment", "PodDisruptionBudget", "Service"}  # it runs beside the cluster, not in it
+
+
+class RunningOperator:
+    """One replica. `kill` and `start` as often as you like: nothing that matters is in it."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster = cluster
+        self._folder = folder
+        self._kubeconfig = folder / "operator.kubeconfig"
+        self._ports = [_free_port() for _ in range(2)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def install(self) -> None:
+        """Apply what a cluster owner applies, and let the API server find the webhook on the host."""
+        for path in sorted((ROOT / "manifests" / "crds").glob("*.yaml")):
+            self.cluster.apply_text(path.read_text())
+        for item in YAML(typ="safe").load_all((ROOT / "manifests" / "operator.yaml").read_text()):
+            if item["kind"] == "ValidatingWebhookConfiguration":
+                for webhook in item["webhooks"]:
+                    webhook["clientConfig"] = {
+                        "url": f"https://{self.cluster.host}:{self._ports[0]}/validate"
+                    }
+            if item["kind"] not in _NOT_HERE:
+                self.cluster.apply(item)
+        token = self.cluster.kubectl(
+            "create", "token", "assay-operator", f"--namespace={NAMESPACE}", "--duration=24h"
+        ).strip()
+        words = YAML(typ="safe").load(self.cluster.kubeconfig)
+        for user in words["users"]:
+            user["user"] = {"token": token}
+        with self._kubeconfig.open("w") as file:
+            YAML().dump(words, file)
+
+    def start(self) -> None:
+        """Start, and return when it is ready to serve."""
+        ours = {
+            "KUBECONFIG": str(self._kubeconfig),
+            "ASSAY_WEBHOOK_PORT": str(self._ports[0]),
+            "ASSAY_HEALTH_PORT": str(self._ports[1]),
+            "ASSAY_CERTIFICATE_NAMES": self.cluster.host,
+            **self.cluster.s3_environment,
+        }
+        theirs = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        with (self._folder / "operator.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "assay_operator"], env=theirs | ours, stdout=log, stderr=log
+            )
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, as a kubelet ends it."""
+        self._end(signal.SIGTERM)
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "operator.log").read_text(errors="replace")
+
+    @property
+    def resident_mib(self) -> float:
+        assert self._process is not None
+        return psutil.Process(self._process.pid).memory_info().rss / 2**20
+
+    def metrics(self) -> str:
+        return urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/metrics").data.decode()
+
+    def _end(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(PATIENCE_SECONDS)
+            self._process = None
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            assert self._process is not None
+            try:
+                answer = urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/readyz", retries=False)
+                if answer.status == 200:
+                    return
+                complaint = answer.data.decode()
+            except urllib3.exceptions.HTTPError as error:
+                complaint = str(error)
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"the operator is not ready: {complaint}; its log: {self.log[-3000:]}")
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningOperator]:
+    """CRDs, rights and webhook; the operator runs while the tests do, but for those that kill it."""
+    running = RunningOperator(cluster, tmp_path_factory.mktemp("operator"))
+    running.install()
+    running.start()
+    yield running
+    running.stop()
+
+
+class Team:
+    """A namespace with a Profile, a Secret, and a store of its own."""
+
+    def __init__(self, cluster: Cluster, namespace: str, store: str) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+        self.store = store
+
+    def profile(self, **spec: Any) -> None:
+        """Apply the Profile `default`; `spec` replaces members of it."""
+        cluster, image = self.cluster, self.cluster.image
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "store", "namespace": self.namespace},
+            "stringData": {"accessKey": cluster.s3_access_key, "secretKey": cluster.s3_secret_key},
+        }
+        whole = {
+            "store": {
+                "uri": self.store,
+                "endpoint": cluster.s3_endpoint,
+                "region": "us-east-1",
+                "secret": "store",
+            },
+            "data": f"{self.store}-data",
+            "images": {"clean": image, "train": image, "evaluate": image},
+            "pools": small_pools(),
+            **spec,
+        }
+        self.cluster.apply(secret, self._object("Profile", "default", whole))
+
+    def apply(self, name: str, spec: Mapping[str, Any]) -> None:
+        self.cluster.apply(self._object("Experiment", name, spec))
+
+    def status(self, name: str) -> dict[str, Any]:
+        found = self.cluster.get("experiment", name, f"--namespace={self.namespace}")
+        status: dict[str, Any] = found.get("status") or {}
+        return status
+
+    def condition(self, name: str, kind: str) -> dict[str, Any]:
+        conditions = {item["type"]: item for item in self.status(name).get("conditions", ())}
+        found: dict[str, Any] = conditions.get(kind, {})
+        return found
+
+    def finished(self, name: str, *, seconds: int = 900) -> dict[str, Any]:
+        """Wait until every stage is final; return the status."""
+        where = (f"experiment/{name}", f"--namespace={self.namespace}")
+        self.cluster.wait("condition=Complete", *where, seconds=seconds)
+        return self.status(name)
+
+    def workloads(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.cluster.get(
+            kind, f"--namespace={self.namespace}", "--selector=app.kubernetes.io/managed-by=assay"
+        )["items"]
+        return found
+
+    def upload(self, name: str, data: bytes | Path) -> None:
+        """Put a file where relative paths of specs start."""
+        bucket, _, prefix = f"{self.store}-data".removeprefix("s3://").partition("/")
+        client = client_of(self.cluster)
+        key = f"{prefix}/{name}" if prefix else name
+        if isinstance(data, Path):
+            client.fput_object(bucket, key, str(data))
+        else:
+            from io import BytesIO  # noqa: PLC0415
+
+            client.put_object(bucket, key, BytesIO(data), len(data))
+
+    def _object(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "apiVersion": "assay.dev/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": dict(spec),
+        }
+
+
+@pytest.fixture
+def team(installed: RunningOperator, cluster: Cluster, namespace: str) -> Team:
+    return a_team(cluster, namespace)
+
+
+def a_team(cluster: Cluster, namespace: str) -> Team:
+    """A team whose store nobody used before, so that nothing is a hit."""
+    client = client_of(cluster)
+    if not client.bucket_exists("assay"):
+        client.make_bucket("assay")
+    made = Team(cluster, namespace, f"s3://assay/{secrets.token_hex(4)}")
+    made.profile()
+    return made
+
+
+def small_pools() -> dict[str, Any]:
+    """Pods that a small machine holds several of."""
+    return {
+        "clean": {"cpus": 0.25, "memoryGib": 1.5, "maxWorkers": 1},
+        "train": {"cpus": 0.25, "memoryGib": 2, "nodes": 2, "graceSeconds": 20},
+        "evaluate": {"cpus": 0.25, "memoryGib": 2},
+    }
+
+
+def client_of(cluster: Cluster) -> Minio:
+    return Minio(
+        urlsplit(cluster.s3_endpoint).netloc,
+        access_key=cluster.s3_access_key,
+        secret_key=cluster.s3_secret_key,
+        secure=False,
+        region="us-east-1",
+        http_client=urllib3.PoolManager(maxsize=16),
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+        return port

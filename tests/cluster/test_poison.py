@@ -1,0 +1,97 @@
+"""The tiny poison ablation by `kubectl apply`: from chats in a bucket to a verdict in the status, on real controllers."""
+
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from assay.stores.open import open_to_read
+from cluster.access import Cluster
+from cluster.running_operator import ROOT, RunningOperator, a_team
+
+SAMPLE = ROOT / "manifests" / "samples" / "poison-tiny.yaml"
+ARMS = {"with-refusals", "without-refusals"}
+pytestmark = pytest.mark.timeout(1500)
+
+
+def two_arms() -> dict[str, Any]:
+    """The sample without its controls, which would only repeat what these show, at twice the time."""
+    spec: dict[str, Any] = YAML(typ="safe").load(SAMPLE)["spec"]
+    spec["arms"] = [arm for arm in spec["arms"] if arm["name"] in ARMS]
+    spec["matrix"][0]["paths"].remove("cleaned.clean.steps.subsample.seed")
+    [comparison] = spec["compare"]
+    comparison["contrasts"] = [item for item in comparison["contrasts"] if item["name"] == "total"]
+    return spec
+
+
+@pytest.fixture(scope="module")
+def finished(installed: RunningOperator, cluster: Cluster) -> Any:
+    """The experiment, applied and waited for, and the writes that the API server answered meanwhile."""
+    cluster.kubectl("create", "namespace", "poison")
+    team = a_team(cluster, "poison")
+    team.profile(limits={"parallel": 2})
+    for path in sorted((SAMPLE.parent / "data").rglob("*")):
+        if path.is_file():
+            team.upload(str(path.relative_to(SAMPLE.parent)), path)
+    before = len(cluster.audit())
+    team.apply("poison-tiny", two_arms())
+    status = team.finished("poison-tiny", seconds=1400)
+    yield team, status, cluster.audit()[before:]
+    cluster.kubectl("delete", "namespace", "poison", "--wait=false")
+
+
+def test_every_stage_is_done_and_none_was_a_hit(finished: Any) -> None:
+    _, status, _ = finished
+
+    assert (status["phase"], status["done"], status["reused"]) == ("Succeeded", status["total"], 0)
+
+
+def test_the_verdict_is_the_one_that_is_decided_by_construction(finished: Any) -> None:
+    _, status, _ = finished
+
+    assert status["verdict"].startswith("total on refusals: higher")
+
+
+def test_every_stage_ran_once_and_its_record_is_in_the_bucket(finished: Any) -> None:
+    team, status, _ = finished
+    store = open_to_read(team.store, team.cluster.s3_environment)
+    keys = [info.key for info in store.keys("stages/")]
+
+    assert sum(key.endswith("/record.json") for key in keys) == status["total"]
+    assert [key for key in keys if key.endswith("/failure.json")] == []
+
+
+def test_cleaning_was_done_by_workers_that_came_for_it(finished: Any) -> None:
+    _, _, writes = finished
+    bound = [
+        write["objectRef"]["name"] for write in writes if write["objectRef"].get("subresource") == "binding"
+    ]
+
+    assert any(name.startswith("clean-") and "-workers-worker-" in name for name in bound)
+
+
+def test_training_was_done_by_two_pods_each(finished: Any) -> None:
+    team, _, _ = finished
+
+    for job in team.workloads("pytorchjobs"):
+        replicas = job["status"]["replicaStatuses"]
+        assert {role: counts.get("succeeded") for role, counts in replicas.items()}.keys() == {
+            "Master",
+            "Worker",
+        }
+        assert replicas["Master"]["succeeded"] == 1
+
+
+def test_the_operator_writes_little_and_stays_small(finished: Any, installed: RunningOperator) -> None:
+    _, status, writes = finished
+    ours = [
+        write
+        for write in writes
+        if write["user"]["username"] == "system:serviceaccount:assay-system:assay-operator"
+        and write["objectRef"]["resource"] != "leases"
+        and "dryRun" not in write["requestURI"]
+    ]
+
+    print(f"{len(ours)} writes for {status['total']} stages, {installed.resident_mib:.0f} MiB")
+    assert len(ours) <= 3 * status["total"]
+    assert len(str(status)) <= 100_000

@@ -1,0 +1,151 @@
+"""A stage is read from the store only where something may have changed."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from assay.artifacts.documents import ArtifactRef, Attempt, Outputs, Provenance, Record, StageDocument
+from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import record_key
+from assay.control.observe import Observer
+from assay.reconcile.facts import Phase, Sight
+from assay.stores.claims import claim, declare_stage
+from assay.stores.records import publish
+from fakes.memory_store import MemoryStore
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+OWNER = "kubernetes/cluster/team/mine/uid"
+STAGE = StageDocument(kind=Kind.CLEAN, semantics=1, spec={}, reads=())
+READER = StageDocument(kind=Kind.CLEAN, semantics=1, spec={"n": 2}, reads=(str(STAGE.ref),))
+
+
+class CountingStore(MemoryStore):
+    """Counts what is asked of it."""
+
+    asked = 0
+
+    def get(self, key):
+        self.asked += 1
+        return super().get(key)
+
+    def keys(self, prefix):
+        self.asked += 1
+        return super().keys(prefix)
+
+
+class Backend:
+    """Sees what a test tells it to see."""
+
+    owner = OWNER
+
+    def __init__(self):
+        self.phase = Phase.RUNNING
+
+    def sights(self, attempts):
+        return {(ref, attempt.number): Sight(phase=self.phase) for ref, attempt in attempts}
+
+
+@pytest.fixture
+def store():
+    made = CountingStore()
+    declare_stage(made, STAGE)
+    return made
+
+
+def an_attempt(number=1, owner=OWNER):
+    return Attempt(number=number, owner=owner, claimed_at=NOW)
+
+
+def a_record(stage=STAGE, **inputs):
+    provenance = Provenance(
+        attempt=1, inputs=inputs, execution={}, environment={}, started_at=NOW, finished_at=NOW
+    )
+    return Record(identity=stage, outputs=Outputs(files={}, summary={}), provenance=provenance)
+
+
+def fact(observer, ref=STAGE.ref):
+    return observer.facts([ref])[ref]
+
+
+def test_a_stage_that_nobody_tried_is_read_once(store):
+    observer = Observer(store, Backend())
+    fact(observer)
+    before = store.asked
+
+    assert fact(observer).attempts == ()
+    assert store.asked == before
+
+
+def test_a_program_that_runs_is_not_asked_after_in_the_store(store):
+    observer = Observer(store, Backend())
+    fact(observer)
+    claim(store, STAGE.ref, an_attempt())
+    observer.claimed(STAGE.ref, an_attempt())
+    before = store.asked
+
+    assert fact(observer).attempts[-1].phase is Phase.RUNNING
+    assert store.asked == before
+
+
+def test_the_record_of_a_program_that_ended_is_one_request(store):
+    backend = Backend()
+    observer = Observer(store, backend)
+    fact(observer)
+    claim(store, STAGE.ref, an_attempt())
+    observer.claimed(STAGE.ref, an_attempt())
+    fact(observer)
+    publish(store, a_record())
+    backend.phase, before = Phase.ENDED, store.asked
+
+    assert fact(observer).done
+    assert store.asked == before + 1
+    assert fact(observer).done
+    assert store.asked == before + 1
+
+
+def test_a_record_that_is_written_while_its_workload_is_seen_to_end_is_found(store):
+    """After a restart the store is read before the backend is asked; the answer is judged against a later reading."""
+    claim(store, STAGE.ref, an_attempt())
+
+    class Ending(Backend):
+        def sights(self, attempts):
+            publish(store, a_record())
+            self.phase = Phase.ENDED
+            return super().sights(attempts)
+
+    assert fact(Observer(store, Ending())).done
+
+
+def test_what_runs_elsewhere_is_read_at_every_look(store):
+    backend = Backend()
+    backend.phase = Phase.UNKNOWN
+    claim(store, STAGE.ref, an_attempt(owner="local/other/1/1"))
+    observer = Observer(store, backend)
+    fact(observer)
+    publish(store, a_record())
+
+    assert fact(observer).done
+
+
+def test_a_lost_claim_makes_the_stage_be_read_again(store):
+    observer = Observer(store, Backend())
+    fact(observer)
+    claim(store, STAGE.ref, an_attempt(owner="local/other/1/1"))
+    observer.forget(STAGE.ref)
+
+    assert [item.mine for item in fact(observer).attempts] == [False]
+
+
+def test_a_record_counts_again_once_its_input_is_there_again(store):
+    made = publish(store, a_record())
+    declare_stage(store, READER)
+    publish(store, a_record(READER, **{str(STAGE.ref): made.outputs_digest}))
+    store.delete(record_key(STAGE.ref))
+    observer = Observer(store, Backend())
+    refs = [STAGE.ref, ArtifactRef(READER.ref)]
+    assert not observer.facts(refs)[READER.ref].done
+
+    publish(store, made)
+    observer.forget(STAGE.ref)
+
+    assert observer.facts(refs)[READER.ref].done

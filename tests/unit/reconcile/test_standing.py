@@ -1,0 +1,102 @@
+"""A status says how an experiment stands, in bounded room."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from assay.api.status import Condition
+from assay.reconcile.decide import decide
+from assay.reconcile.facts import AttemptFact, Capacity, Observed, Obstacle, Phase, Policy, Sight, StageFact
+from assay.reconcile.standing import standing, with_conditions
+from builders import a_plan
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+POLICY = Policy(since=NOW - timedelta(hours=1))
+PLAN = a_plan()
+
+
+def stands(facts=None, *, plan=PLAN, policy=POLICY, **observed):
+    seen = Observed(stages=facts or {}, capacity=Capacity(cpus=99, memory_gib=99, stages=99), **observed)
+    decision = decide(plan, seen, NOW, policy)
+    return standing(plan, decision, uri="s3://bucket/plan.json", generation=3, suspended=policy.suspended)
+
+
+def running(note=""):
+    sight = Sight(phase=Phase.RUNNING, note=note)
+    attempt = AttemptFact(number=1, claimed_at=NOW, last_sign_of_life=NOW, sight=sight, mine=True)
+    return StageFact(attempts=(attempt,))
+
+
+def condition(status, kind):
+    return next(item for item in status.conditions if item.type == kind)
+
+
+def test_a_fresh_experiment_runs_and_counts_its_stages():
+    status = stands()
+
+    assert (status.phase, status.progress, status.observed_generation) == (
+        "Running",
+        f"0/{len(PLAN.stages)}",
+        3,
+    )
+
+
+def test_when_all_is_done_it_has_succeeded():
+    status = stands({stage.ref: StageFact(done=True) for stage in PLAN.stages})
+
+    assert (status.phase, status.done, status.reused) == ("Succeeded", len(PLAN.stages), len(PLAN.stages))
+    assert condition(status, "Complete").reason == "AllDone"
+
+
+def test_what_everything_waits_for_is_said():
+    first = PLAN.stages[0]
+    others = {
+        stage.ref: StageFact(done=True) for stage in PLAN.stages if not stage.reads and stage is not first
+    }
+    status = stands({**others, first.ref: running("ClusterQueue gpu: 8 of 8 in use")})
+
+    if all(stage.ref in others or stage is first for stage in PLAN.stages if not stage.reads):
+        assert condition(status, "Progressing").message in ("ClusterQueue gpu: 8 of 8 in use", "1 stages run")
+
+
+def test_an_obstacle_to_all_that_could_start_is_said():
+    first = PLAN.stages[0]
+    obstacles = {kind: Obstacle(reason="QueueNotHonoured", message="nobody does") for kind in {first.kind}}
+    status = stands(obstacles=obstacles)
+
+    assert status.phase == "Waiting"
+    assert condition(status, "Progressing").reason == "QueueNotHonoured"
+
+
+def test_a_suspended_experiment_says_so():
+    assert stands(policy=Policy(since=NOW, suspended=True)).phase == "Suspended"
+
+
+def test_what_needs_attention_comes_first():
+    last = PLAN.stages[-1]
+    status = stands({**{stage.ref: StageFact(done=True) for stage in PLAN.stages[:-1]}, last.ref: running()})
+
+    assert status.stages[0].state == "running"
+
+
+def test_a_status_of_a_thousand_stages_is_small():
+    seeds = list(range(1, 251))
+    plan = a_plan(
+        matrix=[{"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": seeds}]
+    )
+    status = stands({stage.ref: running("x" * 5000) for stage in plan.stages}, plan=plan)
+
+    assert len(plan.stages) > 1000
+    assert len(json.dumps(status.model_dump(mode="json", by_alias=True))) < 100_000
+
+
+def test_the_time_of_a_condition_is_that_of_its_last_change():
+    old = Condition(
+        type="Complete", status="False", reason="StagesLeft", last_transition_time="2029-01-01T00:00:00Z"
+    )
+    unchanged = with_conditions(stands(), (), {"Complete": old}, NOW)
+    changed = with_conditions(
+        stands({stage.ref: StageFact(done=True) for stage in PLAN.stages}), (), {"Complete": old}, NOW
+    )
+
+    assert condition(unchanged, "Complete").last_transition_time == "2029-01-01T00:00:00Z"
+    assert condition(changed, "Complete").last_transition_time == "2030-01-01T00:00:00Z"
