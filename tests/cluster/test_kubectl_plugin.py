@@ -1,4 +1,7 @@
-"""`kubectl assay`, as kubectl runs it, against objects, pods and a store that are really there."""
+"""`kubectl assay`, as kubectl runs it, against objects, pods and a store that are really there.
+
+The tests write the statuses themselves: no operator may run yet, so these come before the files that start one.
+"""
 
 import json
 import os
@@ -155,8 +158,9 @@ class Team:
 def team(cluster: Cluster, tmp_path_factory):
     for crd in CRDS:
         cluster.apply_text(crd.read_text())
-    established = """jsonpath={.status.conditions[?(@.type=="Established")].status}=True"""
-    cluster.wait(established, "crd/experiments.assay.dev", "crd/profiles.assay.dev")
+    definitions = ("crd/experiments.assay.dev", "crd/profiles.assay.dev")
+    cluster.wait("jsonpath={.status.acceptedNames.plural}", *definitions)  # before that it has no conditions
+    cluster.wait("condition=Established", *definitions)
     client = Minio(
         urlsplit(cluster.s3_endpoint).netloc,
         access_key=cluster.s3_access_key,
