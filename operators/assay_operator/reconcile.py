@@ -25,6 +25,7 @@ from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
 from assay.settings.cluster import Planned, SourceErrors, Surroundings, open_planned
+from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
 from assay_operator.metrics import Metrics
@@ -32,7 +33,6 @@ from assay_operator.queue import Key
 
 Plain = dict[str, Any]
 
-DEFAULT_PROFILE = "default"
 API_VERSION = f"{GROUP}/{VERSION}"
 _RESYNC = timedelta(minutes=10)
 _RETRY = timedelta(seconds=15)  # after a refusal of the store or the API

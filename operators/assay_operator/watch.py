@@ -7,10 +7,10 @@ import kopf
 
 from assay.adapters.watched import Watched
 from assay.api.experiment import GROUP, VERSION
+from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, owning_experiments
 from assay_operator.queue import DueQueue, Key
-from assay_operator.reconcile import DEFAULT_PROFILE
 
 Plain = dict[str, Any]
 

@@ -40,6 +40,14 @@ def test_bare_assay_brings_neither_ray_nor_torch(bare, tmp_path):
     assert run(bare / "python", "-c", script, cwd=tmp_path).stdout == "[]\n"
 
 
+def test_bare_assay_is_a_plugin_of_kubectl_without_a_kubernetes_library(bare, tmp_path):
+    done = run("env", "PATH=/nowhere", bare / "kubectl-assay", "status", "study", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "error: kubectl: found none" in done.stderr
+    assert run(bare / "python", "-c", "import kubernetes", cwd=tmp_path).returncode == 1
+
+
 def test_bare_assay_plans_the_sample(bare, tmp_path):
     done = run(
         bare / "assay",

@@ -37,5 +37,5 @@ def pick(plan: Plan, text: str) -> PlannedStage:
     raise SpecError(
         f"stage {text!r}",
         f"found nothing of this name among {len(plan.stages)} stages",
-        did_you_mean(text, list(labels), "Run `assay plan` to see their names."),
+        did_you_mean(text, list(labels), "The plan and the status list their names."),
     )

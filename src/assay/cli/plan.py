@@ -11,10 +11,14 @@ from assay.artifacts.kinds import Kind
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
 from assay.plan.plan import Plan, PlannedStage
-from assay.reconcile.decide import FINAL, Judgement, State
+from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
 from assay.settings.local import backend_for, open_local, stored_stages
+from assay.stores.store import Store
+
+Row = dict[str, Any]
 
 _MOST_REASONS = 3
+_VERBS = ("reuse", "done", "running", "failed", "run")
 
 
 def main(file: Path, store_uri: str, *, output: str) -> None:
@@ -23,29 +27,34 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     backend = backend_for(local.experiment, None)
     plan, decision = local.control(backend).look()
     backend.close()
+    rows = plan_rows(plan, decision, local.store)
+    if output == "json":
+        say(json.dumps(plan_data(plan, rows)))
+        return
+    print_plan(plan, rows)
+    reused = tallied(rows)["reuse"]
+    say(f"{len(rows)} distinct stages: {reused} to reuse, {len(rows) - reused} to run. Nothing was started.")
+
+
+def plan_rows(plan: Plan, decision: Decision, store: Store) -> list[Row]:
+    """Say of every stage what it is, how it stands and why."""
     stored: dict[Kind, list[StageDocument]] = {}
     rows = []
     for stage in plan.stages:
-        judgement = decision.judgements[stage.ref]
         if stage.kind not in stored:
-            stored[stage.kind] = list(stored_stages(local.store, stage.kind))
-        rows.append(_row(plan, stage, judgement, stored[stage.kind]))
-    counts = {
-        verb: sum(row["plan"] == verb for row in rows) for verb in ("reuse", "run", "running", "failed")
-    }
-    if output == "json":
-        say(
-            json.dumps(
-                {
-                    "experiment": plan.experiment,
-                    "digest": plan.digest,
-                    "stages": rows,
-                    "notes": plan.notes,
-                    **counts,
-                }
-            )
-        )
-        return
+            stored[stage.kind] = list(stored_stages(store, stage.kind))
+        rows.append(_row(plan, stage, decision.judgements[stage.ref], stored[stage.kind]))
+    return rows
+
+
+def plan_data(plan: Plan, rows: list[Row]) -> Row:
+    """Return a plan for programs."""
+    about = {"experiment": plan.experiment, "digest": plan.digest, "stages": rows, "notes": plan.notes}
+    return about | tallied(rows)
+
+
+def print_plan(plan: Plan, rows: list[Row]) -> None:
+    """Print a plan for people."""
     table = Table(**PLAIN)
     for title in ("STAGE", "KIND", "PLAN", "WHY"):
         table.add_column(title, overflow="fold")
@@ -54,34 +63,38 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     console().print(table)
     for note in plan.notes:
         say(f"note: {note}")
-    say(
-        f"{len(rows)} distinct stages: {counts['reuse']} to reuse, {len(rows) - counts['reuse']} to run. Nothing was started."
-    )
 
 
-def _row(
-    plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]
-) -> dict[str, Any]:
+def tallied(rows: list[Row]) -> dict[str, int]:
+    """Count the stages by what becomes of them."""
+    return {verb: sum(row["plan"] == verb for row in rows) for verb in _VERBS}
+
+
+def _row(plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]) -> Row:
     verb = _verb(judgement)
     return {
         "label": stage.label,
         "kind": stage.kind.value,
         "ref": str(stage.ref),
         "plan": verb,
-        "why": _why(plan, stage, judgement, stored) if verb != "reuse" else "its record is in the store",
+        "why": _why(plan, stage, judgement, stored),
         "members": [member.label for member in stage.members],
     }
 
 
 def _verb(judgement: Judgement) -> str:
     if judgement.state is State.DONE:
-        return "reuse"
+        return "reuse" if judgement.reason == REUSED else "done"
     return "running" if judgement.state is State.RUNNING else "failed" if judgement.state in FINAL else "run"
 
 
 def _why(plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]) -> str:
+    if judgement.state is State.DONE:
+        return "its record is in the store"
     if judgement.message:
         return f"{judgement.reason}: {plan.told(judgement.message)}"
+    if judgement.state is State.RUNNING:
+        return f"attempt {judgement.attempt} runs"
     found = nearest(stage.document, (other for other in stored if other.ref != stage.ref))
     waiting = "waits for its inputs; " if judgement.state is State.WAITING else ""
     if found is None:

@@ -20,6 +20,7 @@ from assay.reconcile.decide import Decision, Judgement, State
 from assay.stores.claims import read_progress
 from assay.stores.store import Store
 
+STARTING = "starting"
 _READ_SECONDS = 1.0  # how often progress is read from the store
 _SHOWN_FINAL = 5  # finished stages that stay on screen
 
@@ -44,7 +45,7 @@ def now_doing(store: Store, ref: ArtifactRef, attempt: int) -> str:
         progress = read_progress(store, ref, attempt)
     except StoreError:
         return ""
-    return "starting" if progress is None else describe(progress)
+    return STARTING if progress is None else describe(progress)
 
 
 def describe(progress: Progress) -> str:
@@ -192,5 +193,5 @@ class LiveView:
                     )
             for ref, judgement in judgements.items():
                 if judgement.state is State.RUNNING:
-                    table.add_row("running", by_ref[ref].label, self._doing.get(ref, "starting"))
+                    table.add_row("running", by_ref[ref].label, self._doing.get(ref, STARTING))
             return Group(table, Text(tally(judgements), style="bold"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from assay.artifacts.canonical import canonical_json
 from assay.cli.terminal import say
 from assay.cli.verdicts import print_verdicts, print_warnings
-from assay.report.write import read_report, write_report
+from assay.report.write import Report, read_report, write_report
 from assay.settings.local import backend_for, open_local
 
 
@@ -25,8 +25,13 @@ def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
     if output == "json":
         say(canonical_json(report.data).decode())
         return
+    print_report(report)
+    say(f"report: {location}")
+
+
+def print_report(report: Report) -> None:
+    """Print the verdicts, what can hardly be meant, and how much is done."""
     print_verdicts(report.data)
     print_warnings(report.data)
     done = sum(stage["done"] for stage in report.data["stages"])
     say(f"{done} of {len(report.data['stages'])} stages done")
-    say(f"report: {location}")

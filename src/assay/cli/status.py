@@ -1,7 +1,8 @@
 """`assay status`: how every stage stands now."""
 
 import json
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import record_key
-from assay.cli.progress import now_doing
+from assay.cli.progress import STARTING, now_doing
 from assay.cli.terminal import PLAIN, console, say
 from assay.errors import StoreError
 from assay.plan.plan import Plan, PlannedStage
@@ -19,34 +20,62 @@ from assay.settings.local import Local, backend_for, open_local
 from assay.stores.records import load_record
 from assay.stores.store import Store
 
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A plan, how it stands, and the stages whose records cannot be read, each with what is wrong."""
+
+    plan: Plan
+    decision: Decision
+    damaged: Mapping[ArtifactRef, str]
+
 
 def main(file: Path, store_uri: str, *, output: str) -> None:
     """Observe, and say what is seen."""
     local = open_local(file, store_uri)
+    seen = see(local.plan, local.store, lambda store: _look(replace(local, store=store)))
+    rows = status_rows(seen, local.store)
+    if output == "json":
+        experiment, finished = seen.plan.experiment, seen.decision.finished
+        say(json.dumps({"experiment": experiment, "finished": finished, "stages": rows}))
+        return
+    print_stages(rows, seen.plan.told)
+    done = sum(row["state"] == State.DONE for row in rows)
+    say(f"{done} of {len(rows)} stages done")
+
+
+def see(plan: Plan, store: Store, look: Callable[[Store], tuple[Plan, Decision]]) -> Seen:
+    """Look at a store; damaged records count as absent."""
     damaged: dict[ArtifactRef, str] = {}
     try:
-        plan, decision = _look(local)
+        settled, decision = look(store)
     except StoreError:
-        damaged = _damaged_records(local)
+        damaged = _damaged_records(plan, store)
         if not damaged:
             raise
         hidden = frozenset(record_key(ref) for ref in damaged)
-        plan, decision = _look(replace(local, store=cast("Store", _Without(local.store, hidden))))
-    rows = [
-        _row(local.store, stage, decision.judgements[stage.ref], damaged.get(stage.ref))
-        for stage in plan.stages
+        settled, decision = look(cast("Store", _Without(store, hidden)))
+    return Seen(plan=settled, decision=decision, damaged=damaged)
+
+
+def status_rows(seen: Seen, store: Store) -> list[Row]:
+    """Say of every stage how it stands, and what it does now."""
+    judgements = seen.decision.judgements
+    return [
+        _row(store, stage, judgements[stage.ref], seen.damaged.get(stage.ref)) for stage in seen.plan.stages
     ]
-    if output == "json":
-        say(json.dumps({"experiment": plan.experiment, "finished": decision.finished, "stages": rows}))
-        return
+
+
+def print_stages(rows: Iterable[Row], told: Callable[[str], str]) -> None:
+    """Print how stages stand; `told` puts details into words for people."""
     table = Table(**PLAIN)
     for title in ("STAGE", "STATE", "ATTEMPT", "DETAIL"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(row["label"], row["state"], str(row["attempt"] or ""), plan.told(row["detail"]))
+        table.add_row(row["label"], row["state"], str(row["attempt"] or ""), told(row["detail"]))
     console().print(table)
-    done = sum(row["state"] == State.DONE for row in rows)
-    say(f"{done} of {len(rows)} stages done")
 
 
 def _look(local: Local) -> tuple[Plan, Decision]:
@@ -57,14 +86,14 @@ def _look(local: Local) -> tuple[Plan, Decision]:
         backend.close()
 
 
-def _row(store: Store, stage: PlannedStage, judgement: Judgement, damage: str | None) -> dict[str, Any]:
+def _row(store: Store, stage: PlannedStage, judgement: Judgement, damage: str | None) -> Row:
     state, reason, detail = judgement.state.value, judgement.reason, judgement.message
     if damage is not None:
         state, reason, detail = "damaged", "RecordDamaged", damage
     elif judgement.state is State.READY and judgement.attempt == 0:
         state = "not started"
     elif judgement.state is State.RUNNING:
-        detail = now_doing(store, stage.ref, judgement.attempt) or detail
+        detail = _doing(store, stage.ref, judgement)
     elif judgement.state is State.DONE and (record := load_record(store, stage.ref)):
         detail = "; ".join(f"warning: {warning}" for warning in warnings(record))
     return {
@@ -77,12 +106,17 @@ def _row(store: Store, stage: PlannedStage, judgement: Judgement, damage: str | 
     }
 
 
-def _damaged_records(local: Local) -> dict[ArtifactRef, str]:
-    """Find the stages whose records cannot be read, each with what is wrong."""
+def _doing(store: Store, ref: ArtifactRef, judgement: Judgement) -> str:
+    """Say what an attempt does; why it does not run yet says more than that it is starting."""
+    doing = now_doing(store, ref, judgement.attempt)
+    return judgement.message or doing if doing in ("", STARTING) else doing
+
+
+def _damaged_records(plan: Plan, store: Store) -> dict[ArtifactRef, str]:
     damaged = {}
-    for stage in local.plan.stages:
+    for stage in plan.stages:
         try:
-            load_record(local.store, stage.ref)
+            load_record(store, stage.ref)
         except StoreError as error:
             damaged[stage.ref] = str(error)
     return damaged

@@ -1,9 +1,7 @@
 """An Experiment and its Profile in a cluster become everything that a wake-up needs."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from assay.adapters.cluster import Claimant, ClusterBackend
 from assay.adapters.cluster_api import ClusterApi
@@ -19,17 +17,11 @@ from assay.plan.arms import expand
 from assay.plan.compile import compile_plan, wanted_inputs
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
-from assay.reconcile.facts import Policy
+from assay.settings.in_cluster import policy_of, store_environment
 from assay.settings.local import not_yet, now
 from assay.stores.open import open_store
 from assay.stores.store import Store
 from assay.workloads.execution import settled_execution
-
-Plain = dict[str, Any]
-
-_POLL_SECONDS = 10.0
-_STALE_SECONDS = 120.0  # a pod may take a minute to be scheduled, pulled and started
-_BACKOFF_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +50,6 @@ class SourceErrors(SpecErrors):
     """The outside inputs are not there, or not as the plan needs them."""
 
 
-def store_environment(profile: ProfileSpec) -> dict[str, str]:
-    """Return how the Profile's store is reached, as whoever this process is."""
-    reached = {"AWS_ENDPOINT_URL": profile.store.endpoint, "AWS_REGION": profile.store.region}
-    return {**os.environ, **{name: value for name, value in reached.items() if value is not None}}
-
-
 def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundings) -> Planned:
     """Freeze the plan, or find it frozen, and put the loop together.
 
@@ -72,7 +58,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         StoreError: the store cannot be reached, or refuses.
 
     """
-    environment = store_environment(profile)
+    environment = store_environment(profile.store)
     store = open_store(profile.store.uri, environment)
     sources = ObjectSources(profile.data, environment)
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
@@ -92,14 +78,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         parallel=min(wanted.parallel or profile.limits.parallel, profile.limits.parallel),
         store=store,
     )
-    policy = Policy(
-        since=known.frozen_at,
-        retries=wanted.retries,
-        stale_seconds=_STALE_SECONDS,
-        poll_seconds=_POLL_SECONDS,
-        backoff_seconds=_BACKOFF_SECONDS,
-        suspended=experiment.spec.suspend,
-    )
+    policy = policy_of(wanted, since=known.frozen_at, suspended=experiment.spec.suspend)
     control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
     uri = f"{store.uri}/{plan_key(experiment)}"
     return Planned(

@@ -1,0 +1,25 @@
+"""`kubectl assay plan`: what the experiment asked for, compiled and frozen, and what becomes of it."""
+
+import json
+
+from assay.cli.plan import plan_data, plan_rows, print_plan, tallied
+from assay.cli.terminal import say
+from assay.settings.kubectl import connect, find, open_frozen
+
+
+def main(flags: tuple[str, ...], name: str, *, output: str) -> None:
+    """Read the plan, and look."""
+    kubectl = connect(flags)
+    frozen = open_frozen(kubectl, find(kubectl, name))
+    plan, decision = frozen.look()
+    rows = plan_rows(plan, decision, frozen.store)
+    if output == "json":
+        about = {"uri": frozen.uri, "frozenAt": frozen.frozen_at.isoformat()}
+        say(json.dumps(plan_data(plan, rows) | about))
+        return
+    print_plan(plan, rows)
+    counts = tallied(rows)
+    told = [f"{counts['reuse']} reused", f"{counts['done']} done", f"{counts['run']} to run"]
+    told += [f"{counts[verb]} {verb}" for verb in ("running", "failed") if counts[verb]]
+    say(f"{len(rows)} distinct stages: {', '.join(told)}.")
+    say(f"frozen {frozen.frozen_at:%Y-%m-%d %H:%M:%S %Z}: {frozen.uri}")

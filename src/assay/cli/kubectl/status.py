@@ -1,0 +1,143 @@
+"""`kubectl assay status`: how an experiment stands, by its object, and by the store as far as that can be read."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+
+from assay.adapters.kubectl import Kubectl
+from assay.api.status import Condition, ExperimentStatus
+from assay.cli.status import Row, print_stages, see, status_rows
+from assay.cli.terminal import PLAIN, console, say
+from assay.errors import AssayError
+from assay.settings.kubectl import Applied, connect, find, find_all, open_frozen
+
+_EXPECTED = frozenset(
+    {("Accepted", "True"), ("Planned", "True"), ("Progressing", "True"), ("Complete", "False")}
+)
+_EXPECTED_REASONS = frozenset({"Finished", "AllDone"})
+
+
+def main(flags: tuple[str, ...], name: str | None, *, everywhere: bool, output: str) -> None:
+    """Tell of one experiment, or of all."""
+    kubectl = connect(flags)
+    if name is None:
+        _tell_all(find_all(kubectl, everywhere=everywhere), everywhere=everywhere, output=output)
+        return
+    applied = find(kubectl, name)
+    rows: list[Row] = []
+    note = ""
+    if applied.status.plan is not None:
+        rows, note = _stages(kubectl, applied)
+    if output == "json":
+        say(json.dumps(_data(applied) | {"stages": rows, "note": note}))
+        return
+    for line in header(applied):
+        say(line)
+    if rows:
+        print_stages(rows, str)
+    if note:
+        say(f"note: {note}")
+
+
+def _stages(kubectl: Kubectl, applied: Applied) -> tuple[list[Row], str]:
+    """Return how the stages stand, live; or as the object says, and why no more can be said."""
+    try:
+        frozen = open_frozen(kubectl, applied)
+        seen = see(frozen.plan, frozen.store, frozen.look)
+        rows = status_rows(seen, frozen.store)
+    except AssayError as error:
+        return told_rows(applied.status), f"this is what the operator told last. To see more: {error}"
+    return [row | {"detail": seen.plan.told(row["detail"])} for row in rows], ""
+
+
+def told_rows(status: ExperimentStatus) -> list[Row]:
+    """Return how the stages stand by the object's status alone, which lists those that need attention first."""
+    return [
+        {
+            "label": stage.name,
+            "ref": None,
+            "state": stage.state,
+            "reason": "",
+            "attempt": stage.attempt,
+            "detail": stage.message,
+        }
+        for stage in status.stages
+    ]
+
+
+def header(applied: Applied) -> list[str]:
+    """Say in a few lines how an experiment stands as a whole, and what keeps it."""
+    status = applied.status
+    lines = [f"{applied}: {', '.join(_tally(status))}"]
+    if (status.observed_generation or 0) < applied.generation:
+        lines.append(
+            "The operator has not looked at what was applied last."
+            if status.phase
+            else "No operator has looked at it: does one run, and look after this namespace?"
+        )
+    lines += [f"verdict: {line}" for line in status.verdicts or filter(None, [status.verdict])]
+    lines += [
+        f"{item.type} is {item.status} ({item.reason}){f': {item.message}' if item.message else ''}"
+        for item in remarkable(status.conditions)
+    ]
+    return lines
+
+
+def remarkable(conditions: Iterable[Condition]) -> list[Condition]:
+    """Return the conditions that are not as they are in an experiment that goes its way."""
+    return [
+        item
+        for item in conditions
+        if (item.type, item.status) not in _EXPECTED and item.reason not in _EXPECTED_REASONS
+    ]
+
+
+def _tally(status: ExperimentStatus) -> Iterable[str]:
+    yield status.phase or "Pending"
+    if status.total is not None:
+        yield f"{status.done or 0} of {status.total} stages done"
+    if status.reused:
+        yield f"{status.reused} of them reused"
+    if status.failed:
+        yield f"{status.failed} failed"
+
+
+def _data(applied: Applied) -> dict[str, Any]:
+    about = {"experiment": str(applied), "generation": applied.generation}
+    told = applied.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"stages"})
+    return about | told
+
+
+def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
+    if output == "json":
+        say(json.dumps([_data(applied) for applied in found]))
+        return
+    if not found:
+        say("No experiments.")
+        return
+    table = Table(**PLAIN)
+    for title in (
+        *(["NAMESPACE"] if everywhere else []),
+        "NAME",
+        "PHASE",
+        "DONE",
+        "REUSED",
+        "VERDICT OR WHY",
+    ):
+        table.add_column(title, overflow="fold")
+    for applied in found:
+        status = applied.status
+        why = status.verdict or next(
+            (f"{item.reason}: {item.message}" for item in remarkable(status.conditions)), ""
+        )
+        table.add_row(
+            *([applied.namespace] if everywhere else []),
+            applied.name,
+            status.phase or "Pending",
+            status.progress or "",
+            str(status.reused or ""),
+            " ".join(why.split()),
+        )
+    console().print(table)

@@ -1,0 +1,80 @@
+"""What `kubectl assay status` says of an experiment as a whole."""
+
+import pytest
+
+from assay.api.execution import Execution
+from assay.api.status import Condition, ExperimentStatus
+from assay.cli.kubectl.status import header, remarkable
+from assay.settings.kubectl import Applied
+
+
+def applied(generation=1, **status):
+    return Applied(
+        namespace="team",
+        name="study",
+        generation=generation,
+        profile="default",
+        suspended=False,
+        execution=Execution(),
+        status=ExperimentStatus(**{"observed_generation": 1, "phase": "Running", **status}),
+    )
+
+
+def condition(kind, status, reason, message=""):
+    return Condition(type=kind, status=status, reason=reason, message=message)
+
+
+def test_a_header_counts_what_there_is_to_count():
+    assert header(applied(total=9, done=4, reused=2, failed=1)) == [
+        "team/study: Running, 4 of 9 stages done, 2 of them reused, 1 failed"
+    ]
+
+
+def test_every_verdict_is_a_line():
+    lines = header(applied(verdict="one", verdicts=("one", "two")))
+
+    assert lines[1:] == ["verdict: one", "verdict: two"]
+    assert header(applied(verdict="one"))[1:] == ["verdict: one"]
+
+
+def test_an_edit_that_the_operator_has_not_seen_is_told():
+    assert "has not looked at what was applied last" in header(applied(generation=2))[1]
+
+
+def test_what_no_operator_has_looked_at_is_told_as_such():
+    lines = header(applied(phase=None, observed_generation=None))
+
+    assert lines[0] == "team/study: Pending"
+    assert "No operator" in lines[1]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ("Accepted", "True", "Valid"),
+        ("Planned", "True", "Frozen"),
+        ("Progressing", "True", "Running"),
+        ("Progressing", "False", "Finished"),
+        ("Complete", "False", "StagesLeft"),
+        ("Complete", "True", "AllDone"),
+    ],
+)
+def test_conditions_of_an_experiment_that_goes_its_way_are_not_told(expected):
+    assert remarkable([condition(*expected)]) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (("Accepted", "False", "Invalid", "spec.arms: …"), "Accepted is False (Invalid): spec.arms: …"),
+        (("Planned", "False", "ProfileNotFound"), "Planned is False (ProfileNotFound)"),
+        (
+            ("Progressing", "False", "QueueNotHonoured", "no Kueue"),
+            "Progressing is False (QueueNotHonoured): no Kueue",
+        ),
+        (("Complete", "True", "StagesFailed", "2 failed"), "Complete is True (StagesFailed): 2 failed"),
+        (("Approved", "Unknown", "AboveLimit"), "Approved is Unknown (AboveLimit)"),
+    ],
+)
+def test_any_other_condition_is_told_with_reason_and_message(found, line):
+    assert header(applied(conditions=(condition(*found),)))[1:] == [line]
