@@ -6,7 +6,7 @@ collector ends it when the last owner is gone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.adapters.cluster_api import ClusterApi, path_of
@@ -20,7 +20,7 @@ from assay.ports.backend import Key
 from assay.reconcile.facts import Capacity, Obstacle, Phase, Sight
 from assay.stores.claims import fail
 from assay.stores.store import Store
-from assay.workloads.carrier import CARRIERS, Carrier, carrier_of
+from assay.workloads.carrier import CARRIERS, Carrier, carrier_of, is_suspended
 from assay.workloads.names import (
     MANAGED_BY,
     MANAGER,
@@ -149,11 +149,11 @@ class ClusterBackend:
                 continue
             here = place.namespace == self._claimant.namespace
             sights[key] = _sight(found, joined=not here or self._claimant.uid in owners(found))
-            if sights[key].note and here:
+            if sights[key].waits and here:
                 waiting.append((key, found))
-        for key, note in self._explained(waiting).items():
-            sights[key] = Sight(phase=Phase.RUNNING, note=note, joined=sights[key].joined)
-        return sights
+        return sights | {
+            key: replace(sights[key], note=note) for key, note in self._explained(waiting).items()
+        }
 
     def held(self) -> frozenset[Key]:
         """Name the attempts whose workloads this experiment owns, and that have not ended."""
@@ -242,11 +242,13 @@ class ClusterBackend:
 
 
 def _sight(found: Plain, *, joined: bool = True) -> Sight:
+    """Say what a workload's own status says; that it is just starting is nothing to tell of."""
     carrier = next(item for item in CARRIERS if item.kind == found["kind"])
     sight = carrier.sight(found)
     if sight.phase is Phase.ENDED and "deletionTimestamp" in found["metadata"]:
-        return Sight(phase=Phase.RUNNING, note="it is being deleted", joined=joined)
-    return Sight(phase=sight.phase, note=sight.note, joined=joined)
+        return Sight(phase=Phase.RUNNING, waits=True, note="it is being deleted", joined=joined)
+    is_told = sight.phase is Phase.ENDED or is_suspended(found)
+    return replace(sight, note=sight.note if is_told else "", joined=joined)
 
 
 def _path_to(found: Plain) -> str:

@@ -11,7 +11,7 @@ from assay.api.profile import Pool, ProfileSpec
 from assay.artifacts.documents import ArtifactRef, Attempt
 from assay.artifacts.kinds import Kind
 from assay.reconcile.facts import Obstacle
-from assay.workloads.carrier import Carrier, carrier_of, pool_of
+from assay.workloads.carrier import Carrier, carrier_of, is_suspended, pool_of
 from assay.workloads.order import Order, Owner
 
 Plain = dict[str, Any]
@@ -59,7 +59,7 @@ class Probes:
             answer = self._api.create(
                 path_of(carrier.api_version, carrier.plural, order.namespace), body, dry_run=True
             )
-            return answer is not None and _suspended(carrier, answer)
+            return answer is not None and is_suspended(answer)
 
         return self._remembered((carrier.kind, order.namespace, pool.queue or ""), ask)
 
@@ -91,10 +91,3 @@ def _running(carrier: Carrier, manifest: Plain) -> Plain:
         parent = parent[step]
     parent[carrier.suspend[-1]] = False
     return running
-
-
-def _suspended(carrier: Carrier, found: Plain) -> bool:
-    value: Any = found
-    for step in carrier.suspend:
-        value = value.get(step, {})
-    return value is True

@@ -182,37 +182,32 @@ def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
     if not counted:
         return Judgement(state=State.READY, reason="Ready", attempt=_latest(fact))
     last = counted[-1]
+    ended = _ended(last)
     if last.failure is not None and last.failure.retry is Retry.NEVER:
-        return Judgement(
-            state=State.FAILED,
-            reason=last.failure.reason,
-            message=last.failure.message,
-            attempt=last.number,
-            failed=True,
-        )
-    if _resumable(last):
-        ended = Judgement(
-            state=State.READY,
-            reason="NotLaunched",
-            message="what is to run it could not be made",
-            attempt=last.number,
-        )
-    else:
-        ended = Judgement(
-            state=State.READY,
-            reason=last.failure.reason if last.failure else "Vanished",
-            message=last.failure.message
-            if last.failure
-            else "the program ended without a record or a reason",
-            attempt=last.number,
-            failed=True,
-        )
+        return replace(ended, state=State.FAILED)
     if len(counted) > policy.retries and ended.failed:
         message = f"after {len(counted)} attempts: {ended.message}"
         return replace(ended, state=State.FAILED, message=message)
     delay = min(policy.backoff_seconds * 2 ** (len(counted) - 1), _LONGEST_BACKOFF_SECONDS)
     due = last.last_sign_of_life + timedelta(seconds=delay)
     return replace(ended, state=State.WAITING, wake_at=due) if now < due else ended
+
+
+def _ended(attempt: AttemptFact) -> Judgement:
+    """Say why an attempt that does not run came to nothing."""
+    if _resumable(attempt):
+        return Judgement(
+            state=State.READY,
+            reason="NotLaunched",
+            message="what is to run it could not be made",
+            attempt=attempt.number,
+        )
+    if attempt.failure is not None:
+        reason, message = attempt.failure.reason, attempt.failure.message
+    else:
+        told = f" ({attempt.sight.note})" if attempt.phase is Phase.ENDED and attempt.sight.note else ""
+        reason, message = "Vanished", f"the program ended without a record or a reason{told}"
+    return Judgement(state=State.READY, reason=reason, message=message, attempt=attempt.number, failed=True)
 
 
 def _resumable(attempt: AttemptFact) -> bool:
@@ -239,7 +234,7 @@ def _running(attempt: AttemptFact, now: datetime, policy: Policy) -> Judgement:
             reason="Pending" if note else "Running",
             message=note,
             attempt=attempt.number,
-            wake_at=poll if note else None,
+            wake_at=poll if attempt.sight.waits else None,
         )
     stale = attempt.last_sign_of_life + timedelta(seconds=policy.stale_seconds)
     return Judgement(

@@ -23,7 +23,8 @@ class Sight:
     """What a backend sees of an attempt."""
 
     phase: Phase
-    note: str = ""  # why it does not run yet, for people, such as a full queue
+    waits: bool = False  # it does not run yet
+    note: str = ""  # why, for people, where it is more than a moment's start: a full queue, no node
     joined: bool = True  # whether what carries it knows this launcher's interest
 
 

@@ -8,7 +8,7 @@ from assay.artifacts.kinds import Kind
 from assay.errors import SpecError
 from assay.reconcile.facts import Sight
 from assay.workloads import job, pytorchjob, rayjob
-from assay.workloads.objects import Object
+from assay.workloads.objects import Object, at
 from assay.workloads.order import Order
 
 
@@ -49,6 +49,12 @@ PYTORCHJOB = Carrier(
     suspend=("spec", "runPolicy", "suspend"),
 )
 CARRIERS = (JOB, RAYJOB, PYTORCHJOB)  # all that is to be watched
+
+
+def is_suspended(workload: Object) -> bool:
+    """Say whether an object of a kind that carries attempts is held back."""
+    carrier = next((item for item in CARRIERS if item.kind == workload.get("kind")), None)
+    return carrier is not None and at(workload, *carrier.suspend) is True
 
 
 def carrier_of(kind: Kind, profile: ProfileSpec) -> Carrier:

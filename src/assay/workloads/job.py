@@ -48,7 +48,8 @@ def sight(workload: Object) -> Sight:
         return Sight(phase=Phase.ENDED, note=clipped(reason(condition(workload, "Failed"))))
     if holds(workload, "Complete"):
         return Sight(phase=Phase.ENDED)
-    return Sight(phase=Phase.RUNNING, note=_waiting(workload))
+    waiting = _waiting(workload)
+    return Sight(phase=Phase.RUNNING, waits=bool(waiting), note=waiting)
 
 
 def _waiting(workload: Object) -> str:

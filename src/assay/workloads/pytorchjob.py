@@ -91,7 +91,8 @@ def sight(workload: Object) -> Sight:
         return Sight(phase=Phase.ENDED, note=clipped(reason(condition(workload, "Failed"))))
     if holds(workload, "Succeeded"):
         return Sight(phase=Phase.ENDED)
-    return Sight(phase=Phase.RUNNING, note=_waiting(workload))
+    waiting = _waiting(workload)
+    return Sight(phase=Phase.RUNNING, waits=bool(waiting), note=waiting)
 
 
 def _waiting(workload: Object) -> str:

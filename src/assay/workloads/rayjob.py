@@ -162,10 +162,10 @@ def sight(workload: Object) -> Sight:
         return Sight(phase=Phase.ENDED, note="" if status == "Complete" else _why(workload, status))
     if at(workload, "spec", "suspend") is True:
         queue = queue_of(workload)
-        return Sight(
-            phase=Phase.RUNNING, note=f"suspended: waits for queue {queue}" if queue else "suspended"
-        )
-    return Sight(phase=Phase.RUNNING, note=_NOT_YET.get(status, ""))
+        note = f"suspended: waits for queue {queue}" if queue else "suspended"
+    else:
+        note = _NOT_YET.get(status, "")
+    return Sight(phase=Phase.RUNNING, waits=bool(note), note=note)
 
 
 def _why(workload: Object, status: str) -> str:

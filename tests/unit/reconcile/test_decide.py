@@ -248,7 +248,7 @@ def test_what_was_done_before_the_launcher_asked_is_reused():
 
 
 def test_what_waits_to_run_is_looked_at_again_soon():
-    pending = an_attempt(phase=Phase.RUNNING, note="queue gpu: 8 of 8 in use")
+    pending = an_attempt(phase=Phase.RUNNING, waits=True, note="queue gpu: 8 of 8 in use")
     judgement = judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(attempts=(pending,))})
 
     assert (judgement.reason, judgement.message) == ("Pending", "queue gpu: 8 of 8 in use")
