@@ -7,7 +7,7 @@ from assay.adapters.cluster_api import ClusterApi, path_of
 
 Plain = dict[str, Any]
 
-_LONGEST_NOTE = 1000  # characters; the API refuses more than 1 kB
+_LONGEST_NOTE = 1000  # bytes; the API refuses more than 1 kB
 _SHOWN = {  # (condition, its new status) → how it is told
     ("Accepted", "False"): "Warning",
     ("Planned", "True"): "Normal",
@@ -34,7 +34,7 @@ def announce(api: ClusterApi, found: Plain, before: Plain, after: Plain, now: da
                 "action": "Reconcile",
                 "type": kind,
                 "reason": reason,
-                "note": note[:_LONGEST_NOTE],
+                "note": note.encode()[:_LONGEST_NOTE].decode(errors="ignore"),
                 "regarding": {
                     "apiVersion": found["apiVersion"],
                     "kind": found["kind"],

@@ -1,6 +1,7 @@
 """The operator's process: every replica watches and serves admission, and the one that leads works."""
 
 import asyncio
+import logging
 import os
 import sys
 import tempfile
@@ -29,6 +30,9 @@ from assay_operator.watch import registry_of, settings_of
 from assay_operator.webhook import Webhook
 from assay_operator.work import Workers
 
+_log = logging.getLogger(__name__)
+
+_WATCH_PAUSE_SECONDS = 2.0
 _TICK_SECONDS, _SILENT_SECONDS = 5.0, 60.0
 _EXIT_MISUSED = 2
 
@@ -85,18 +89,30 @@ async def _serve(options: Options) -> None:
         loop = asyncio.get_running_loop()
         leadership.start(lambda: loop.call_soon_threadsafe(workers.start))
         try:
-            await kopf.operator(
-                registry=registry_of(watched, queue),
-                settings=settings_of(),
-                clusterwide=not options.watch_namespaces,
-                namespaces=options.watch_namespaces,
-                ready_flag=synced,
-            )
+            await _watch(options, registry_of(watched, queue), synced)
         finally:
             await workers.stop()
             await asyncio.to_thread(leadership.release)
             for task in background:
                 task.cancel()
+
+
+async def _watch(options: Options, registry: kopf.OperatorRegistry, synced: asyncio.Event) -> None:
+    """Watch until told to stop. kopf gives up when a kind that it watches is taken away; then it begins anew without it."""
+    while True:
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=settings_of(),
+                clusterwide=not options.watch_namespaces,
+                namespaces=options.watch_namespaces,
+                ready_flag=synced,
+            )
+        except Exception:  # noqa: BLE001 -- whatever it is, without a watch nothing is carried out
+            _log.exception("the watch broke, and begins anew")
+            await asyncio.sleep(_WATCH_PAUSE_SECONDS)
+        else:
+            return
 
 
 async def _tick(health: Health, metrics: Metrics, queue: DueQueue, leadership: Leadership) -> None:

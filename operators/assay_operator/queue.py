@@ -40,11 +40,6 @@ class DueQueue:
             heapq.heappush(self._heap, (at, key))
             self._changed.set()
 
-    def forget(self, key: Key) -> None:
-        """Drop what is known of a key that is gone."""
-        self._due.pop(key, None)
-        self._started.pop(key, None)
-
     async def take(self) -> Key:
         """Return the next key that is due and that nobody works on; give it back with `done`."""
         while True:

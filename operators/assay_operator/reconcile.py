@@ -1,5 +1,6 @@
 """One wake-up of one experiment: read it, look, act, and say how it stands, once and last."""
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from assay.reconcile.decide import Decision, Launch
 from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
-from assay.settings.cluster import Planned, SourceErrors, Surroundings, open_planned
+from assay.settings.cluster import RETRY, Planned, SourceErrors, Surroundings, open_planned
 from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
@@ -62,11 +63,10 @@ _PASSING: dict[type[AssayError], str] = {
 class _Life:
     """What is kept of an experiment between wake-ups; losing it changes nothing."""
 
-    of_experiment: tuple[str, int]  # UID and generation
+    of_experiment: tuple[str, int, str]  # UID, generation, and when it was asked for again
     of_profile: tuple[str, int]
     planned: Planned
     forget_at: datetime
-    states: Counter[tuple[str, str]] = field(default_factory=Counter)  # of its stages, by kind
     failed: set[tuple[ArtifactRef, int]] = field(default_factory=set)  # attempts whose failure was counted
 
 
@@ -79,6 +79,7 @@ class Reconciler:
         self._metrics = metrics
         self._clock = clock
         self._lives: dict[Key, _Life] = {}
+        self._states: dict[Key, Counter[tuple[str, str]]] = {}  # of the stages of each, by kind
 
     def wake(self, key: Key) -> datetime | None:
         """Look after an experiment; return when to do so again, or None: not before something changes."""
@@ -86,9 +87,11 @@ class Reconciler:
         found = self._api.get(path)
         if found is None or "deletionTimestamp" in found["metadata"]:
             self._lives.pop(key, None)
+            self._states.pop(key, None)
             return None
         status, again = self._stand(key, found)
-        self._tell(path, found, status)
+        if not self._tell(path, found, status):
+            return self._clock()  # it changed meanwhile
         return again
 
     def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
@@ -96,15 +99,14 @@ class Reconciler:
             planned = self._planned(key, found)
             return self._carried_on(key, planned, found)
         except (SpecError, StoreError, ClusterError) as error:
-            self._lives.pop(key, None)
             reason = next((reason for kind, reason in _PASSING.items() if isinstance(error, kind)), None)
             message = str(error)[:_LONGEST]
         if reason is None:
             status = _refused(found, message)
-        elif told(found).plan is None:
-            status = _unplanned(found, reason, message)
-        else:
+        elif key in self._lives or told(found).plan is not None:
             status = _hindered(found, reason, message)
+        else:
+            status = _unplanned(found, reason, message)
         status = with_conditions(status, (), conditions_of(found), self._clock())
         return status, None if reason is None else self._clock() + _RETRY
 
@@ -122,12 +124,13 @@ class Reconciler:
         status = standing(
             plan,
             decision,
-            uri=planned.uri,
+            frozen=planned.frozen,
             generation=found["metadata"]["generation"],
             suspended=planned.experiment.spec.suspend,
         )
         if decision.finished:
             status = _with_verdicts(status, planned, found, plan)
+            self._lives.pop(key)
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         return status, self._again(decision)
@@ -135,13 +138,10 @@ class Reconciler:
     def _count(self, key: Key, plan: Plan, decision: Decision) -> None:
         """Count stages of all experiments, and each attempt that failed once."""
         life = self._lives[key]
-        life.states = Counter(
+        self._states[key] = Counter(
             (stage.kind.value, decision.judgements[stage.ref].state.value) for stage in plan.stages
         )
-        totals: Counter[tuple[str, str]] = Counter()
-        for other in list(self._lives.values()):
-            totals.update(other.states)
-        self._metrics.stages(totals)
+        self._metrics.stages(sum(list(self._states.values()), Counter()))
         for stage in plan.stages:
             judgement = decision.judgements[stage.ref]
             if judgement.failed and (stage.ref, judgement.attempt) not in life.failed:
@@ -158,7 +158,9 @@ class Reconciler:
     def _planned(self, key: Key, found: Plain) -> Planned:
         """Return the plan and its loop; they are made anew when the experiment or its profile changed, and now and then."""
         life = self._lives.get(key)
-        of_experiment = (found["metadata"]["uid"], found["metadata"]["generation"])
+        metadata = found["metadata"]
+        asked_again = metadata.get("annotations", {}).get(RETRY, "")
+        of_experiment = (metadata["uid"], metadata["generation"], asked_again)
         if life is not None and life.of_experiment == of_experiment:
             experiment = life.planned.experiment
         else:
@@ -188,12 +190,12 @@ class Reconciler:
             )
         return found
 
-    def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> None:
-        """Write the status if it changed, then announce what a person would want to hear of."""
+    def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> bool:
+        """Write the status if it changed, then announce what a person would want to hear of; False: not written."""
         body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         before = found.get("status") or {}
         if body == before:
-            return
+            return True
         written = self._api.apply_status(
             path,
             {
@@ -204,7 +206,11 @@ class Reconciler:
             },
         )
         self._metrics.wrote_status(well=written is not None)
-        announce(self._api, found, before, body, self._clock())
+        if written is None:
+            return False
+        with contextlib.suppress(ClusterError):  # an event is told once, or not at all
+            announce(self._api, found, before, body, self._clock())
+        return True
 
 
 def told(found: Plain) -> ExperimentStatus:
@@ -258,7 +264,9 @@ def _hindered(found: Plain, reason: str, message: str) -> ExperimentStatus:
     before = told(found)
     hindrance = Condition(type="Progressing", status="False", reason=reason, message=message)
     others = tuple(item for item in before.conditions if item.type != hindrance.type)
-    return before.model_copy(update={"conditions": (*others, hindrance)})
+    conditions = (*(others or (_ACCEPTED,)), hindrance)
+    generation = found["metadata"]["generation"]
+    return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
 def _with_verdicts(status: ExperimentStatus, planned: Planned, found: Plain, plan: Plan) -> ExperimentStatus:

@@ -16,11 +16,14 @@ Plain = dict[str, Any]
 
 
 def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
-    """Return handlers that keep `watched` up to date and wake whom an event concerns."""
+    """Return handlers that keep `watched` up to date and wake whom an event concerns.
+
+    They are coroutines, so that kopf runs them on the event loop, to which the queue belongs.
+    """
     registry = kopf.OperatorRegistry()
     known: dict[Key, str] = {}  # experiment → its profile
 
-    def experiment(event: Mapping[str, Any], **_: Any) -> None:
+    async def experiment(event: Mapping[str, Any], **_: Any) -> None:
         found = event["object"]
         key = Key(namespace=found["metadata"]["namespace"], name=found["metadata"]["name"])
         if event["type"] == "DELETED":
@@ -29,16 +32,16 @@ def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
             known[key] = found["spec"].get("profile", DEFAULT_PROFILE)
         queue.add(key)
 
-    def profile(event: Mapping[str, Any], **_: Any) -> None:
+    async def profile(event: Mapping[str, Any], **_: Any) -> None:
         metadata = event["object"]["metadata"]
         for key, name in known.items():
             if (key.namespace, name) == (metadata["namespace"], metadata["name"]):
                 queue.add(key)
 
-    def workload(event: Mapping[str, Any], **_: Any) -> None:
+    async def workload(event: Mapping[str, Any], **_: Any) -> None:
         found = event["object"]
         if event["type"] == "DELETED":
-            watched.drop(found)
+            watched.forget(found["kind"], found["metadata"]["namespace"], found["metadata"]["name"])
         else:
             watched.keep(found)
         for name in owning_experiments(found):

@@ -23,25 +23,29 @@ class Workers:
         self._queue = queue
         self._reconciler = reconciler
         self._metrics = metrics
-        self._tasks: list[asyncio.Task[None]] = []
+        self._takers: list[asyncio.Task[None]] = []
+        self._underway: set[asyncio.Task[None]] = set()
+        self._stopped = False
 
     def start(self) -> None:
-        """Begin to work."""
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(_WORKERS)]
+        """Begin to work, unless told to stop before."""
+        if not self._stopped:
+            self._takers = [asyncio.create_task(self._work()) for _ in range(_WORKERS)]
 
     async def stop(self) -> None:
         """Take no more keys, and wait for the wake-ups underway."""
-        for task in self._tasks:
+        self._stopped = True
+        for task in self._takers:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._takers, *self._underway, return_exceptions=True)
 
     async def _work(self) -> None:
         while True:
             key = await self._queue.take()
-            try:
-                await asyncio.shield(self._wake(key))
-            finally:
-                self._queue.done(key)
+            waking = asyncio.create_task(self._wake(key))
+            self._underway.add(waking)
+            waking.add_done_callback(self._underway.discard)
+            await asyncio.shield(waking)
 
     async def _wake(self, key: Key) -> None:
         log = about(_log, namespace=key.namespace, experiment=key.name)
@@ -57,3 +61,5 @@ class Workers:
         else:
             if again is not None:
                 self._queue.add(key, max(0.0, (again - now()).total_seconds()))
+        finally:
+            self._queue.done(key)

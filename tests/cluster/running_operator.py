@@ -80,7 +80,7 @@ class RunningOperator:
             )
 
     def wait_until_ready(self) -> None:
-        """Return when it serves and has seen what there is."""
+        """Return when it serves, and its watch has begun."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             assert self._process is not None
@@ -112,6 +112,10 @@ class RunningOperator:
     def resident_mib(self) -> float:
         assert self._process is not None
         return psutil.Process(self._process.pid).memory_info().rss / 2**20
+
+    def wait_until_it_leads(self) -> None:
+        """Return when it works."""
+        eventually(lambda: "assay_leader 1.0" in self.metrics(), "it leads")
 
     def metrics(self) -> str:
         return urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/metrics").data.decode()

@@ -1,4 +1,4 @@
-"""The status says what an experiment waits for, and it goes on by itself when that is there."""
+"""The status says what an experiment waits for."""
 
 import json
 from collections.abc import Iterator
@@ -43,8 +43,12 @@ def test_an_image_cannot_be_pulled(team: Team) -> None:
 
 
 def test_a_profile_that_is_not_there_yet(team: Team) -> None:
-    team.apply("waits", scores("one") | {"profile": "later"})
+    team.cluster.kubectl("delete", "profile", "default", f"--namespace={team.namespace}")
+    team.apply("waits", scores("one"))
     waits_for(team, "waits", kind="Planned", reason="ProfileNotFound")
+    team.profile()
+
+    assert team.finished("waits")["phase"] == "Succeeded"
 
 
 def test_a_source_that_is_not_there_yet(team: Team) -> None:

@@ -37,6 +37,7 @@ Plain = dict[str, Any]
 
 _KUEUE = "kueue.x-k8s.io/v1beta2"
 _INVALID = 422
+_FRESH_SECONDS = 60.0  # for which what a watch told is believed
 _PARTS = 5  # of a claimant
 
 
@@ -160,7 +161,9 @@ class ClusterBackend:
         return frozenset(
             key
             for found in self._watched.owned(self._claimant.namespace, self._claimant.uid)
-            if _sight(found).phase is Phase.RUNNING and (key := attempt_of(found)) is not None
+            if "deletionTimestamp" not in found["metadata"]
+            and _sight(found).phase is Phase.RUNNING
+            and (key := attempt_of(found)) is not None
         )
 
     def join(self, key: Key) -> None:
@@ -198,13 +201,18 @@ class ClusterBackend:
             self._watched.keep(changed)
 
     def _find(self, ref: ArtifactRef, attempt: Attempt, namespace: str) -> Plain | None:
-        """Return the workload that carries an attempt. What the watch has not told is asked for before it counts as absent."""
+        """Return the workload that carries an attempt.
+
+        What the watch has not told, or not lately, is asked for: a watch that broke does not tell what went meanwhile.
+        """
         carrier = carrier_of(ref.kind, self._profile)
         name = workload_name(ref, attempt.number)
-        found = self._watched.get(carrier.kind, namespace, name)
+        found = self._watched.get(carrier.kind, namespace, name, fresh_seconds=_FRESH_SECONDS)
         if found is None:
             found = self._api.get(path_of(carrier.api_version, carrier.plural, namespace, name))
-            if found is not None:
+            if found is None:
+                self._watched.forget(carrier.kind, namespace, name)
+            else:
                 self._watched.keep(found)
         return found if found is not None and carries(found, ref, attempt) else None
 
@@ -230,11 +238,12 @@ class ClusterBackend:
         return notes
 
     def _refused(self, ref: ArtifactRef, attempt: Attempt, message: str) -> None:
+        # Another attempt has another name, and the Profile may be mended by then.
         fail(
             self._store,
             ref,
             attempt.number,
-            Failure(reason="WorkloadRefused", message=message, retry=Retry.NEVER),
+            Failure(reason="WorkloadRefused", message=message, retry=Retry.LATER),
         )
 
     def _path(self, carrier: Carrier, name: str | None = None) -> str:

@@ -10,6 +10,7 @@ from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.api.profile import Pool, ProfileSpec
 from assay.artifacts.documents import ArtifactRef, Attempt
 from assay.artifacts.kinds import Kind
+from assay.errors import ClusterError
 from assay.reconcile.facts import Obstacle
 from assay.workloads.carrier import Carrier, carrier_of, is_suspended, pool_of
 from assay.workloads.order import Order, Owner
@@ -29,6 +30,12 @@ class Probes:
 
     def obstacle(self, kind: Kind, profile: ProfileSpec, namespace: str) -> Obstacle | None:
         """Return why stages of a kind cannot be launched in a namespace now, or None."""
+        try:
+            return self._obstacle(kind, profile, namespace)
+        except ClusterError as error:
+            return Obstacle(reason="ClusterRefused", message=str(error))
+
+    def _obstacle(self, kind: Kind, profile: ProfileSpec, namespace: str) -> Obstacle | None:
         carrier = carrier_of(kind, profile)
         if not self._served(carrier):
             message = f"the cluster serves no {carrier.kind} ({carrier.api_version}): install its controller"

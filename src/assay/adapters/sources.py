@@ -20,21 +20,31 @@ from assay.stores.files import sha256_of
 from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
-LARGE_BYTES = 64 * 2**20  # objects above this are not read for planning
+LARGE_BYTES = 8 * 2**20  # objects above this are not read for planning
 
 
 class ObjectSources:
-    """Resolves `s3://`, and paths relative to a folder in S3."""
+    """Resolves `s3://` below allowed prefixes, and paths relative to a folder in S3.
 
-    def __init__(self, base: str | None, environment: Mapping[str, str]) -> None:
+    Whoever resolves may read more than an experiment's author; so an author names nothing beyond what is allowed.
+    """
+
+    def __init__(self, base: str | None, environment: Mapping[str, str], *, allowed: tuple[str, ...]) -> None:
         self._base = base
         self._environment = environment
+        self._allowed = tuple(f"{prefix.rstrip('/')}/" for prefix in allowed)
 
     def resolve(self, wanted: OutsideInput) -> Resolved:
         """Return what the URI holds now."""
         scheme = urlparse(wanted.uri).scheme
-        if scheme == "s3":
+        if scheme == "s3" and wanted.uri.startswith(self._allowed):
             return _objects(wanted.uri, wanted.uri, self._environment)
+        if scheme == "s3":
+            raise SpecError(
+                wanted.uri,
+                f"found a place that the Profile does not name, expected one below {' or '.join(self._allowed)}",
+                "Copy it there, or have the Profile's `data` name its bucket.",
+            )
         if scheme == "" and self._base is not None:
             return _objects(wanted.uri, f"{self._base.rstrip('/')}/{wanted.uri}", self._environment)
         if scheme == "":

@@ -18,7 +18,7 @@ from assay.api.experiment import GROUP, VERSION, Experiment
 from assay.api.model import OneOf, SpecModel
 from assay.api.partial import Partial
 from assay.api.profile import Profile
-from assay.api.status import ExperimentStatus, ProfileStatus
+from assay.api.status import ExperimentStatus, ProfileStatus, StatusModel
 
 Schema = dict[str, Any]
 
@@ -213,7 +213,13 @@ def _list(arguments: tuple[Any, ...], bounds: Schema) -> Schema:
     if "minLength" in bounds:
         result["minItems"] = bounds["minLength"]
     result["maxItems"] = bounds["maxLength"]
-    key = next((key for key in ("name", "type") if key in item.get("required", ())), None)
+    # What the operator lists of stages is whole every time, and two may have one name.
+    keys = (
+        ("type",)
+        if isinstance(arguments[0], type) and issubclass(arguments[0], StatusModel)
+        else ("name", "type")
+    )
+    key = next((key for key in keys if key in item.get("required", ())), None)
     if key is None:
         return {**result, "x-kubernetes-list-type": "atomic"}
     return {**result, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}

@@ -131,7 +131,7 @@ class ProfileSpec(SpecModel):
         None,
         max_length=2048,
         pattern=DATA_PATTERN,
-        description="Where relative paths in specs start, such as `s3://raw/chats`; absent: only whole URIs are allowed.",
+        description="Where relative paths in specs start, such as `s3://raw/chats`; specs may read below it and below the store.",
     )
     images: Images | None = Field(None, description="Container images; needed on a cluster.")
     pools: Pools = Field(Pools(), description="Where each kind of stage runs.")

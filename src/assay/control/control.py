@@ -4,21 +4,24 @@ Killing this between any two effects changes nothing: what is true is in the sto
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from assay.artifacts.documents import ArtifactRef, Attempt
 from assay.artifacts.layout import record_key
 from assay.control.observe import Observer
+from assay.errors import ClusterError
 from assay.plan.plan import Plan
 from assay.ports.backend import Backend
 from assay.reconcile.decide import Action, Decision, Discard, Join, Launch, Leave, State, decide, settled
 from assay.reconcile.facts import Observed, Policy
-from assay.stores.claims import claim, declare_stage, declare_use, read_claim
+from assay.stores.claims import claim, declare_stage, declare_use, read_claim, renew
 from assay.stores.store import Store
 
 Watch = Callable[[Plan, Decision], None]
 Clock = Callable[[], datetime]
 Wait = Callable[[datetime], None]
+
+_RENEWAL = timedelta(seconds=20)  # well below the least time after which a silent attempt is taken over
 
 
 class Control:
@@ -31,6 +34,7 @@ class Control:
         self._policy = policy
         self._clock = clock
         self._observer = Observer(store, backend)
+        self._renewed: dict[ArtifactRef, datetime] = {}
         self._used: set[ArtifactRef] = (
             set()
         )  # stages of which the store knows that this experiment relies on them
@@ -56,12 +60,25 @@ class Control:
         return plan, decide(plan, observed, now, self._policy)
 
     def act(self, decision: Decision) -> None:
-        """Carry out what was decided, in order, and note who uses what is done."""
+        """Carry out what was decided, in order, and note who uses what is done.
+
+        Raises:
+            ClusterError: the cluster refused an action; the others were carried out.
+
+        """
         for ref, judgement in decision.judgements.items():
             if judgement.state is State.DONE:
                 self._use(ref)
+        for ref, attempt in self._observer.waiting():
+            self._renew(ref, attempt)
+        refused: list[ClusterError] = []
         for action in decision.actions:
-            self._act(action)
+            try:
+                self._act(action)
+            except ClusterError as error:  # it concerns this action; the others may go well
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
     def _observe(self, plan: Plan) -> Observed:
         return Observed(
@@ -104,6 +121,13 @@ class Control:
             return
         self._observer.claimed(document.ref, attempt)
         self._backend.launch(self._store.uri, document.ref, attempt)
+
+    def _renew(self, ref: ArtifactRef, attempt: Attempt) -> None:
+        """Keep a claim young while its program waits to start, and so shows no sign of life itself."""
+        now = self._clock()
+        if now >= self._renewed.get(ref, attempt.claimed_at) + _RENEWAL:
+            renew(self._store, ref, attempt)
+            self._renewed[ref] = now
 
     def _use(self, ref: ArtifactRef) -> None:
         if ref not in self._used:

@@ -4,7 +4,7 @@ Records are immutable, and a program that runs has written nothing that matters 
 seen, when what carried it has ended, and, if it runs elsewhere, at every look. Forgetting everything changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from assay.artifacts.documents import ArtifactRef, Attempt
@@ -66,6 +66,12 @@ class Observer:
         )
         self._facts[ref] = replace(fact, attempts=(*fact.attempts, made))
         self._attempts[ref] = attempt
+
+    def waiting(self) -> Iterator[tuple[ArtifactRef, Attempt]]:
+        """Yield the attempts of this launcher that something is to run, and nothing runs yet."""
+        for ref, fact in self._facts.items():
+            if _may_run(fact) and fact.attempts[-1].mine and fact.attempts[-1].sight.waits:
+                yield ref, self._attempts[ref]
 
     def _read(self, ref: ArtifactRef, *, ended: bool = False) -> None:
         """Read all of a stage. After its program has ended, a record just written needs no second look."""

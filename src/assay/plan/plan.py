@@ -60,13 +60,12 @@ class PlannedStage(Document):
     def label(self) -> str:
         """A name for people: what its members have in common, such as `with-refusals+null/cleaned` or `texts`."""
         first, arms = self.members[0], list(dict.fromkeys(member.arm for member in self.members))
-        if len(arms) > _MOST_ARMS:
-            return first.stage
         shared = set(first.coordinates.items()).intersection(
             *(member.coordinates.items() for member in self.members)
         )
         inside = {axis: value for axis, value in first.coordinates.items() if (axis, value) in shared}
-        return Member(arm="+".join(arms), coordinates=inside, stage=first.stage).label
+        label = Member(arm="+".join(arms), coordinates=inside, stage=first.stage).label
+        return label if len(arms) <= _MOST_ARMS else label.partition("/")[2]
 
 
 class Plan(Document):

@@ -112,17 +112,15 @@ def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Dec
     discards = tuple(
         Discard(ref=stage.ref) for stage in plan.stages if _fact(observed, stage.ref).damage is not None
     )
-    strays = observed.held - {
-        (stage.ref, attempt.number)
-        for stage in plan.stages
-        for attempt in _fact(observed, stage.ref).attempts
-    }
+    latest = {stage.ref: _latest(_fact(observed, stage.ref)) for stage in plan.stages}
+    strays = {(ref, number) for ref, number in observed.held if number < latest.get(ref, number + 1)}
     leaves = tuple(Leave(ref=ref, number=number) for ref, number in sorted(strays))
     joins = tuple(
         Join(ref=stage.ref, number=judgements[stage.ref].attempt)
         for stage in plan.stages
         if judgements[stage.ref].state is State.RUNNING
         and not _fact(observed, stage.ref).attempts[-1].sight.joined
+        and not policy.suspended
     )
     launches = () if policy.suspended else _launches(plan, observed, judgements, policy)
     wakes = [judgement.wake_at for judgement in judgements.values() if judgement.wake_at is not None]

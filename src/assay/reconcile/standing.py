@@ -10,12 +10,13 @@ from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
 
 _MOST_STAGES = 100
 _LONGEST_NAME, _LONGEST_MESSAGE = 120, 240  # characters, so that all of a status is below 100 kB
+_LONGEST_REASON, _LONGEST_CONDITION = 63, 8000
 _ATTENTION = (State.FAILED, State.RUNNING, State.READY, State.WAITING, State.BLOCKED, State.DONE)
 _UNREMARKABLE = frozenset({"WaitingForInputs", "Ready"})
 
 
 def standing(
-    plan: Plan, decision: Decision, *, uri: str, generation: int, suspended: bool
+    plan: Plan, decision: Decision, *, frozen: PlanStatus, generation: int, suspended: bool
 ) -> ExperimentStatus:
     """Say how an experiment stands, without its verdicts."""
     judgements = [(stage, decision.judgements[stage.ref]) for stage in plan.stages]
@@ -27,7 +28,7 @@ def standing(
     return ExperimentStatus(
         phase=_phase(decision, counts, suspended=suspended),
         observed_generation=generation,
-        plan=PlanStatus(digest=plan.digest, uri=uri),
+        plan=frozen,
         total=total,
         done=done,
         reused=reused,
@@ -101,7 +102,12 @@ def _progressing(
     if not hindered:
         return Condition(type="Progressing", status="True", reason="Running")
     why = hindered[0]
-    return Condition(type="Progressing", status="False", reason=why.reason, message=why.message)
+    return Condition(
+        type="Progressing",
+        status="False",
+        reason=why.reason[:_LONGEST_REASON],
+        message=_cut(why.message, _LONGEST_CONDITION),
+    )
 
 
 def _complete(decision: Decision, counts: Counter[State], total: int) -> Condition:

@@ -10,6 +10,7 @@ from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.experiment import Experiment
 from assay.api.profile import ProfileSpec
+from assay.api.status import PlanStatus
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
 from assay.errors import SpecError, SpecErrors
@@ -39,11 +40,12 @@ class Planned:
     """An experiment with its frozen plan, and the loop that carries it out in the cluster."""
 
     experiment: Experiment
-    plan: Plan
-    uri: str  # of plan.json
-    since: datetime  # when it was frozen
+    frozen: PlanStatus  # names plan.json
     store: Store
     control: Control
+
+
+RETRY = "assay.dev/retry"
 
 
 class SourceErrors(SpecErrors):
@@ -60,7 +62,9 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
     """
     environment = store_environment(profile.store)
     store = open_store(profile.store.uri, environment)
-    sources = ObjectSources(profile.data, environment)
+    sources = ObjectSources(
+        profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
+    )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
     execution = settled_execution(experiment.spec.execution, profile)
     plan = known.plan.model_copy(update={"execution": execution})
@@ -78,12 +82,21 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         parallel=min(wanted.parallel or profile.limits.parallel, profile.limits.parallel),
         store=store,
     )
-    policy = policy_of(wanted, since=known.frozen_at, suspended=experiment.spec.suspend)
+    since = max(known.frozen_at, asked_again_at(experiment) or known.frozen_at)
+    policy = policy_of(wanted, since=since, suspended=experiment.spec.suspend)
     control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
-    uri = f"{store.uri}/{plan_key(experiment)}"
-    return Planned(
-        experiment=experiment, plan=plan, uri=uri, since=known.frozen_at, store=store, control=control
-    )
+    told = PlanStatus(digest=known.plan.digest, uri=f"{store.uri}/{plan_key(experiment)}")
+    return Planned(experiment=experiment, frozen=told, store=store, control=control)
+
+
+def asked_again_at(experiment: Experiment) -> datetime | None:
+    """Return when somebody asked that failures before then be forgotten: an annotation, RFC 3339; None when nobody did."""
+    text = str((experiment.metadata.model_extra or {}).get("annotations", {}).get(RETRY, ""))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:

@@ -89,6 +89,11 @@ def claim(store: Store, ref: ArtifactRef, attempt: Attempt) -> bool:
     return store.create(claim_key(ref, attempt.number), attempt.encode())
 
 
+def renew(store: Store, ref: ArtifactRef, attempt: Attempt) -> None:
+    """Show that an attempt which has not started yet is still wanted: its claim is as young as if it were made now."""
+    store.put(claim_key(ref, attempt.number), attempt.encode())
+
+
 def read_claim(store: Store, ref: ArtifactRef, number: int) -> Attempt:
     """Return the claim on an attempt.
 

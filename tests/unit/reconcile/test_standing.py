@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from assay.api.status import Condition
+from assay.api.status import Condition, PlanStatus
 from assay.reconcile.decide import decide
 from assay.reconcile.facts import AttemptFact, Capacity, Observed, Obstacle, Phase, Policy, Sight, StageFact
 from assay.reconcile.standing import standing, with_conditions
@@ -17,7 +17,13 @@ PLAN = a_plan()
 def stands(facts=None, *, plan=PLAN, policy=POLICY, **observed):
     seen = Observed(stages=facts or {}, capacity=Capacity(cpus=99, memory_gib=99, stages=99), **observed)
     decision = decide(plan, seen, NOW, policy)
-    return standing(plan, decision, uri="s3://bucket/plan.json", generation=3, suspended=policy.suspended)
+    return standing(
+        plan,
+        decision,
+        frozen=PlanStatus(digest="0" * 64, uri="s3://bucket/plan.json"),
+        generation=3,
+        suspended=policy.suspended,
+    )
 
 
 def running(note=""):
