@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -62,7 +64,11 @@ async def _serve(options: Options) -> None:
     leadership = Leadership(
         reached, namespace=options.namespace, name=options.lease, replica=options.identity
     )
-    synced = asyncio.Event()
+    synced, halt, stop = threading.Event(), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    registry = registry_of(watched, lambda key: loop.call_soon_threadsafe(queue.add, key))
     health.gate("the watch", synced.is_set)
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -86,33 +92,42 @@ async def _serve(options: Options) -> None:
             tasks.create_task(keeper.keep()),
             tasks.create_task(_tick(health, metrics, queue, leadership)),
         ]
-        loop = asyncio.get_running_loop()
+        threading.Thread(
+            target=_watch, args=(options, registry, synced, halt), name="watch", daemon=True
+        ).start()
         leadership.start(lambda: loop.call_soon_threadsafe(workers.start))
         try:
-            await _watch(options, registry_of(watched, queue), synced)
+            await stop.wait()
         finally:
+            halt.set()
             await workers.stop()
             await asyncio.to_thread(leadership.release)
             for task in background:
                 task.cancel()
 
 
-async def _watch(options: Options, registry: kopf.OperatorRegistry, synced: asyncio.Event) -> None:
-    """Watch until told to stop. kopf gives up when a kind that it watches is taken away; then it begins anew without it."""
-    while True:
+def _watch(
+    options: Options, registry: kopf.OperatorRegistry, synced: threading.Event, halt: threading.Event
+) -> None:
+    """Watch until halted, in a thread and an event loop of its own: kopf cancels whatever else runs in its loop when it ends.
+
+    It ends by itself when a kind that it watches is taken away; then it begins anew without it.
+    """
+    while not halt.is_set():
         try:
-            await kopf.operator(
-                registry=registry,
-                settings=settings_of(),
-                clusterwide=not options.watch_namespaces,
-                namespaces=options.watch_namespaces,
-                ready_flag=synced,
+            asyncio.run(
+                kopf.operator(
+                    registry=registry,
+                    settings=settings_of(),
+                    clusterwide=not options.watch_namespaces,
+                    namespaces=options.watch_namespaces,
+                    ready_flag=synced,
+                    stop_flag=halt,
+                )
             )
         except Exception:  # noqa: BLE001 -- whatever it is, without a watch nothing is carried out
             _log.exception("the watch broke, and begins anew")
-            await asyncio.sleep(_WATCH_PAUSE_SECONDS)
-        else:
-            return
+            halt.wait(_WATCH_PAUSE_SECONDS)
 
 
 async def _tick(health: Health, metrics: Metrics, queue: DueQueue, leadership: Leadership) -> None:

@@ -1,6 +1,6 @@
 """What kopf tells, as keys in the queue. kopf only delivers: no timers, no finalizers, no annotations of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import kopf
@@ -10,15 +10,15 @@ from assay.api.experiment import GROUP, VERSION
 from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, owning_experiments
-from assay_operator.queue import DueQueue, Key
+from assay_operator.queue import Key
 
 Plain = dict[str, Any]
 
 
-def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
+def registry_of(watched: Watched, wake: Callable[[Key], object]) -> kopf.OperatorRegistry:
     """Return handlers that keep `watched` up to date and wake whom an event concerns.
 
-    They are coroutines, so that kopf runs them on the event loop, to which the queue belongs.
+    They are coroutines, so that kopf runs them one at a time.
     """
     registry = kopf.OperatorRegistry()
     known: dict[Key, str] = {}  # experiment → its profile
@@ -30,13 +30,13 @@ def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
             known.pop(key, None)
         else:
             known[key] = found["spec"].get("profile", DEFAULT_PROFILE)
-        queue.add(key)
+        wake(key)
 
     async def profile(event: Mapping[str, Any], **_: Any) -> None:
         metadata = event["object"]["metadata"]
         for key, name in known.items():
             if (key.namespace, name) == (metadata["namespace"], metadata["name"]):
-                queue.add(key)
+                wake(key)
 
     async def workload(event: Mapping[str, Any], **_: Any) -> None:
         found = event["object"]
@@ -45,7 +45,7 @@ def registry_of(watched: Watched, queue: DueQueue) -> kopf.OperatorRegistry:
         else:
             watched.keep(found)
         for name in owning_experiments(found):
-            queue.add(Key(namespace=found["metadata"]["namespace"], name=name))
+            wake(Key(namespace=found["metadata"]["namespace"], name=name))
 
     kopf.on.login(registry=registry)(_login)
     kopf.on.event(GROUP, VERSION, "experiments", registry=registry)(experiment)

@@ -146,7 +146,7 @@ class Team:
         self.store = store
 
     def profile(self, **spec: Any) -> None:
-        """Apply the Profile `default`; `spec` replaces members of it."""
+        """Apply the Profile `default`; `spec` replaces members of it, None takes them out."""
         cluster, image = self.cluster, self.cluster.image
         secret = {
             "apiVersion": "v1",
@@ -166,7 +166,8 @@ class Team:
             "pools": small_pools(),
             **spec,
         }
-        self.cluster.apply(secret, self._object("Profile", "default", whole))
+        said = {name: value for name, value in whole.items() if value is not None}
+        self.cluster.apply(secret, self._object("Profile", "default", said))
 
     def prepare(self, model: Path) -> None:
         """Put there what `scores` and `cleaning` read."""
