@@ -66,7 +66,7 @@ def write_configuration(site: Site, tokens: Mapping[str, str]) -> None:
     _write(config / "audit.yaml", _AUDIT_POLICY)
     _write(config / "kubelet.yaml", _kubelet_configuration(site))
     _write(config / "cni" / "10-pods.conflist", _pod_network(site))
-    _write(config / "containers.json", _every_container())
+    _write(config / "containers.json", _every_container(_write_scripts(config / "scripts")))
     (config / "containerd.toml").write_text(_containerd(config))
     (config / "Corefile").write_text(_corefile(site))
     (config / "resolv.conf").write_text(f"nameserver {site.node}\n")
@@ -212,7 +212,10 @@ def _pod_network(site: Site) -> dict:
     }
 
 
-def _every_container() -> dict:
+SCRIPTS = {"ray": "ray.scripts.scripts", "torchrun": "torch.distributed.run"}
+
+
+def _every_container(scripts: Path) -> dict:
     """Return containerd's own base specification, and mounts in it.
 
     They are the node's affair, as a Profile has no volumes of the host, and rightly so.
@@ -221,14 +224,23 @@ def _every_container() -> dict:
     spec = json.loads(printed.stdout)
     spec["mounts"] += [
         {
-            "destination": str(path),
+            "destination": str(seen),
             "source": str(path),
             "type": "bind",
             "options": ["rbind", "ro", "nosuid", "nodev"],
         }
-        for path in mounted_in_every_container()
+        for path, seen in mounted_in_every_container(scripts).items()
     ]
     return spec
+
+
+def _write_scripts(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, module in SCRIPTS.items():
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec python -m {module} "$@"\n')
+        script.chmod(0o755)
+    return folder
 
 
 def _containerd(config: Path) -> str:

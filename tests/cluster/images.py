@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from cluster.site import BASE_IMAGE, PAUSE_IMAGE, PROGRAMS_IMAGE, PYTHON_ENVIRONMENT
+from cluster.site import BASE_IMAGE, CODE, IN_PODS, PAUSE_IMAGE, PROGRAMS_IMAGE
 
 SUITE = "bookworm"
 # What Python and the compiled packages of its environment load, and what KubeRay's probes call.
@@ -107,8 +107,16 @@ class Image:
 def base_images() -> list[Image]:
     """Return the images of the node itself, and the one for assay's programs, which is the last."""
     layer = Blob(TAR, _debian())
-    path = f"{PYTHON_ENVIRONMENT / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-    environment = [f"PATH={path}", "HOME=/tmp", "USER=assay", "LOGNAME=assay", "LANG=C.UTF-8"]
+    path = f"{IN_PODS / 'bin'}:{IN_PODS / 'environment' / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+    code = ":".join(str(IN_PODS / part) for part in CODE)
+    environment = [
+        f"PATH={path}",
+        f"PYTHONPATH={code}",
+        "HOME=/tmp",
+        "USER=assay",
+        "LOGNAME=assay",
+        "LANG=C.UTF-8",
+    ]
     return [
         Image(PAUSE_IMAGE, layer, {"Entrypoint": ["sleep", "infinity"], "Env": ["PATH=/usr/bin:/bin"]}),
         Image(BASE_IMAGE, layer, {"Cmd": ["sh"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]}),

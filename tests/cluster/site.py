@@ -78,11 +78,15 @@ class Site:
         return self.folder / "kubeconfig" / user
 
 
-def mounted_in_every_container() -> list[Path]:
-    """Return the host's files that every container of the node sees, read-only, where they are on the host.
+IN_PODS = Path("/opt/assay")  # a place that no pod's own volumes hide, wherever the checkout is
+CODE = ("src", "pipelines", "tests")
+
+
+def mounted_in_every_container(scripts: Path) -> dict[Path, Path]:
+    """Return the host's files that every container of the node sees, read-only: where they are, and where it sees them.
 
     They stand for the layers of the real images: an environment with torch is gigabytes, and pods on a node of
-    one's own can as well share the one at hand.
+    one's own can as well share the one at hand. `scripts` start its programs, whose own name the host's path.
     """
     interpreter = Path(sys.base_prefix)
     if interpreter == Path("/usr"):  # the system's own Python: not all of /usr, which the image has itself
@@ -90,5 +94,8 @@ def mounted_in_every_container() -> list[Path]:
         interpreters = [Path("/usr/lib", minor), Path("/usr/bin", minor)]
     else:
         interpreters = [interpreter]
-    code = [REPOSITORY / "src", REPOSITORY / "pipelines", REPOSITORY / "tests"]
-    return [PYTHON_ENVIRONMENT, *interpreters, *code, Path("/etc/ssl/certs/ca-certificates.crt")]
+    as_on_the_host = [*interpreters, Path("/etc/ssl/certs/ca-certificates.crt")]
+    moved = {PYTHON_ENVIRONMENT: IN_PODS / "environment", scripts: IN_PODS / "bin"}
+    return (
+        {path: path for path in as_on_the_host} | moved | {REPOSITORY / part: IN_PODS / part for part in CODE}
+    )
