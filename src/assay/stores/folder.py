@@ -72,7 +72,7 @@ class FolderStore:
         """
         if self._root.is_dir():
             return
-        if self._root.exists():
+        if self._root.is_file():  # not merely there: another opener may be making the folder right now
             raise StoreError(self.uri, "found a file, expected a folder", "Name a folder.")
         if not absent:
             raise StoreError(self.uri, "found no folder, expected one", "Check the path.")
