@@ -1,5 +1,6 @@
 """Orders for workloads, on a platform with GPUs and queues and on one without."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,3 +88,14 @@ def an_order(
         owner=Owner(name="poison", uid="7d1f3a52-0000-4000-8000-000000000001"),
         profile=profile,
     )
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every mapping in a tree."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from nodes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)

@@ -5,11 +5,12 @@ every restart is a new attempt of ours.
 """
 
 from assay.artifacts.kinds import Kind
-from assay.reconcile.facts import Phase, Sight
-from assay.workloads.names import metadata, queue_of
-from assay.workloads.objects import Object, at, clipped, condition, holds, number, reason
+from assay.reconcile.facts import Sight
+from assay.workloads.names import metadata
+from assay.workloads.objects import Object, at, number
 from assay.workloads.order import Order
 from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
+from assay.workloads.sights import by_conditions, held_back
 
 _COMPARE = Size(cpus=1, memory_gib=4)  # scores and outcomes of one comparison; no model
 
@@ -44,16 +45,10 @@ def manifest(order: Order) -> Object:
 
 def sight(workload: Object) -> Sight:
     """Say whether the Job's program runs: it has ended once the Job is `Complete` or `Failed`, not while pods still go."""
-    if holds(workload, "Failed"):
-        return Sight(phase=Phase.ENDED, note=clipped(reason(condition(workload, "Failed"))))
-    if holds(workload, "Complete"):
-        return Sight(phase=Phase.ENDED)
-    waiting = _waiting(workload)
-    return Sight(phase=Phase.RUNNING, waits=bool(waiting), note=waiting)
+    return by_conditions(workload, done="Complete", waiting=_waiting(workload))
 
 
 def _waiting(workload: Object) -> str:
     if at(workload, "spec", "suspend") is True:
-        queue = queue_of(workload)
-        return f"suspended: waits for queue {queue}" if queue else "suspended"
+        return held_back(workload)
     return "" if number(workload, "status", "ready") else "its pod is not ready yet"

@@ -8,9 +8,9 @@ cluster's owner decides (`--pytorch-init-container-template-file`): nothing here
 """
 
 from assay.api.execution import TrainExecution
-from assay.reconcile.facts import Phase, Sight
-from assay.workloads.names import metadata, queue_of
-from assay.workloads.objects import Object, at, clipped, condition, holds, reason
+from assay.reconcile.facts import Sight
+from assay.workloads.names import metadata
+from assay.workloads.objects import Object, at, holds
 from assay.workloads.order import Order
 from assay.workloads.pods import (
     KEPT_SECONDS,
@@ -21,6 +21,7 @@ from assay.workloads.pods import (
     template,
     variable_list,
 )
+from assay.workloads.sights import by_conditions, held_back
 
 CONTAINER = "pytorch"  # the operator's webhook demands this name
 _FAREWELL_SECONDS = 10  # of a pod's grace, for torchrun itself to end
@@ -87,16 +88,10 @@ def _environment(order: Order) -> list[Object]:
 
 def sight(workload: Object) -> Sight:
     """Say whether the PyTorchJob's program runs; a suspended or restarting one has not ended."""
-    if holds(workload, "Failed"):
-        return Sight(phase=Phase.ENDED, note=clipped(reason(condition(workload, "Failed"))))
-    if holds(workload, "Succeeded"):
-        return Sight(phase=Phase.ENDED)
-    waiting = _waiting(workload)
-    return Sight(phase=Phase.RUNNING, waits=bool(waiting), note=waiting)
+    return by_conditions(workload, done="Succeeded", waiting=_waiting(workload))
 
 
 def _waiting(workload: Object) -> str:
     if at(workload, "spec", "runPolicy", "suspend") is True:
-        queue = queue_of(workload)
-        return f"suspended: waits for queue {queue}" if queue else "suspended"
+        return held_back(workload)
     return "" if holds(workload, "Running") else "its pods do not run yet"

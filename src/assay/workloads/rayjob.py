@@ -23,7 +23,7 @@ import shlex
 
 from assay.reconcile.facts import Phase, Sight
 from assay.workloads.execution import worker_cpus
-from assay.workloads.names import metadata, queue_of
+from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, clipped, text
 from assay.workloads.order import Order
 from assay.workloads.pods import (
@@ -38,6 +38,7 @@ from assay.workloads.pods import (
     template,
     variable_list,
 )
+from assay.workloads.sights import held_back, running
 
 RAY_VERSION = "2.60.0"  # in the clean image, as uv.lock has it
 WORKERS = "workers"  # the only group; "head" is taken
@@ -160,12 +161,8 @@ def sight(workload: Object) -> Sight:
     status = text(workload, "status", "jobDeploymentStatus")
     if status in _ENDED:
         return Sight(phase=Phase.ENDED, note="" if status == "Complete" else _why(workload, status))
-    if at(workload, "spec", "suspend") is True:
-        queue = queue_of(workload)
-        note = f"suspended: waits for queue {queue}" if queue else "suspended"
-    else:
-        note = _NOT_YET.get(status, "")
-    return Sight(phase=Phase.RUNNING, waits=bool(note), note=note)
+    is_suspended = at(workload, "spec", "suspend") is True
+    return running(held_back(workload) if is_suspended else _NOT_YET.get(status, ""))
 
 
 def _why(workload: Object, status: str) -> str:

@@ -14,7 +14,7 @@ from assay.errors import SpecError
 from assay.workloads import rayjob
 from assay.workloads.carrier import CARRIERS, carrier_of, cluster_faults
 from assay.workloads.execution import settled_execution
-from orders import IMAGES, PROFILES, a_cpu_profile, a_gpu_profile, an_order
+from orders import IMAGES, PROFILES, a_cpu_profile, a_gpu_profile, an_order, nodes
 
 TMP = "/tmp"  # noqa: S108 -- in a container
 ROOT = Path(__file__).parents[3]
@@ -63,16 +63,6 @@ profiles = st.fixed_dictionaries(
 
 def made(kind, profile, **order):
     return carrier_of(kind, profile).manifest(an_order(kind, profile, **order))
-
-
-def nodes(value):
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from nodes(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from nodes(inner)
 
 
 def containers(workload):

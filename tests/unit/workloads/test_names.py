@@ -13,7 +13,7 @@ from assay.artifacts.kinds import Kind
 from assay.workloads.carrier import CARRIERS, carrier_of
 from assay.workloads.names import attempt_of, carries, labels, owner_reference, workload_name
 from assay.workloads.order import Owner
-from orders import FINGERPRINT, PROFILES, a_cpu_profile, an_order
+from orders import FINGERPRINT, PROFILES, a_cpu_profile, an_order, nodes
 
 DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -62,16 +62,6 @@ def test_pods_can_be_found_by_stage_and_attempt(kind, profile):
     templates = [node for node in nodes(made(order)) if "containers" in node.get("spec", {})]
     assert templates
     assert all(wanted <= template["metadata"]["labels"].items() for template in templates)
-
-
-def nodes(value):
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from nodes(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from nodes(inner)
 
 
 def test_a_workload_of_another_claim_is_not_taken_for_ones_own():
