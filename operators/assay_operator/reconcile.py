@@ -130,7 +130,6 @@ class Reconciler:
         )
         if decision.finished:
             status = _with_verdicts(status, planned, found, plan)
-            self._lives.pop(key)
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         return status, self._again(decision)
