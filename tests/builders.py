@@ -97,7 +97,8 @@ def an_experiment(**spec: Any) -> Experiment:
 def a_plan(experiment: Experiment | None = None, contents: dict[str, str] | None = None, **spec: Any) -> Plan:
     """Compile an experiment; `contents` gives outside inputs by URI, whose own names stand for those not given."""
     experiment = experiment or an_experiment(**spec)
-    wanted = wanted_inputs(expand(experiment))
+    expansion = expand(experiment)
+    wanted = wanted_inputs(expansion)
     resolved = {
         key: Resolved(
             identity=f"sha256:{digest('test', (contents or {}).get(item.uri, item.uri))}",
@@ -105,7 +106,7 @@ def a_plan(experiment: Experiment | None = None, contents: dict[str, str] | None
         )
         for key, item in wanted.items()
     }
-    return compile_plan(experiment, resolved)
+    return compile_plan(experiment, expansion, resolved)
 
 
 def a_cleaning(came: int, rejected: int = 0) -> Plain:

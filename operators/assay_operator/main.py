@@ -17,7 +17,7 @@ from assay.adapters.probes import Probes
 from assay.adapters.watched import Watched
 from assay.errors import AssayError, ClusterError
 from assay.settings.cluster import Surroundings
-from assay.settings.local import now
+from assay.settings.common import now
 from assay_operator.api import ApiClient, configuration
 from assay_operator.certificate_keeper import CertificateKeeper, Place
 from assay_operator.health import Health, health_app

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from assay.errors import AssayError
-from assay.settings.local import now
+from assay.settings.common import now
 from assay_operator.logs import about
 from assay_operator.metrics import Metrics
 from assay_operator.queue import DueQueue, Key

@@ -13,7 +13,8 @@ from assay.errors import SpecErrors
 from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State
 from assay.report.write import write_report
-from assay.settings.local import Local, backend_for, not_yet, open_local
+from assay.settings.common import not_yet
+from assay.settings.local import Local, backend_for, open_local
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

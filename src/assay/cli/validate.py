@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from assay.cli.terminal import say
-from assay.settings.local import compile_file, not_yet
+from assay.settings.common import not_yet
+from assay.settings.local import compile_file
 
 
 def main(file: Path, *, output: str) -> None:

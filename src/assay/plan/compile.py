@@ -11,7 +11,7 @@ from assay.api.experiment import Experiment, Stage
 from assay.artifacts.documents import ArtifactRef, Location, StageDocument
 from assay.artifacts.kinds import SEMANTICS
 from assay.errors import SpecError
-from assay.plan.arms import Expansion, Instance, expand
+from assay.plan.arms import Expansion, Instance
 from assay.plan.comparisons import compare_stages
 from assay.plan.identity import (
     OutsideInput,
@@ -47,14 +47,13 @@ def wanted_inputs(expansion: Expansion) -> dict[str, OutsideInput]:
     return found
 
 
-def compile_plan(experiment: Experiment, resolved: Mapping[str, Resolved]) -> Plan:
-    """Compile an experiment whose outside inputs are resolved (a mapping by `OutsideInput.key`).
+def compile_plan(experiment: Experiment, expansion: Expansion, resolved: Mapping[str, Resolved]) -> Plan:
+    """Compile an experiment that was expanded and whose outside inputs are resolved (a mapping by `OutsideInput.key`).
 
     Raises:
         SpecError: a reference leads nowhere, to the wrong kind, in a circle, or asks for what its stage does not keep.
 
     """
-    expansion = expand(experiment)
     compiler = _Compiler(expansion, resolved)
     for instance in expansion.instances:
         for name in instance.stages:

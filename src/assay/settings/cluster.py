@@ -18,8 +18,8 @@ from assay.plan.arms import expand
 from assay.plan.compile import compile_plan, wanted_inputs
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
+from assay.settings.common import not_yet, now
 from assay.settings.in_cluster import policy_of, store_environment
-from assay.settings.local import not_yet, now
 from assay.stores.open import open_store
 from assay.stores.store import Store
 from assay.workloads.execution import settled_execution
@@ -100,7 +100,8 @@ def asked_again_at(experiment: Experiment) -> datetime | None:
 
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:
-    wanted = wanted_inputs(expand(experiment))
+    expansion = expand(experiment)
+    wanted = wanted_inputs(expansion)
     faults: list[SpecError] = []
     resolved = {}
     for key, item in wanted.items():
@@ -110,7 +111,7 @@ def _compiled(experiment: Experiment, sources: Sources) -> Plan:
             faults.append(error)
     if faults:
         raise SourceErrors(faults)
-    plan = compile_plan(experiment, resolved)
+    plan = compile_plan(experiment, expansion, resolved)
     if missing := not_yet(plan):
         raise SpecErrors(missing)
     return plan

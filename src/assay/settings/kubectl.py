@@ -23,8 +23,8 @@ from assay.errors import ClusterError, StoreError
 from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State, decide, settled
 from assay.reconcile.facts import Observed
+from assay.settings.common import now
 from assay.settings.in_cluster import DEFAULT_PROFILE, policy_of, store_environment
-from assay.settings.local import now
 from assay.stores.documents import read_document
 from assay.stores.open import open_to_read
 from assay.stores.store import Store

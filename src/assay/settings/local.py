@@ -3,12 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from assay.adapters.local import LocalBackend
 from assay.adapters.sources import FileSources
-from assay.api.availability import unavailable
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
 from assay.api.written import read
@@ -21,6 +19,7 @@ from assay.plan.examine import Examined, examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
+from assay.settings.common import now
 from assay.stores.claims import read_stage
 from assay.stores.open import open_store, open_to_read
 from assay.stores.store import Store
@@ -68,18 +67,8 @@ def compile_file(path: Path) -> tuple[Experiment, Plan]:
     experiment = examined.sound()
     sources: Sources = FileSources(path.absolute().parent)
     wanted = wanted_inputs(examined.expansion)
-    return experiment, compile_plan(experiment, {key: sources.resolve(item) for key, item in wanted.items()})
-
-
-def not_yet(plan: Plan) -> list[SpecError]:
-    """Name what the plan asks for and no program can do yet."""
-    return [
-        SpecError(
-            f"{stage.label}, {path}", "found what this version cannot do yet", "Leave it out, or wait for it."
-        )
-        for stage in plan.stages
-        for path in unavailable(stage.kind, stage.document.spec)
-    ]
+    resolved = {key: sources.resolve(item) for key, item in wanted.items()}
+    return experiment, compile_plan(experiment, examined.expansion, resolved)
 
 
 def open_local(path: Path, store_uri: str, *, writing: bool = False) -> Local:
@@ -106,11 +95,6 @@ def stored_stages(store: Store, kind: Kind) -> Iterator[StageDocument]:
     for fingerprint in store.children(f"stages/{kind.value}/"):
         with contextlib.suppress(StoreError):
             yield read_stage(store, ArtifactRef(f"{kind.value}/{fingerprint}"))
-
-
-def now() -> datetime:
-    """Return the time, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 def _needs(execution: Execution) -> dict[Kind, Need]:
