@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -64,7 +65,7 @@ async def _serve(options: Options) -> None:
     leadership = Leadership(
         reached, namespace=options.namespace, name=options.lease, replica=options.identity
     )
-    synced, halt, stop = threading.Event(), threading.Event(), asyncio.Event()
+    synced, stop = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -92,28 +93,24 @@ async def _serve(options: Options) -> None:
             tasks.create_task(keeper.keep()),
             tasks.create_task(_tick(health, metrics, queue, leadership)),
         ]
-        threading.Thread(
-            target=_watch, args=(options, registry, synced, halt), name="watch", daemon=True
-        ).start()
+        threading.Thread(target=_watch, args=(options, registry, synced), name="watch", daemon=True).start()
         leadership.start(lambda: loop.call_soon_threadsafe(workers.start))
         try:
             await stop.wait()
         finally:
-            halt.set()
             await workers.stop()
             await asyncio.to_thread(leadership.release)
             for task in background:
                 task.cancel()
 
 
-def _watch(
-    options: Options, registry: kopf.OperatorRegistry, synced: threading.Event, halt: threading.Event
-) -> None:
-    """Watch until halted, in a thread and an event loop of its own: kopf cancels whatever else runs in its loop when it ends.
+def _watch(options: Options, registry: kopf.OperatorRegistry, synced: threading.Event) -> None:
+    """Watch until the process ends, in a thread and an event loop of its own: kopf cancels whatever else runs in its loop.
 
-    It ends by itself when a kind that it watches is taken away; then it begins anew without it.
+    It ends by itself when a kind that it watches is taken away; then it begins anew without it. It gets no flag to be
+    stopped by: it would wait for one in a thread that outlives it, and the loop for that thread.
     """
-    while not halt.is_set():
+    while True:
         try:
             asyncio.run(
                 kopf.operator(
@@ -122,12 +119,12 @@ def _watch(
                     clusterwide=not options.watch_namespaces,
                     namespaces=options.watch_namespaces,
                     ready_flag=synced,
-                    stop_flag=halt,
                 )
             )
         except Exception:  # noqa: BLE001 -- whatever it is, without a watch nothing is carried out
             _log.exception("the watch broke, and begins anew")
-            halt.wait(_WATCH_PAUSE_SECONDS)
+        synced.clear()
+        time.sleep(_WATCH_PAUSE_SECONDS)
 
 
 async def _tick(health: Health, metrics: Metrics, queue: DueQueue, leadership: Leadership) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
@@ -20,6 +21,8 @@ import urllib3
 from minio import Minio
 from ruamel.yaml import YAML
 
+from assay.artifacts.documents import Record
+from assay.stores.open import open_to_read
 from cluster.access import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -78,12 +81,12 @@ class RunningOperator:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "assay_operator"], env=theirs | ours, stdout=log, stderr=log
             )
+        threading.Thread(target=self._restart, args=(self._process,), daemon=True).start()
 
     def wait_until_ready(self) -> None:
         """Return when it serves, and its watch has begun."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            assert self._process is not None
             try:
                 answer = urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/readyz", retries=False)
                 if answer.status == 200:
@@ -91,7 +94,7 @@ class RunningOperator:
                 complaint = answer.data.decode()
             except urllib3.exceptions.HTTPError as error:
                 complaint = str(error)
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"the operator is not ready: {complaint}; its log: {self.log[-3000:]}")
             time.sleep(0.1)
@@ -120,11 +123,17 @@ class RunningOperator:
     def metrics(self) -> str:
         return urllib3.request("GET", f"http://127.0.0.1:{self._ports[1]}/metrics").data.decode()
 
+    def _restart(self, process: subprocess.Popen[bytes]) -> None:
+        """Do as a kubelet does, when it ended by itself, as a leader does that lost its lease."""
+        process.wait()
+        if self._process is process:
+            self.spawn()
+
     def _end(self, number: int) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(PATIENCE_SECONDS)
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(number)
+            process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -210,6 +219,12 @@ class Team:
         )["items"]
         return found
 
+    def records(self) -> dict[str, Record]:
+        """Return what finished stages left in the store."""
+        store = open_to_read(self.store, self.cluster.s3_environment)
+        found = [info.key for info in store.keys("stages/") if info.key.endswith("/record.json")]
+        return {key: Record.decode(store.get(key) or b"") for key in found}
+
     def upload(self, name: str, data: bytes | Path) -> None:
         """Put a file where relative paths of specs start."""
         bucket, _, prefix = f"{self.store}-data".removeprefix("s3://").partition("/")
@@ -230,10 +245,12 @@ class Team:
 
 
 @pytest.fixture
-def team(installed: RunningOperator, cluster: Cluster, namespace: str, tiny_model: Path) -> Team:
+def team(installed: RunningOperator, cluster: Cluster, namespace: str, tiny_model: Path) -> Iterator[Team]:
     made = a_team(cluster, namespace)
     made.prepare(tiny_model)
-    return made
+    before = len(installed.log)
+    yield made
+    print(installed.log[before:][-20_000:])  # shown of a test that fails
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,19 @@
 """The tiny poison ablation by `kubectl apply`: from chats in a bucket to a verdict in the status, on real controllers."""
 
+import random
+import threading
 from datetime import datetime
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from assay.artifacts.documents import ArtifactRef
 from assay.stores.open import open_to_read
+from assay.workloads.names import STAGE, stage_name
 from cluster.access import Cluster
-from cluster.running_operator import ROOT, RunningOperator, a_team
+from cluster.queues import queue
+from cluster.running_operator import ROOT, RunningOperator, Team, a_team, eventually, small_pools
 
 SAMPLE = ROOT / "manifests" / "samples" / "poison-tiny.yaml"
 ARMS = {"with-refusals", "without-refusals"}
@@ -25,15 +30,28 @@ def two_arms() -> dict[str, Any]:
     return spec
 
 
+def upload_data(team: Team) -> None:
+    for path in sorted((SAMPLE.parent / "data").rglob("*")):
+        if path.is_file():
+            team.upload(str(path.relative_to(SAMPLE.parent)), path)
+
+
+def one_replicate() -> dict[str, Any]:
+    """One arm with one seed: eight of the stages of `two_arms`."""
+    spec = two_arms()
+    spec["arms"] = [arm for arm in spec["arms"] if arm["name"] == "with-refusals"]
+    spec["matrix"][0]["integers"] = [1]
+    del spec["compare"]
+    return spec
+
+
 @pytest.fixture(scope="module")
 def finished(installed: RunningOperator, cluster: Cluster) -> Any:
     """The experiment, applied and waited for, and the writes that the API server answered meanwhile."""
     cluster.kubectl("create", "namespace", "poison")
     team = a_team(cluster, "poison")
     team.profile(limits={"parallel": 2})
-    for path in sorted((SAMPLE.parent / "data").rglob("*")):
-        if path.is_file():
-            team.upload(str(path.relative_to(SAMPLE.parent)), path)
+    upload_data(team)
     before = len(cluster.audit())
     team.apply("poison-tiny", two_arms())
     status = team.finished("poison-tiny", seconds=1400)
@@ -101,6 +119,56 @@ def test_the_operator_writes_little_and_stays_small(finished: Any, installed: Ru
     )
     assert len(ours) <= 3 * status["total"]
     assert len(str(status)) <= 100_000
+
+
+def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output(
+    finished: Any, installed: RunningOperator, cluster: Cluster, namespace: str
+) -> None:
+    calm, _, _ = finished
+    chance = random.Random(20)
+    cluster.apply(*queue(namespace, namespace, cpu="8", memory="32Gi"))
+    team = a_team(cluster, namespace)  # with a store of its own, so that nothing is shared
+    team.profile(pools={name: pool | {"queue": namespace} for name, pool in small_pools().items()})
+    upload_data(team)
+    team.apply("disturbed", one_replicate())
+    killed = ""
+    for _ in range(20):
+        threading.Event().wait(chance.uniform(0, 5))  # chance itself is what is tested
+        installed.kill()
+        killed = killed or kill_a_training_pod(team)
+        cluster.kubectl(
+            "delete", "lease", "assay-operator", "--namespace=assay-system"
+        )  # or it is waited for
+        installed.start()
+        installed.wait_until_it_leads()
+    while not killed:
+        killed = eventually(lambda: kill_a_training_pod(team), "a training pod runs", seconds=300)
+
+    assert team.finished("disturbed")["phase"] == "Succeeded"
+    undisturbed, disturbed = (
+        {key: record.outputs_digest for key, record in one.records().items()} for one in (calm, team)
+    )
+    assert disturbed == {key: undisturbed[key] for key in disturbed}
+    numbers = {
+        stage_name(ArtifactRef("/".join(key.split("/")[1:3]))): record.provenance.attempt
+        for key, record in team.records().items()
+    }
+    assert {stage: number for stage, number in numbers.items() if number > 1} == {killed: 2}
+    admitted = team.cluster.get("workloads", f"--namespace={team.namespace}")["items"]
+    owners = {item["metadata"]["ownerReferences"][0]["kind"] for item in admitted}
+    assert owners == {"Job", "PyTorchJob", "RayJob"}
+
+
+def kill_a_training_pod(team: Team) -> str:
+    """Kill one that runs, as a node that goes away does; return its stage, or nothing if there is none."""
+    place = f"--namespace={team.namespace}"
+    for pod in team.cluster.get("pods", place, "--selector=assay.dev/kind=train")["items"]:
+        if any(state["ready"] for state in pod["status"].get("containerStatuses", ())):
+            name = pod["metadata"]["name"]
+            team.cluster.kubectl("delete", "pod", name, place, "--grace-period=0", "--force")
+            stage: str = pod["metadata"]["labels"][STAGE]
+            return stage
+    return ""
 
 
 def _seconds(first: dict[str, Any], then: dict[str, Any]) -> float:

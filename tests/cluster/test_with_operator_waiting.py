@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.access import Cluster
+from cluster.queues import queue
 from cluster.running_operator import Team, cleaning, eventually, scores, small_pools
 
 NOBODYS = "assay.test/nobodys@sha256:" + "0" * 64
@@ -64,54 +65,39 @@ def test_a_profile_that_cannot_serve_a_cluster(team: Team) -> None:
 
 
 def test_a_kind_that_the_cluster_does_not_serve(team: Team, cluster: Cluster) -> None:
-    def serve(whether: str) -> None:
+    def serve(*, whether: bool) -> None:
         versions = cluster.get("crd", "rayjobs.ray.io")["spec"]["versions"]
         index = [version["name"] for version in versions].index("v1")
-        patch = f'[{{"op": "replace", "path": "/spec/versions/{index}/served", "value": {whether}}}]'
+        patch = (
+            f'[{{"op": "replace", "path": "/spec/versions/{index}/served", "value": {json.dumps(whether)}}}]'
+        )
         cluster.kubectl("patch", "crd", "rayjobs.ray.io", "--type=json", f"--patch={patch}")
+        eventually(
+            lambda: ('"rayjobs"' in cluster.kubectl("get", "--raw=/apis/ray.io/v1")) is whether, "it is"
+        )
 
-    serve("false")
+    serve(whether=False)
     try:
         team.apply("waits", cleaning("one"))
         waits_for(team, "waits", reason="WorkloadNotServed", words="RayJob")
     finally:
-        serve("true")
+        serve(whether=True)
+
+    cluster.kubectl("delete", "experiment", "waits", f"--namespace={team.namespace}")
+    team.apply("goes-on", scores("one"))
+    assert team.finished("goes-on")["phase"] == "Succeeded"  # what is watched was watched anew
 
 
 @pytest.fixture
 def queues(cluster: Cluster, team: Team) -> Iterator[None]:
     """A queue for CPUs, and one for GPUs in which a stranger has the only one."""
-    group, names = "kueue.x-k8s.io/v1beta2", (f"{team.namespace}-cpu", f"{team.namespace}-gpu")
-    resources = {
-        names[0]: {"cpu": "8", "memory": "32Gi"},
-        names[1]: {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "1"},
-    }
-    flavor = {"apiVersion": group, "kind": "ResourceFlavor", "metadata": {"name": team.namespace}, "spec": {}}
-    cluster.apply(flavor)
-    for short, name in zip(("cpu", "gpu"), names, strict=True):
-        quotas = [{"name": resource, "nominalQuota": amount} for resource, amount in resources[name].items()]
-        flavors = [{"name": team.namespace, "resources": quotas}]
-        cluster.apply(
-            {
-                "apiVersion": group,
-                "kind": "ClusterQueue",
-                "metadata": {"name": name},
-                "spec": {
-                    "namespaceSelector": {},
-                    "resourceGroups": [{"coveredResources": list(resources[name]), "flavors": flavors}],
-                },
-            },
-            {
-                "apiVersion": group,
-                "kind": "LocalQueue",
-                "metadata": {"name": short, "namespace": team.namespace},
-                "spec": {"clusterQueue": name},
-            },
-        )
+    quota = {"cpu": "8", "memory": "32Gi"}
+    cluster.apply(*queue("cpu", team.namespace, **quota))
+    cluster.apply(*queue("gpu", team.namespace, **quota, **{"nvidia.com/gpu": "1"}))
     cluster.apply(a_stranger(team))
     cluster.wait("jsonpath={.spec.suspend}=false", "job/stranger", f"--namespace={team.namespace}")
     yield
-    cluster.kubectl("delete", "clusterqueue", *names, "--wait=false")
+    cluster.kubectl("delete", "clusterqueue", "cpu", "gpu")
 
 
 def a_stranger(team: Team) -> dict[str, object]:
