@@ -45,10 +45,6 @@ class Health:
         self._hearts[name] = (heart, within)
         return heart
 
-    def forget(self, name: str) -> None:
-        """Expect no more beats of a worker that has ended as it should."""
-        self._hearts.pop(name, None)
-
     def gate(self, name: str, is_open: Callable[[], bool]) -> None:
         """Be ready only when this is so, such as a loaded certificate."""
         self._gates[name] = is_open

@@ -54,9 +54,7 @@ def main() -> None:
 async def _serve(options: Options) -> None:
     metrics, health = Metrics(), Health()
     reached = configuration()
-    client = ApiClient(
-        reached, asked=lambda verb, outcome, seconds: metrics.requested("api", verb, outcome, seconds)
-    )
+    client = ApiClient(reached, asked=metrics.requested)
     api, watched, queue = ClusterApi(client), Watched(), DueQueue()
     around = Surroundings(
         cluster=await asyncio.to_thread(_cluster_uid, api), api=api, watched=watched, probes=Probes(api)

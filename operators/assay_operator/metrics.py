@@ -50,7 +50,6 @@ REASONS = frozenset(  # of docs/failures.md
     }
 )
 STATES = ("done", "running", "ready", "waiting", "failed", "blocked")
-_SERVERS = frozenset({"api", "store"})
 _VERBS = frozenset({"get", "list", "watch", "create", "put", "patch", "delete", "post", "head"})
 _OUTCOMES = frozenset({"ok", "notFound", "conflict", "refused", "error"})
 _ANSWERS = frozenset({"allowed", "refused", "late", "error"})
@@ -81,8 +80,8 @@ class Metrics:
         self._writes = Counter("assay_status_writes", "Status writes.", ("outcome",), registry=registry)
         self._requests = Histogram(
             "assay_request_seconds",
-            "Requests to the API server and the store.",
-            ("to", "verb", "outcome"),
+            "Requests to the API server.",
+            ("verb", "outcome"),
             registry=registry,
             buckets=_SECONDS,
         )
@@ -113,21 +112,9 @@ class Metrics:
         finally:
             self._wakeups.labels(outcome).observe(time.monotonic() - began)
 
-    @contextmanager
-    def request(self, to: str, verb: str) -> Iterator[None]:
-        """Time a request to `api` or `store`; an exception makes its outcome `error`."""
-        began, outcome = time.monotonic(), "error"
-        try:
-            yield
-            outcome = "ok"
-        finally:
-            self.requested(to, verb, outcome, time.monotonic() - began)
-
-    def requested(self, to: str, verb: str, outcome: str, seconds: float) -> None:
-        """Count a request that was timed elsewhere."""
-        self._requests.labels(_known(to, _SERVERS), _known(verb, _VERBS), _known(outcome, _OUTCOMES)).observe(
-            seconds
-        )
+    def requested(self, verb: str, outcome: str, seconds: float) -> None:
+        """Count a request to the API server."""
+        self._requests.labels(_known(verb, _VERBS), _known(outcome, _OUTCOMES)).observe(seconds)
 
     def queued(self, depth: int) -> None:
         """Set the queue's depth."""

@@ -50,16 +50,6 @@ def test_a_heart_that_is_silent_for_too_long_ends_liveness_until_it_beats_again(
     assert asked(health, "/healthz") == (200, "ok")
 
 
-def test_a_worker_that_ended_as_it_should_is_not_missed():
-    clock = Clock()
-    health = Health(clock)
-    health.heart("queue", within=30)
-    health.forget("queue")
-    clock.now += 100
-
-    assert health.dead() == []
-
-
 @pytest.mark.parametrize(
     ("is_open", "expected"), [(True, (200, "ok")), (False, (503, "caches is not ready"))]
 )
