@@ -128,7 +128,8 @@ def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output
     chance = random.Random(20)
     cluster.apply(*queue(namespace, namespace, cpu="8", memory="32Gi"))
     team = a_team(cluster, namespace)  # with a store of its own, so that nothing is shared
-    team.profile(pools={name: pool | {"queue": namespace} for name, pool in small_pools().items()})
+    pools = {name: pool | {"queue": namespace} for name, pool in small_pools().items()}
+    team.profile(limits={"parallel": 2}, pools=pools)
     upload_data(team)
     team.apply("disturbed", one_replicate())
     killed = ""
