@@ -15,7 +15,9 @@ _NEVER = -2
 @compiled
 def within(left: Hashes, right: Hashes, most: int) -> bool:
     """Say whether `most` edits or fewer turn one into the other."""
-    target = len(right) - len(left)  # the diagonal on which both end; that of a point is its place right less left
+    target = len(right) - len(
+        left
+    )  # the diagonal on which both end; that of a point is its place right less left
     if abs(target) > most:
         return False
     reached = np.full(2 * most + 3, _NEVER)  # by diagonal: the furthest place left after so many edits

@@ -48,7 +48,7 @@ def meetings(prefixes: Lists) -> Meetings:
     ordered = prefixes.values[order]
     new = np.ones(len(ordered), np.bool_)
     new[1:] = ordered[1:] != ordered[:-1]
-    alone = new & np.append(new[1:], True)  # noqa: FBT003 -- the end
+    alone = new & np.append(new[1:], True)
     groups = np.empty(len(order), np.int64)
     groups[order] = np.where(alone, -1, np.cumsum(new & ~alone) - 1)
     shared: Bools = groups >= 0
@@ -61,7 +61,7 @@ def meetings(prefixes: Lists) -> Meetings:
 
 
 def linked(met: Meetings, shingles: Lists, words: Lists, jaccard: float, edit_similarity: float) -> Ints:
-    """Return for each chat that meets another the number of its cluster: its smallest member's place in `met.chats`."""
+    """Return for each chat that meets another the number of its cluster: one of its members' places in `met.chats`."""
     parents = np.arange(len(met.chats))
     if len(parents):
         texts = (shingles.values, shingles.starts, words.values, words.starts)
@@ -102,16 +102,7 @@ def _link(
             mine, before, head = -1, -1, heads[group]
             while head >= 0:
                 after = beside[head]
-                if _root(parents, owners[head]) != _root(parents, chat):
-                    member = head
-                    while member >= 0:
-                        other = owners[member]
-                        if met[other] != chat:
-                            met[other] = chat
-                            if _similar(texts, (other, chat), (places[member], places[entry]), least):
-                                _unite(parents, other, chat)
-                                break
-                        member = behind[member]
+                _greet(texts, least, parents, (owners, behind, places, met), (head, entry))
                 if _root(parents, owners[head]) != _root(parents, chat):
                     before = head
                 elif mine < 0:
@@ -132,17 +123,35 @@ def _link(
 
 
 @compiled
+def _greet(
+    texts: tuple[Hashes, Ints, Hashes, Ints],
+    least: tuple[float, float],
+    parents: Ints,
+    chains: tuple[Ints, Ints, Ints, Ints],
+    entries: tuple[int, int],
+) -> None:
+    """Compare a newcomer with the members of a chain, until it is linked to one."""
+    owners, behind, places, met = chains
+    member, entry = entries
+    chat = owners[entry]
+    if _root(parents, owners[member]) == _root(parents, chat):
+        return
+    while member >= 0:
+        other = owners[member]
+        if met[other] != chat:
+            met[other] = chat
+            if _similar(texts, (other, chat), (places[member], places[entry]), least):
+                parents[_root(parents, chat)] = _root(parents, other)
+                return
+        member = behind[member]
+
+
+@compiled
 def _root(parents: Ints, chat: int) -> int:
     while parents[chat] != chat:
         parents[chat] = parents[parents[chat]]
         chat = parents[chat]
     return chat
-
-
-@compiled
-def _unite(parents: Ints, left: int, right: int) -> None:
-    one, other = _root(parents, left), _root(parents, right)
-    parents[max(one, other)] = min(one, other)
 
 
 @compiled
@@ -161,7 +170,7 @@ def _similar(
     common = min(size - places[0], other - places[1])  # no more than this
     if common / (size + other - common) < jaccard:
         return False
-    needed = np.int64(np.floor(jaccard / (1 + jaccard) * (size + other))) - 1
+    needed = int(jaccard / (1 + jaccard) * (size + other)) - 1
     while needed < common and needed / (size + other - needed) < jaccard:
         needed += 1
     one = shingles[starts[left] : starts[left + 1]]
@@ -170,7 +179,7 @@ def _similar(
     first = words[begins[left] : begins[left + 1]]
     second = words[begins[right] : begins[right + 1]]
     longer = max(len(first), len(second))
-    most = np.int64(np.floor((1 - edit_similarity) * longer)) + 1
+    most = int((1 - edit_similarity) * longer) + 1
     while most > 0 and (longer - most) / longer < edit_similarity:
         most -= 1
     return most == longer or within(first, second, most)
@@ -195,9 +204,7 @@ def _overlap(left: Hashes, right: Hashes, needed: int) -> int:
 
 
 @compiled
-def _similarities(
-    shingles: Hashes, starts: Ints, pairs: tuple[Ints, Ints], result: Floats
-) -> None:
+def _similarities(shingles: Hashes, starts: Ints, pairs: tuple[Ints, Ints], result: Floats) -> None:
     for place in range(len(result)):
         left, right = pairs[0][place], pairs[1][place]
         one = shingles[starts[left] : starts[left + 1]]

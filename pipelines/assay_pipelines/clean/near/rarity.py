@@ -25,7 +25,7 @@ PREFIXED = pa.schema(
     ]
 )
 
-_MOST_OF_BLOCK = 1 << 14
+_MOST_OF_BLOCK = 1 << 17
 _MOST = 1 << 20
 _BUCKET_BITS = 16
 
@@ -41,15 +41,17 @@ class Frequent:
     @classmethod
     def of(cls, counted: Iterable[pa.Table]) -> "Frequent":
         """Add up the counts of all blocks."""
-        table = pa.concat_tables([COUNTED.empty_table(), *counted])
-        shingles, places = np.unique(table["shingle"].to_numpy(), return_inverse=True)
-        counts = np.zeros(len(shingles), np.int64)
-        np.add.at(counts, places, table["count"].to_numpy())
-        chosen = np.sort(np.lexsort((shingles, -counts))[:_MOST])
-        shingles = shingles[chosen]
+        shingles, counts = np.empty(0, np.uint64), np.empty(0, np.int64)
+        for table in counted:
+            both = np.concatenate([shingles, table["shingle"].to_numpy()])
+            shingles, places = np.unique(both, return_inverse=True)
+            summed = np.bincount(places, np.concatenate([counts, table["count"].to_numpy()]))
+            counts = summed.astype(np.int64)
+            chosen = np.sort(np.lexsort((shingles, -counts))[:_MOST])
+            shingles, counts = shingles[chosen], counts[chosen]
         edges = np.arange(1 << _BUCKET_BITS, dtype=np.uint64) << np.uint64(64 - _BUCKET_BITS)
         buckets = np.append(np.searchsorted(shingles, edges), len(shingles))
-        return cls(shingles, counts[chosen], buckets)
+        return cls(shingles, counts, buckets)
 
 
 def counted(table: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ shingles and whole chats.
 """
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from assay_pipelines.clean.compiled import compiled
@@ -21,10 +22,13 @@ SHINGLED = pa.schema(
 )
 WORDED = pa.schema([pa.field("row", pa.int64()), pa.field("words", pa.large_list(pa.uint64()))])
 
+Offsets = npt.NDArray[np.int32]
+
 _BYTE = np.uint64(0x9FB21C651E98DF25)  # odd, without structure
 _WORD = np.uint64(0xD6E8FEB86659FD93)
 _WHOLE = np.uint64(0xA0761D6478BD642F)
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_WIDE = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
 _ONE, _27, _30, _31, _32 = (np.uint64(number) for number in (1, 27, 30, 31, 32))
 
 
@@ -67,30 +71,30 @@ def flat(lists: pa.ChunkedArray) -> tuple[Hashes, Ints]:
 
 
 @compiled
-def _hash_words(data: Bytes, places: Ints, chats: Ints, words: Hashes, starts: Ints) -> None:
+def _hash_words(data: Bytes, places: Offsets, chats: Ints, words: Hashes, starts: Ints) -> None:
     total = 0
     for chat in range(len(chats) - 1):
         starts[chat] = total
         for message in range(chats[chat], chats[chat + 1]):
-            at, end = places[message], places[message + 1]
-            hashed, inside = _BYTE, False
+            at, end = int(places[message]), int(places[message + 1])
             while at < end:
-                space = _space(data, at)
-                if not space:
-                    hashed = (hashed ^ np.uint64(data[at])) * _BYTE
-                    hashed ^= hashed >> _32
-                    inside = True
-                    at += 1
+                space = _space(data, at) if _perhaps_space(data[at]) else 0
+                if space:
+                    at += space
                     continue
-                if inside:
-                    words[total] = _mixed(hashed)
-                    total += 1
-                hashed, inside = _BYTE, False
-                at += space
-            if inside:
+                hashed = _BYTE
+                while at < end and not (_perhaps_space(data[at]) and _space(data, at)):
+                    hashed = (hashed ^ np.uint64(data[at])) * _BYTE
+                    at += 1
                 words[total] = _mixed(hashed)
                 total += 1
     starts[-1] = total
+
+
+@compiled
+def _perhaps_space(byte: np.uint8) -> bool:
+    """Tell, quickly, bytes with which no white space begins."""
+    return bool(byte <= 0x20 or 0xC2 <= byte <= 0xE3)
 
 
 @compiled
@@ -99,19 +103,12 @@ def _space(data: Bytes, at: int) -> int:
     first = data[at]
     if first < 0x80:
         return 1 if first == 0x20 or 0x09 <= first <= 0x0D or 0x1C <= first <= 0x1F else 0
-    if first == 0xC2:  # U+0085, U+00A0
-        return 2 if data[at + 1] == 0x85 or data[at + 1] == 0xA0 else 0
+    if first == 0xC2:
+        return 2 if data[at + 1] in (0x85, 0xA0) else 0
     if first < 0xE1 or first > 0xE3:
         return 0
-    second, third = data[at + 1], data[at + 2]
-    if first == 0xE1:  # U+1680
-        return 3 if second == 0x9A and third == 0x80 else 0
-    if first == 0xE3:  # U+3000
-        return 3 if second == 0x80 and third == 0x80 else 0
-    if second == 0x81:  # U+205F
-        return 3 if third == 0x9F else 0
-    thin = 0x80 <= third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF
-    return 3 if second == 0x80 and thin else 0  # U+2000 to U+200A, U+2028, U+2029, U+202F
+    code = (int(first) & 0xF) << 12 | (int(data[at + 1]) & 0x3F) << 6 | int(data[at + 2]) & 0x3F
+    return 3 if 0x2000 <= code <= 0x200A or code in _WIDE else 0
 
 
 @compiled

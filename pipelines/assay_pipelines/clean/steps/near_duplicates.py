@@ -30,7 +30,7 @@ def near_duplicates(blocks: Blocks, rows: Rows, live: Ints, step: NearDuplicates
     """Drop all but the first of each cluster. `blocks` are working tables; the live rows are among theirs."""
     pairs = _paired(blocks, rows.row[live], step)
     order = np.lexsort((rows.rank[live], rows.source[live], pairs.cluster))
-    first = first_of_group(pairs.cluster[order][None])
+    first = first_of_group(pairs.cluster[order].astype(np.uint64)[None])
     survivor = np.empty(len(live), np.int64)
     survivor[order] = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
     dropped = np.flatnonzero(survivor != np.arange(len(live)))
@@ -75,7 +75,9 @@ def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
     met = meetings(Lists(*flat(table["prefix"])).take(distinct))
     places = distinct[met.chats]
     some = live[places]
-    shingles = Lists(*flat(_by_row(shingled_blocks.map(partial(chosen_rows, chosen=some)), SHINGLED)["shingles"]))
+    shingles = Lists(
+        *flat(_by_row(shingled_blocks.map(partial(chosen_rows, chosen=some)), SHINGLED)["shingles"])
+    )
     texts = Lists(*flat(_by_row(blocks.map(partial(worded, chosen=some)), WORDED)["words"]))
     parents = linked(met, shingles, texts, step.jaccard, step.edit_similarity)
     cluster = np.arange(len(live))
@@ -84,7 +86,10 @@ def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
 
 
 def _by_row(blocks: Blocks, schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables([schema.empty_table(), *blocks.tables()]).sort_by("row")
+    table = pa.concat_tables([schema.empty_table(), *blocks.tables()])
+    row = table["row"].to_numpy()
+    in_order = bool((row[1:] > row[:-1]).all())  # mostly; sorting long lists takes longer than all else
+    return table if in_order else table.sort_by("row")
 
 
 def shingled(table: pa.Table, width: int, chosen: Ints) -> pa.Table:
@@ -102,7 +107,8 @@ def worded(table: pa.Table, chosen: Ints) -> pa.Table:
 
 def chosen_rows(table: pa.Table, chosen: Ints) -> pa.Table:
     """Return the chosen rows of a block; their numbers are sorted."""
-    return table.filter(pa.array(among(table["row"].to_numpy(), chosen)))
+    mask = among(table["row"].to_numpy(), chosen)
+    return table if mask.all() else table.filter(pa.array(mask))
 
 
 def _chosen(table: pa.Table, chosen: Ints) -> tuple[pa.ChunkedArray, Chats]:
