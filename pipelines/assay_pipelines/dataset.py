@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from assay.artifacts.outputs import chats_file
 from assay.errors import StageError
-from assay_pipelines.chats import Message, chats_file, messages_of, read_chats
+from assay_pipelines.chats import Message, messages_of, read_chats
 from assay_pipelines.stage import StageRun
 
 TEXT = "text"  # the role of a document that is no conversation

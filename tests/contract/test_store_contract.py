@@ -65,6 +65,27 @@ def test_what_is_not_there_reads_as_none(store: Store) -> None:
     assert store.info("a") is None
 
 
+@pytest.mark.parametrize(("start", "length"), [(0, 1), (0, 4), (3, 4), (9, 1), (8, 100), (0, 100)])
+def test_a_range_is_those_bytes_up_to_the_end(store: Store, start: int, length: int) -> None:
+    store.put("a/b", b"0123456789")
+    assert store.get_range("a/b", start, length) == b"0123456789"[start : start + length]
+
+
+def test_a_range_of_what_is_not_there_reads_as_none(store: Store) -> None:
+    filled(store, "a/b")
+    assert store.get_range("a/c", 0, 1) is None
+    assert store.get_range("a", 0, 1) is None
+
+
+def test_ranges_of_a_large_object_are_read_at_once(store: Store, tmp_path: Path) -> None:
+    path = a_file(tmp_path, size=LARGE)
+    store.upload("large", path)
+    ranges = [(index * 1_000_003, 70_001) for index in range(16)]
+    parts = at_once(len(ranges), lambda index: store.get_range("large", *ranges[index]))
+    data = path.read_bytes()
+    assert parts == [data[start : start + length] for start, length in ranges]
+
+
 def test_what_was_put_again_reads_as_the_last(store: Store) -> None:
     store.put("a", b"first, and longer")
     store.put("a", b"second")

@@ -71,11 +71,11 @@ def test_a_folder_without_files_is_told_as_such_with_what_to_write(spec):
     )
 
 
-def test_a_step_that_no_program_can_do_yet_is_refused_before_anything_starts(spec):
-    edited(spec, "{exactDuplicates: {}}", "{nearDuplicates: {}}")
+def test_what_no_program_can_do_yet_is_refused_before_anything_starts(spec):
+    edited(spec, "batchSize: 2", "batchSize: 2\n      batchUnit: tokens")
 
-    refused(assay("run", spec, "--store", spec.parent / "store"), "nearDuplicates", "cannot do yet")
-    assert "nearDuplicates" in assay("validate", spec).stdout
+    refused(assay("run", spec, "--store", spec.parent / "store"), "batchUnit tokens", "cannot do yet")
+    assert "batchUnit tokens" in assay("validate", spec).stdout
 
 
 def test_s3_without_credentials_is_refused(spec):

@@ -37,6 +37,10 @@ class MemoryStore:
         found = self._objects.get(check_key(key))
         return None if found is None else found.data
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        data = self.get(key)
+        return None if data is None else data[start : start + length]
+
     def info(self, key: str) -> ObjectInfo | None:
         found = self._objects.get(check_key(key))
         return None if found is None else _info(key, found)

@@ -21,6 +21,7 @@ LINES = pa.schema(
         pa.field("rule", pa.string(), nullable=False),
         pa.field("score", pa.float64()),
         pa.field("duplicate_of", pa.string()),
+        pa.field("cluster", pa.int64()),  # a number within the step, which a cluster's dropped rows share
         pa.field("detail", pa.string()),
     ]
 )
@@ -43,6 +44,7 @@ class _Line(NamedTuple):
     dropped: bool
     score: float | None = None
     original: int = -1  # the place of the row that it repeats
+    cluster: int | None = None
     detail: str | None = None
 
     @property
@@ -82,10 +84,14 @@ class Account:
 
     def decide(self, number: int, verdict: Verdict) -> None:
         """Take over what a step said that compares rows."""
-        originals = verdict.duplicate_of
+        originals, scores, clusters = verdict.duplicate_of, verdict.score, verdict.cluster
         for index, place in enumerate(verdict.dropped.tolist()):
-            original = -1 if originals is None else int(originals[index])
-            self._add(_Line(place, number, verdict.rule, dropped=True, original=original))
+            line = _Line(place, number, verdict.rule, dropped=True)
+            if originals is not None:
+                line = line._replace(original=int(originals[index]))
+            if scores is not None and clusters is not None:
+                line = line._replace(score=float(scores[index]), cluster=int(clusters[index]))
+            self._add(line)
         for name, places in verdict.aside.items():
             self.parts.append(name)
             self.aside_at[len(self.parts)] = number
@@ -112,6 +118,7 @@ class Account:
             "rule": [line.rule for line in lines],
             "score": [line.score for line in lines],
             "duplicate_of": [None if line.original < 0 else self.rows.id(line.original) for line in lines],
+            "cluster": [line.cluster for line in lines],
             "detail": [line.detail for line in lines],
         }
         return pa.table(columns, schema=LINES)

@@ -95,7 +95,7 @@ def fly(
             gone = NOWHERE
         if segment.comparing is not None:
             number, step = segment.comparing
-            verdict = _compared(account, table, number, step, likes.get(number))
+            verdict = _compared(account, table, blocks, segment.comparing, likes.get(number))
             account.decide(number, verdict)
             gone = np.union1d(gone, account.rows.row[verdict.dropped])
             tell(step.label, int(account.alive.sum()))
@@ -156,12 +156,19 @@ def _opened(clean: Clean, table: pa.Table) -> Account:
     return Account(clean=clean, rows=rows)
 
 
-def _compared(account: Account, table: pa.Table, number: int, step: Step, like: int | None) -> Verdict:
+def _compared(
+    account: Account, table: pa.Table, blocks: Blocks, at: tuple[int, Step], like: int | None
+) -> Verdict:
+    number, step = at
     live = account.live(number)
     if step.exact_duplicates is not None:
         order = np.argsort(table["row"].to_numpy())
         mine = order[np.flatnonzero(np.isin(np.arange(len(account.rows)), live))]
         return exact_duplicates(account.rows, live, halves(table["key"].take(pa.array(mine))))
+    if step.near_duplicates is not None:
+        from assay_pipelines.clean.steps.near_duplicates import near_duplicates  # noqa: PLC0415 -- a second
+
+        return near_duplicates(blocks, account.rows, live, step.near_duplicates)
     if step.split is not None:
         return split(account.rows, live, step.split, step.label)
     if step.subsample is not None:

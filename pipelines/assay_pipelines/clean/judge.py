@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.api.clean import ExactDuplicates, Step
+from assay_pipelines.clean.rows import among
 from assay_pipelines.clean.steps import LOCAL
 from assay_pipelines.clean.steps.exact_duplicates import text_keys
 from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, Judgement, lines_array
@@ -32,8 +33,8 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     """Carry out one pass over a batch."""
     table = table.combine_chunks()
     row = table["row"].to_numpy()
-    kept = table["kept"].to_numpy(zero_copy_only=False) & ~_among(row, this.gone)
-    judged = kept & ~_among(row, this.aside)
+    kept = table["kept"].to_numpy(zero_copy_only=False) & ~among(row, this.gone)
+    judged = kept & ~among(row, this.aside)
     joining = np.array(this.joining, np.int64)[table["source"].to_numpy()]
     lines: list[list[dict[str, Any]]] = table["lines"].to_pylist() if this.first else [[] for _ in row]
     messages = table["messages"].combine_chunks()
@@ -96,12 +97,3 @@ def _spread(values: pa.Array, places: Ints, length: int) -> pa.Array:
     for index, place in enumerate(places.tolist()):
         source[place] = index
     return values.take(pa.array(source, pa.int64()))
-
-
-def _among(row: Ints, chosen: Ints) -> Bools:
-    """Say which rows are among some chosen, which are sorted."""
-    if not len(chosen):
-        return np.zeros(len(row), np.bool_)
-    found = np.minimum(np.searchsorted(chosen, row), len(chosen) - 1)
-    result: Bools = chosen[found] == row
-    return result

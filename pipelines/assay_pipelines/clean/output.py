@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from assay.artifacts.outputs import LEDGER
+from assay.artifacts.outputs import LEDGER, chats_file
 from assay.errors import BugError
-from assay_pipelines.chats import CHATS, chats_file, write_rows
+from assay_pipelines.chats import CHATS, write_rows
 from assay_pipelines.clean.account import LINES, Account
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.table import Ints

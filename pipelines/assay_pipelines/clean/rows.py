@@ -87,6 +87,15 @@ def first_of_group(sorted_keys: npt.NDArray[np.uint64]) -> Bools:
     return first
 
 
+def among(row: Ints, chosen: Ints) -> Bools:
+    """Say which rows are among some chosen, which are sorted."""
+    if not len(chosen):
+        return np.zeros(len(row), np.bool_)
+    found = np.minimum(np.searchsorted(chosen, row), len(chosen) - 1)
+    result: Bools = chosen[found] == row
+    return result
+
+
 def _place_in_group(sorted_keys: npt.NDArray[np.uint64]) -> Ints:
     places = np.arange(sorted_keys.shape[1], dtype=np.int64)
     begins = np.where(first_of_group(sorted_keys), places, 0)

@@ -19,6 +19,8 @@ from assay_pipelines.chats import HASH_BYTES, MESSAGES, ROLES, Message
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 
 INTAKE = -1  # the step number of lines about records that are no chats
 

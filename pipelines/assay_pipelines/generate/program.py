@@ -6,8 +6,9 @@ from typing import Any
 
 from assay.api.execution import InferenceExecution
 from assay.api.generate import Generate
+from assay.artifacts.outputs import chats_file
 from assay.errors import StageError
-from assay_pipelines.chats import Message, chats_file, chats_table, write_rows
+from assay_pipelines.chats import Message, chats_table, write_rows
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.generate.decoding import Prompt, Reply, Sampling, answer
 from assay_pipelines.inference import LoadedModel, labels_asked, models_asked

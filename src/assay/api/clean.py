@@ -116,10 +116,12 @@ class DuplicateSubstrings(SpecModel):
 
 
 class NearDuplicates(SpecModel):
-    """Keep one of each cluster of similar chats (Lee et al. 2021, NEARDUP)."""
+    """Keep one of each cluster of similar chats: the source listed first, then the smallest row id (Lee et al. 2021, NEARDUP)."""
 
     shingle: int = Field(5, ge=1, le=100, description="Length of shingles, in words.")
-    jaccard: Share = Field(0.8, description="Smallest Jaccard similarity of two chats' shingle sets, 0 to 1.")
+    jaccard: float = Field(
+        0.8, gt=0, le=1, description="Smallest Jaccard similarity of two chats' shingle sets, above 0, to 1."
+    )
     edit_similarity: Share = Field(0.8, description="Smallest token edit similarity, 0 to 1.")
 
 

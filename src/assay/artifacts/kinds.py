@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 
 SEMANTICS: dict[Kind, int] = {
-    Kind.CLEAN: 1,
+    Kind.CLEAN: 2,
     Kind.TRAIN: 1,
     Kind.GENERATE: 1,
     Kind.EVALUATE: 1,

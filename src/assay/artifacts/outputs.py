@@ -11,3 +11,8 @@ VERDICTS = "verdicts.json"
 
 FINAL = "final"
 """The checkpoint at the end of a training, which stands for it wherever no other is named."""
+
+
+def chats_file(part: str | None = None) -> str:
+    """Name the file of a clean or generate stage's chats, or of a part that its `split` step set aside."""
+    return "chats.parquet" if part is None else f"chats-{part}.parquet"

@@ -82,16 +82,36 @@ def explain(file: File, stage: Stage, store: Store = STORE, output: Json = Outpu
 
 @app.command()
 def ledger(
-    file: File,
-    stage: Stage,
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            help="EXPERIMENT/STAGE, as the store's report knows them; or the experiment's YAML file.",
+            show_default=False,
+        ),
+    ],
+    stage: Annotated[
+        str | None, typer.Argument(help="With a file: the stage, such as with-refusals/cleaned.")
+    ] = None,
     store: Store = STORE,
-    step: Annotated[str | None, typer.Option(help="Only rows of this step.")] = None,
-    row: Annotated[str | None, typer.Option(help="Only rows whose id starts so.")] = None,
-    limit: Annotated[int, typer.Option(help="Most rows to print.", min=1)] = 20,
+    row: Annotated[
+        str | None, typer.Option(help="Tell what became of the row whose id starts so.", show_default=False)
+    ] = None,
+    step: Annotated[
+        str | None, typer.Option(help="Only lines of this step, or `intake`.", show_default=False)
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            help="So many lines by the hash of their ids; more lines hold the same ones.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Without sample: most lines to print.", min=1)] = 20,
     output: Json = Output.TEXT,
 ) -> None:
     """Show which rows a clean stage dropped or changed, by which step, and why."""
-    command("ledger")(file, stage, store, step=step, row=row, limit=limit, output=output)
+    command("ledger")(experiment, stage, store, row=row, step=step, sample=sample, limit=limit, output=output)
 
 
 @app.command()

@@ -1,33 +1,43 @@
 """From what a user types to a stage of the plan."""
 
+from collections.abc import Mapping
+
 from assay.api.faults import did_you_mean
+from assay.artifacts.documents import ArtifactRef
 from assay.errors import SpecError
 from assay.plan.plan import Plan, PlannedStage
 
 
 def pick(plan: Plan, text: str) -> PlannedStage:
+    """Find a stage of a plan, as `pick_ref` does."""
+    names = {stage.ref: [stage.label, *(member.label for member in stage.members)] for stage in plan.stages}
+    return plan.by_ref[pick_ref(names, text)]
+
+
+def pick_ref(names: Mapping[ArtifactRef, list[str]], text: str) -> ArtifactRef:
     """Find a stage by its label, by `arm/stage` where that is one stage, or by the start of its fingerprint.
+
+    `names` has each stage's label and then the labels of its members.
 
     Raises:
         SpecError: none or several fit.
 
     """
-    labels = {stage.label: stage for stage in plan.stages}
-    labels |= {member.label: stage for stage in plan.stages for member in stage.members}
+    labels = {label: ref for ref, (label, *_) in names.items()}
+    labels |= {member: ref for ref, (_, *members) in names.items() for member in members}
     if text in labels:
         return labels[text]
     fitting = {
-        stage.ref: stage
-        for stage in plan.stages
-        for member in stage.members
-        if f"{member.arm}/{member.stage}" == text
-        or (len(text) >= 6 and stage.ref.fingerprint.startswith(text))
+        ref
+        for ref, (_, *members) in names.items()
+        if text in {member.partition("[")[0] for member in members}
+        or (len(text) >= 6 and ref.fingerprint.startswith(text))
     }
     if len(fitting) == 1:
-        return next(iter(fitting.values()))
+        return fitting.pop()
     if fitting:
         several = ", ".join(
-            label for label, stage in labels.items() if stage.ref in fitting and label.startswith(text)
+            label for label, ref in labels.items() if ref in fitting and label.startswith(text)
         )
         raise SpecError(
             f"stage {text!r}",
@@ -36,6 +46,6 @@ def pick(plan: Plan, text: str) -> PlannedStage:
         )
     raise SpecError(
         f"stage {text!r}",
-        f"found nothing of this name among {len(plan.stages)} stages",
+        f"found nothing of this name among {len(names)} stages",
         did_you_mean(text, list(labels), "The plan and the status list their names."),
     )

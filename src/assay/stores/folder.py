@@ -85,6 +85,16 @@ class FolderStore:
             except _ABSENT:
                 return None
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """Return some of the file's bytes, or None."""
+        with self._refusing():
+            try:
+                with self._path(key).open("rb") as file:
+                    file.seek(start)
+                    return file.read(length)
+            except _ABSENT:
+                return None
+
     def info(self, key: str) -> ObjectInfo | None:
         """Return the file's size and times, or None."""
         with self._refusing():

@@ -89,6 +89,12 @@ class S3Store:
         with self._telling(key):
             return sink.getvalue() if self._read(key, sink) else None
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """Return some of the object's bytes, or None."""
+        sink = io.BytesIO()
+        with self._telling(key):
+            return sink.getvalue() if self._read(key, sink, start, length) else None
+
     def info(self, key: str) -> ObjectInfo | None:
         """Return the object's size and times, or None."""
         with self._telling(key):
@@ -174,10 +180,11 @@ class S3Store:
     def _listed(self, prefix: str, *, recursive: bool) -> Iterator[Object]:
         return iter(self._client.list_objects(self._bucket, f"{self._prefix}{prefix}", recursive=recursive))
 
-    def _read(self, key: str, sink: BinaryIO) -> bool:
+    def _read(self, key: str, sink: BinaryIO, start: int = 0, length: int = 0) -> bool:
+        """Write the object, or `length` bytes of it, to the sink; False when there is none."""
         for last in (False,) * (_READING_TRIES - 1) + (True,):
             try:
-                response = self._client.get_object(self._bucket, self._name(key))
+                response = self._client.get_object(self._bucket, self._name(key), start, length)
             except S3Error as error:
                 if error.code in _ABSENT:
                     return False

@@ -45,6 +45,13 @@ class Store(Protocol):
         """Return the object's bytes, or None when there is none."""
         ...
 
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """Return `length` bytes from `start` on, fewer at the object's end, or None when there is no object.
+
+        `start` lies inside the object, and `length` is at least 1: what lies outside has no one answer among stores.
+        """
+        ...
+
     def info(self, key: str) -> ObjectInfo | None:
         """Return the object's size and times, or None when there is none."""
         ...

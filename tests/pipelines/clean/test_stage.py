@@ -48,6 +48,7 @@ EVERY_STEP = [
     {"repeatedQueries": {}},
     {"merge": {"sources": ["late"]}},
     {"exactDuplicates": {}},
+    {"nearDuplicates": {"shingle": 2, "jaccard": 0.3, "editSimilarity": 0.3}},
     {"refusals": {"scope": "turnPair"}},
     {"split": {"parts": [{"name": "held", "share": 0.1}], "seed": 1}},
     {"subsample": {"rows": 60, "stratify": "source"}},
@@ -73,6 +74,10 @@ def conserves(summary):
     return True
 
 
+def dropped_by(summary, name):
+    return next(step["dropped"] for step in summary["steps"] if step["name"] == name)
+
+
 def test_bytes_do_not_depend_on_ray_or_cores_or_on_how_files_are_cut(bench, monkeypatch, on_ray):
     early = bench.lines("early.jsonl", *some_rows(300), "{half", '{"conversations": 3}')
     late = bench.lines("late.jsonl", *some_rows(40, seed=1))
@@ -87,6 +92,7 @@ def test_bytes_do_not_depend_on_ray_or_cores_or_on_how_files_are_cut(bench, monk
         digests.append({path: file.sha256 for path, file in outcome.record.outputs.files.items()})
         assert conserves(outcome.summary)
         assert outcome.summary["rows"] == 60
+        assert dropped_by(outcome.summary, "nearDuplicates") > 10
         assert outcome.summary["sources"]["early"]["rejected"] == 2
     assert set(digests[0]) == {"chats.parquet", "chats-held.parquet", "ledger.parquet"}
     assert digests == [digests[0]] * len(ways)
@@ -111,6 +117,32 @@ def test_every_row_is_kept_set_aside_or_in_the_ledger_once(bench):
     assert half["detail"].startswith("early.jsonl:221: ")
     known = set(everything)
     assert all(line["duplicate_of"] in known for line in ledger if line["step"] == "exactDuplicates")
+
+
+def test_the_ledger_tells_of_which_cluster_a_similar_row_was_and_how_near_to_the_one_that_stayed(bench):
+    def row(*words):
+        turns = [("human", "Tell me, please: " + " ".join(words)), ("gpt", "Very well then.")]
+        return json.dumps({"conversations": [{"from": who, "value": text} for who, text in turns]})
+
+    words = [f"w{place}" for place in range(60)]
+    first = bench.lines("first.jsonl", row(*words), row("something", "else"))
+    second = bench.lines("second.jsonl", *(row(*words[:-1], f"x{place}") for place in range(8)))
+    spec = {
+        "sources": [source("first", first), source("second", second)],
+        "steps": [{"merge": {"sources": ["second"]}}, {"name": "near", "nearDuplicates": {}}],
+    }
+    outcome = bench.run(main, Kind.CLEAN, spec)
+    assert conserves(outcome.summary)
+    kept = {chat["id"] for chat in chats_of(outcome)}
+    ledger = chats_of(outcome, "ledger.parquet")
+    assert len(kept) == 2
+    assert {line["source"] for line in ledger} == {"second"}
+    assert {(line["step"], line["action"], line["rule"]) for line in ledger} == {
+        ("near", "dropped", "similarText")
+    }
+    assert len({line["duplicate_of"] for line in ledger} & kept) == 1
+    assert [line["cluster"] for line in ledger] == [1] * 8
+    assert {line["score"] for line in ledger} == {58 / 66}
 
 
 def test_the_ledger_tells_a_changed_row_and_the_row_is_changed(bench):

@@ -1,0 +1,117 @@
+"""Keep one of each cluster of similar chats: the source listed first, then the smallest row id.
+
+Two chats are similar if their sets of shingles have at least the Jaccard similarity asked for, and their words at least
+the edit similarity, 1 - distance / words of the longer one (Lee et al. 2021, §4.2, with hashes replaced by an exact join).
+A cluster is what a chain of similar chats connects. Equal words are similar however short; of chats shorter than a
+shingle only those with equal words are.
+
+Blocks are shingled where they lie. The driver joins: it holds 8 bytes per shingle of every prefix (a fifth of all, at 0.8),
+and shingles and words of those chats alone that share one. No text goes there.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from assay.api.clean import NearDuplicates
+from assay_pipelines.chats import MESSAGES
+from assay_pipelines.clean.blocks import Blocks
+from assay_pipelines.clean.near.join import Lists, linked, meetings, similarities
+from assay_pipelines.clean.near.rarity import PREFIXED, Frequent, counted, prefixed
+from assay_pipelines.clean.near.shingles import SHINGLED, WORDED, flat, listed, shingles_of, words_of
+from assay_pipelines.clean.rows import Rows, among, first_of_group
+from assay_pipelines.clean.steps.verdict import Verdict
+from assay_pipelines.clean.table import Chats, Floats, Ints
+
+
+def near_duplicates(blocks: Blocks, rows: Rows, live: Ints, step: NearDuplicates) -> Verdict:
+    """Drop all but the first of each cluster. `blocks` are working tables; the live rows are among theirs."""
+    pairs = _paired(blocks, rows.row[live], step)
+    order = np.lexsort((rows.rank[live], rows.source[live], pairs.cluster))
+    first = first_of_group(pairs.cluster[order].astype(np.uint64)[None])
+    survivor = np.empty(len(live), np.int64)
+    survivor[order] = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
+    dropped = np.flatnonzero(survivor != np.arange(len(live)))
+    survivor = survivor[dropped]
+    named = np.unique(rows.rank[live[survivor]])
+    return Verdict(
+        dropped=live[dropped],
+        rule="similarText",
+        duplicate_of=live[survivor],
+        score=pairs.similarity(dropped, survivor),
+        cluster=1 + np.searchsorted(named, rows.rank[live[survivor]]),
+    )
+
+
+@dataclass(frozen=True)
+class _Paired:
+    """What the join found out about the live chats, in the order of their rows."""
+
+    cluster: Ints  # equal where a chain connects
+    words: Ints  # the place of the first chat with the same words
+    met: Ints  # the places of those that met another, ascending
+    shingles: Lists  # of those that met another
+
+    def similarity(self, left: Ints, right: Ints) -> Floats:
+        """Return the Jaccard similarity of pairs of chats of one cluster."""
+        left, right = self.words[left], self.words[right]
+        result = np.ones(len(left))
+        differ = np.flatnonzero(left != right)
+        pairs = (np.searchsorted(self.met, place[differ]) for place in (left, right))
+        result[differ] = similarities(self.shingles, *pairs)
+        return result
+
+
+def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
+    shingled_blocks = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
+    frequent = Frequent.of(shingled_blocks.map(counted).tables())
+    prefixes = shingled_blocks.map(partial(prefixed, frequent=frequent, jaccard=step.jaccard))
+    table = _by_row(prefixes, PREFIXED)
+    _, first, same = np.unique(table["whole"].to_numpy(), return_index=True, return_inverse=True)
+    words = first[same]
+    distinct = np.sort(first)
+    met = meetings(Lists(*flat(table["prefix"])).take(distinct))
+    places = distinct[met.chats]
+    some = live[places]
+    shingles = Lists(
+        *flat(_by_row(shingled_blocks.map(partial(chosen_rows, chosen=some)), SHINGLED)["shingles"])
+    )
+    texts = Lists(*flat(_by_row(blocks.map(partial(worded, chosen=some)), WORDED)["words"]))
+    parents = linked(met, shingles, texts, step.jaccard, step.edit_similarity)
+    cluster = np.arange(len(live))
+    cluster[places] = places[parents]
+    return _Paired(cluster[words], words, places, shingles)
+
+
+def _by_row(blocks: Blocks, schema: pa.Schema) -> pa.Table:
+    table = pa.concat_tables([schema.empty_table(), *blocks.tables()])
+    row = table["row"].to_numpy()
+    in_order = bool((row[1:] > row[:-1]).all())  # mostly; sorting long lists takes longer than all else
+    return table if in_order else table.sort_by("row")
+
+
+def shingled(table: pa.Table, width: int, chosen: Ints) -> pa.Table:
+    """Shingle the chosen rows of a block; their numbers are sorted."""
+    row, chats = _chosen(table, chosen)
+    shingles, starts, whole = shingles_of(*words_of(chats), width)
+    return pa.table([row, whole, listed(shingles, starts)], schema=SHINGLED)
+
+
+def worded(table: pa.Table, chosen: Ints) -> pa.Table:
+    """Hash the words of the chosen rows of a block; their numbers are sorted."""
+    row, chats = _chosen(table, chosen)
+    return pa.table([row, listed(*words_of(chats))], schema=WORDED)
+
+
+def chosen_rows(table: pa.Table, chosen: Ints) -> pa.Table:
+    """Return the chosen rows of a block; their numbers are sorted."""
+    mask = among(table["row"].to_numpy(), chosen)
+    return table if mask.all() else table.filter(pa.array(mask))
+
+
+def _chosen(table: pa.Table, chosen: Ints) -> tuple[pa.ChunkedArray, Chats]:
+    table = chosen_rows(table.select(["row", "messages"]), chosen).combine_chunks()
+    messages = table["messages"].chunks
+    return table["row"], Chats.of(messages[0] if messages else pa.array([], MESSAGES))
