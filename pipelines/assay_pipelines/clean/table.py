@@ -30,6 +30,7 @@ LINES = pa.list_(
             pa.field("rule", pa.string()),
             pa.field("score", pa.float64()),
             pa.field("detail", pa.string()),
+            pa.field("original", pa.int64()),  # the row that it repeats
         ]
     )
 )
