@@ -143,3 +143,8 @@ class Judgement:
 def lines_array(rows: list[list[dict[str, Any]]]) -> pa.Array:
     """Encode the ledger lines of each row."""
     return pa.array(rows, LINES)
+
+
+def no_lines(rows: int) -> pa.Array:
+    """Return no ledger line for so many rows."""
+    return pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], LINES.value_type))

@@ -17,7 +17,7 @@ from assay_pipelines.clean.steps.duplicate_substrings import Shares
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered, pairs_of
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Tokens, tokens_of
-from assay_pipelines.clean.table import Bools, Chats, Ints, lines_array
+from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, lines_array, no_lines
 
 _SPAN, _CHAT = "repeatedSpan", "minShare"
 
@@ -51,6 +51,8 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
     table = table.combine_chunks()
     row = table["row"].to_numpy()
     places = np.flatnonzero(np.isin(row, cuts.row))
+    if not len(places):
+        return table.set_column(WORKING.get_field_index("lines"), WORKING.field("lines"), no_lines(len(row)))
     messages = messages_array(table)
     chats = Chats.of(messages.take(pa.array(places)))
     tokens = tokens_of(chats.contents, points, cuts.tokenizer)
@@ -78,7 +80,7 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
                 "original": None if original < 0 else original,
             }
         )
-    if not cuts.drop and len(places):
+    if not cuts.drop:
         changed = Chats(chats.starts, chats.roles, pa.array(texts, pa.string()))
         messages = replaced(messages, places, changed.without(removed))
     return carried(table, kept, messages, lines_array(lines), None)

@@ -1,13 +1,16 @@
 """Finding repeats over blocks, in three rounds; texts stay where they are.
 
-1. Every block tells the fingerprints of its windows, each once: about 0.6 bytes per token. The driver sees which occur twice.
+1. Every block takes the fingerprints of its windows and tells each once, about 0.6 bytes per token. The driver sees which are
+   taken twice, and then in which rows.
 2. Every block makes keys of the windows with such fingerprints. They are held with the blocks, 16 bytes per window, and come to
    the driver in parts, by fingerprint, so that equal windows meet. It keeps 24 bytes of each: chat, place, first equal.
 3. Every block cuts out what the driver decided, which is told by row and token.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -18,16 +21,19 @@ from assay_pipelines.clean.blocks import Blocks
 from assay_pipelines.clean.judge import messages_array
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.duplicate_substrings import Windows, duplicate_substrings
+from assay_pipelines.clean.steps.verdict import NOWHERE
 from assay_pipelines.clean.substrings.cut import Cuts, cut_out
 from assay_pipelines.clean.substrings.equal import find_first
 from assay_pipelines.clean.substrings.field import Points
-from assay_pipelines.clean.substrings.tokens import Numbers, Tokens, tokens_of
+from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
 from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
 from assay_pipelines.clean.table import Chats, Ints
 
 PART_WINDOWS = 1 << 23  # windows whose keys the driver compares at a time; at 56 bytes each, less than 500 MB
+CHUNK_BYTES = 1 << 20  # of text that is tokenized at a time
 
-_TAKEN = pa.schema([pa.field("fingerprint", pa.uint64()), pa.field("again", pa.bool_())])
+_TAKEN = pa.schema([pa.field("row", pa.int64()), pa.field("fingerprint", pa.uint64())])
+_TOLD = pa.schema([pa.field("fingerprint", pa.uint64()), pa.field("again", pa.bool_())])
 _RUNS = pa.schema(
     [
         pa.field("row", pa.int64()),
@@ -49,7 +55,7 @@ class Search:
     length: int
     tokenizer: str | None  # the JSON of its file
     points: Points
-    live: Ints  # the rows that meet the step, rising
+    rows: Ints  # rising
 
 
 def without_repeats(
@@ -57,9 +63,12 @@ def without_repeats(
 ) -> Blocks:
     """Carry out the step with this number on the rows at the live places: the blocks get its lines and lose what goes."""
     search = Search(
-        length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), live=rows.row[live]
+        length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live]
     )
-    found = blocks.map(partial(candidates, search=search, recurring=_recurring(blocks, search))).held()
+    taken = blocks.map(partial(fingerprints, search=search)).held()
+    recurring = _recurring(taken)
+    search = replace(search, rows=_rows_with(taken, recurring))
+    found = blocks.map(partial(candidates, search=search, recurring=recurring)).held()
     order = live[np.lexsort((rows.rank[live], rows.source[live]))]
     chats, windows = _windows(found, rows, order)
     spans = duplicate_substrings(windows, step)
@@ -83,50 +92,89 @@ def without_repeats(
 
 
 def fingerprints(table: pa.Table, search: Search) -> pa.Table:
-    """Return the fingerprints of a batch, each once, and whether it is taken at two places or more."""
-    _, _, _, runs = _runs(table, search)
-    fingerprint, count = np.unique(runs.fingerprint, return_counts=True)
-    return pa.table({"fingerprint": fingerprint, "again": count > 1}, schema=_TAKEN)
+    """Return the fingerprints that are taken in a batch, with their rows."""
+    taken = (
+        pa.table({"row": chunk.row[chunk.runs.chat], "fingerprint": chunk.runs.fingerprint}, schema=_TAKEN)
+        for chunk in _chunks(table, search)
+    )
+    return pa.concat_tables([_TAKEN.empty_table(), *taken])
 
 
 def candidates(table: pa.Table, search: Search, recurring: Numbers) -> pa.Table:
     """Return the windows of a batch that have a recurring fingerprint, with their keys."""
-    row, tokens, bounds, runs = _runs(table, search)
-    runs = runs.chosen(_among(runs.fingerprint, recurring))
-    keys = keys_of(tokens.values, bounds[runs.chat] + runs.at, runs.count, search.length, search.points)
+    chunks = (_with_keys(chunk, search, recurring) for chunk in _chunks(table, search))
+    return pa.concat_tables([_RUNS.empty_table(), *chunks])
+
+
+def _with_keys(chunk: "_Chunk", search: Search, recurring: Numbers) -> pa.Table:
+    runs = chunk.runs.chosen(_among(chunk.runs.fingerprint, recurring))
+    starts = chunk.bounds[runs.chat] + runs.at
+    keys = keys_of(chunk.values, starts, runs.count, search.length, search.points)
     offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(runs.count)]), pa.int32())
-    return pa.table(
-        {
-            "row": row[runs.chat],
-            "tokens": np.diff(bounds)[runs.chat],
-            "at": runs.at,
-            "fingerprint": runs.fingerprint,
-            "count": runs.count,
-            "high": pa.ListArray.from_arrays(offsets, pa.array(keys[0])),
-            "low": pa.ListArray.from_arrays(offsets, pa.array(keys[1])),
-        },
-        schema=_RUNS,
-    )
+    columns = {
+        "row": chunk.row[runs.chat],
+        "tokens": np.diff(chunk.bounds)[runs.chat],
+        "at": runs.at,
+        "fingerprint": runs.fingerprint,
+        "count": runs.count,
+        "high": pa.ListArray.from_arrays(offsets, pa.array(keys[0])),
+        "low": pa.ListArray.from_arrays(offsets, pa.array(keys[1])),
+    }
+    return pa.table(columns, schema=_RUNS)
 
 
-def _runs(table: pa.Table, search: Search) -> tuple[Ints, Tokens, Ints, Runs]:
-    """Return a batch's rows that are searched, their tokens, where each row's tokens begin, and all windows."""
+@dataclass(frozen=True)
+class _Chunk:
+    """Some chats of a batch, few enough that their tokens stay in the processor's caches."""
+
+    row: Ints
+    values: Numbers  # of their tokens
+    bounds: Ints  # where the tokens of each chat begin
+    runs: Runs
+
+
+def _chunks(table: pa.Table, search: Search) -> Iterator[_Chunk]:
+    """Tokenize the rows of a batch that are searched, and find their windows."""
     table = table.combine_chunks()
     row = table["row"].to_numpy()
-    here = np.flatnonzero(np.isin(row, search.live))
-    chats = Chats.of(messages_array(table).take(pa.array(here)))
-    tokens = tokens_of(chats.contents, search.points, search.tokenizer)
-    bounds = tokens.bounds[chats.starts]
-    return row[here], tokens, bounds, runs_of(tokens.values[0], bounds, search.length, search.points)
+    here = np.flatnonzero(np.isin(row, search.rows))
+    messages = messages_array(table)
+    chats = Chats.of(messages if len(here) == len(row) else messages.take(pa.array(here)))
+    lengths = pc.binary_length(chats.contents).to_numpy(zero_copy_only=False)
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])[chats.starts]
+    edges = np.searchsorted(before, np.arange(0, before[-1], CHUNK_BYTES))
+    for begin, end in pairwise(np.unique([0, *edges, len(chats)]).tolist()):
+        starts = chats.starts[begin : end + 1]
+        contents = chats.contents.slice(starts[0], starts[-1] - starts[0])
+        tokens = tokens_of(contents, search.points, search.tokenizer)
+        bounds = tokens.bounds[starts - starts[0]]
+        runs = runs_of(tokens.values[0], bounds, search.length, search.points)
+        yield _Chunk(row[here[begin:end]], tokens.values, bounds, runs)
 
 
-def _recurring(blocks: Blocks, search: Search) -> Numbers:
+def _recurring(taken: Blocks) -> Numbers:
     """Return the fingerprints that are taken at two places or more, sorted."""
-    told = blocks.map(partial(fingerprints, search=search)).tables()
-    table = pa.concat_tables([_TAKEN.empty_table(), *told])
-    taken = np.sort(table["fingerprint"].to_numpy())
+    table = pa.concat_tables([_TOLD.empty_table(), *taken.map(_once).tables()])
+    once = np.sort(table["fingerprint"].to_numpy())
     again = table.filter(table["again"])["fingerprint"].to_numpy()
-    return np.union1d(taken[1:][taken[1:] == taken[:-1]], again)
+    return np.union1d(once[1:][once[1:] == once[:-1]], again)
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Tell each fingerprint of a batch once, and whether it is taken again."""
+    fingerprint, count = np.unique(table["fingerprint"].to_numpy(), return_counts=True)
+    return pa.table({"fingerprint": fingerprint, "again": count > 1}, schema=_TOLD)
+
+
+def _rows_with(taken: Blocks, recurring: Numbers) -> Ints:
+    """Return the rows in which some fingerprints are taken, rising."""
+    tables = taken.map(partial(_rows_here, recurring=recurring)).tables()
+    return np.unique(np.concatenate([NOWHERE, *(table["row"].to_numpy() for table in tables)]))
+
+
+def _rows_here(table: pa.Table, recurring: Numbers) -> pa.Table:
+    row = table["row"].to_numpy()
+    return pa.table({"row": np.unique(row[_among(table["fingerprint"].to_numpy(), recurring)])})
 
 
 def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
