@@ -80,7 +80,9 @@ class Account:
         for place, line in zip(
             places.tolist(), (line for lines in table["lines"].to_pylist() for line in lines), strict=True
         ):
-            self._add(_Line(place=place, **line))
+            row = line.pop("original")
+            original = -1 if row is None else int(self.rows.places(np.array([row]))[0])
+            self._add(_Line(place=place, original=original, **line))
 
     def decide(self, number: int, verdict: Verdict) -> None:
         """Take over what a step said that compares rows."""

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from assay.api.clean import Clean, ExactDuplicates, Step
+from assay.api.clean import Clean, DuplicateSubstrings, ExactDuplicates, Step
 from assay.errors import BugError, StageError
 from assay_pipelines.clean.account import Account, joining
 from assay_pipelines.clean.blocks import Blocks
@@ -72,9 +72,12 @@ def fly(
     clean: Clean,
     pieces: Blocks,
     likes: dict[int, int],
+    tokenizers: dict[int, str],
     tell: Callable[[str, int], None],
 ) -> Flown:
-    """Carry out all steps on the pieces of all sources. `likes` holds, by step number, the rows that a subsample shall equal.
+    """Carry out all steps on the pieces of all sources.
+
+    `likes` holds, by step number, the rows that a subsample shall equal, `tokenizers` the JSON of the tokenizer of a step.
 
     Raises:
         StageError: `EmptySource`, or `TooFewRows` of a subsample.
@@ -95,9 +98,14 @@ def fly(
             gone = NOWHERE
         if segment.comparing is not None:
             number, step = segment.comparing
-            verdict = _compared(account, table, blocks, segment.comparing, likes.get(number))
-            account.decide(number, verdict)
-            gone = np.union1d(gone, account.rows.row[verdict.dropped])
+            if step.duplicate_substrings is not None:
+                tell(step.label, int(account.alive.sum()))
+                blocks = _struck(blocks, account, number, step.duplicate_substrings, tokenizers.get(number))
+                account.take(_collected(blocks, _PASS_COLUMNS))
+            else:
+                verdict = _compared(account, table, blocks, segment.comparing, likes.get(number))
+                account.decide(number, verdict)
+                gone = np.union1d(gone, account.rows.row[verdict.dropped])
             tell(step.label, int(account.alive.sum()))
     if account is None:
         raise BugError("clean", "found no pass, expected one at least", "Please report this.")
@@ -119,6 +127,14 @@ def _passed(blocks: Blocks, clean: Clean, segment: Segment, account: Account | N
         aside=aside,
     )
     return blocks.map(partial(judge, this=this)).held()
+
+
+def _struck(
+    blocks: Blocks, account: Account, number: int, step: DuplicateSubstrings, tokenizer: str | None
+) -> Blocks:
+    from assay_pipelines.clean.substrings.rounds import without_repeats  # noqa: PLC0415 -- numba takes a second
+
+    return without_repeats(blocks, account.rows, account.live(number), number, step, tokenizer)
 
 
 def _less(blocks: Blocks, gone: Ints) -> Blocks:

@@ -37,22 +37,35 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     judged = kept & ~among(row, this.aside)
     joining = np.array(this.joining, np.int64)[table["source"].to_numpy()]
     lines: list[list[dict[str, Any]]] = table["lines"].to_pylist() if this.first else [[] for _ in row]
-    messages = table["messages"].combine_chunks()
-    if isinstance(messages, pa.ChunkedArray):
-        messages = pa.concat_arrays(messages.chunks) if messages.num_chunks else pa.array([], messages.type)
+    messages = messages_array(table)
     for number, step in this.steps:
         live = np.flatnonzero(judged & kept & (joining <= number))
         chosen = Chats.of(messages.take(pa.array(live)))
         judgement = LOCAL[step.chosen](chosen, step.body)
         _note(lines, kept, live, number, judgement)
         if judgement.removed is not None and judgement.removed.any():
-            messages = _replaced(messages, live, chosen.without(judgement.removed))
+            messages = replaced(messages, live, chosen.without(judgement.removed))
     keys = pa.nulls(len(row), WORKING.field("key").type)
     if this.key_for is not None:
         number, settings = this.key_for
         live = np.flatnonzero(judged & kept & (joining <= number))
         made = pa.array(text_keys(Chats.of(messages.take(pa.array(live))), settings), keys.type)
         keys = _spread(made, live, len(row))
+    return carried(table, kept, messages, lines_array(lines), keys)
+
+
+def messages_array(table: pa.Table) -> pa.Array:
+    """Return a batch's messages in one piece."""
+    messages = table["messages"].combine_chunks()
+    if isinstance(messages, pa.ChunkedArray):
+        return pa.concat_arrays(messages.chunks) if messages.num_chunks else pa.array([], messages.type)
+    return messages
+
+
+def carried(
+    table: pa.Table, kept: Bools, messages: pa.Array, lines: pa.Array, keys: pa.Array | None
+) -> pa.Table:
+    """Return a batch after a pass: rows that fell lose their messages."""
     dropped = pa.array(~kept)
     empty = pa.array([[]], messages.type)[0]
     return pa.table(
@@ -61,8 +74,8 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
             "kept": pa.array(kept),
             "messages": pc.if_else(dropped, empty, messages),
             "meta": pc.if_else(dropped, "", table["meta"]),
-            "lines": lines_array(lines),
-            "key": keys,
+            "lines": lines,
+            "key": pa.nulls(len(table), WORKING.field("key").type) if keys is None else keys,
         },
         schema=WORKING,
     )
@@ -85,7 +98,7 @@ def _note(
         )
 
 
-def _replaced(messages: pa.Array, live: Ints, changed: pa.Array) -> pa.Array:
+def replaced(messages: pa.Array, live: Ints, changed: pa.Array) -> pa.Array:
     """Put changed chats in their places."""
     source = np.arange(len(messages))
     source[live] = len(messages) + np.arange(len(live))

@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
+from assay.errors import StageError
 from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
@@ -13,6 +14,7 @@ from assay_pipelines.clean.output import write_chats, write_ledger
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
 
+_TOKENIZER = "tokenizer.json"
 _PACKING = 4  # how much smaller packed files are than their text, about
 
 
@@ -24,6 +26,11 @@ def clean(run: StageRun) -> dict[str, Any]:
         for number, step in enumerate(spec.steps)
         if step.subsample and (ref := step.subsample.like)
     }
+    tokenizers = {
+        number: _tokenizer(run, identity)
+        for number, step in enumerate(spec.steps)
+        if step.duplicate_substrings and (identity := step.duplicate_substrings.tokenizer)
+    }
     execution = CleanExecution.model_validate(run.execution)
     origins = list(_origins(run, spec))
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
@@ -34,7 +41,11 @@ def clean(run: StageRun) -> dict[str, Any]:
         memory_gib=execution.memory_gib,
     )
     flown = fly(
-        spec, blocks, likes, lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows")
+        spec,
+        blocks,
+        likes,
+        tokenizers,
+        lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows"),
     )
     account = flown.account
     run.progress("clean: writing", done=int(account.alive.sum()), unit="rows")
@@ -49,6 +60,24 @@ def _origins(run: StageRun, spec: Clean) -> Iterator[Origin]:
             yield Origin(format=source.format.value, files=run.outside(source.uri))
         elif source.from_ is not None:
             yield Origin(format="", files=[chats_path(run, source.from_, split=source.split)])
+
+
+def _tokenizer(run: StageRun, identity: str) -> str:
+    """Read the fast tokenizer of a folder.
+
+    Raises:
+        StageError: `TokenizerMissing`, or what `StageRun.outside` raises.
+
+    """
+    found = next((path for path in run.outside(identity) if path.name == _TOKENIZER), None)
+    if found is None:
+        raise StageError(
+            "TokenizerMissing",
+            f"tokenizer {identity}",
+            f"found no {_TOKENIZER}, expected a folder with one",
+            "Save the fast tokenizer into it.",
+        )
+    return found.read_text(encoding="utf-8")
 
 
 def _unpacked(path: Path) -> int:

@@ -32,6 +32,7 @@ LINES = pa.list_(
             pa.field("rule", pa.string()),
             pa.field("score", pa.float64()),
             pa.field("detail", pa.string()),
+            pa.field("original", pa.int64()),  # the row that it repeats
         ]
     )
 )
@@ -144,3 +145,8 @@ class Judgement:
 def lines_array(rows: list[list[dict[str, Any]]]) -> pa.Array:
     """Encode the ledger lines of each row."""
     return pa.array(rows, LINES)
+
+
+def no_lines(rows: int) -> pa.Array:
+    """Return no ledger line for so many rows."""
+    return pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], LINES.value_type))

@@ -1,0 +1,147 @@
+"""Act on spans of at least `minTokens` tokens that stand in more than one place (Lee et al. 2021, EXACTSUBSTR).
+
+A *window* is `minTokens` tokens of one chat, whose turns are read one after another; a *place* is where a window begins. Two
+places may overlap. Windows are numbered in *survivor order*: the source listed first, then the smallest row id, then the place.
+
+* `strike` cuts every token that lies in a window with two places, as the authors' code does.
+* `strikeLater` cuts every token that lies in a window whose first place is another and does not overlap it. What is cut
+  therefore stands, whole, in a place before.
+* `dropChat` visits chats in survivor order. A chat's share is that of its tokens which lie in windows that also stand in a
+  chat kept before it, or twice in itself. It is dropped if it has such tokens and their share reaches `minShare`. Whether a
+  chat stays depends on chats kept before it alone, so a second pass, over those that are kept, keeps them all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from assay.api.clean import DuplicateSubstrings
+from assay_pipelines.clean.compiled import compiled
+from assay_pipelines.clean.table import Bools, Ints
+
+Shares = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows that may be repeated, in survivor order."""
+
+    chat: Ints  # of each window: its chat's place in survivor order
+    at: Ints  # of each window: its place in the chat
+    first: Ints  # of each window: the number of the first window that equals it
+    tokens: Ints  # of each chat: how many it has
+
+
+@dataclass(frozen=True)
+class Spans:
+    """What is to go."""
+
+    chat: Ints  # of each span, rising
+    begin: Ints  # its first token
+    end: Ints  # the token behind its last
+    share: Shares  # of each chat: of its tokens in spans
+    original: Ints  # of each chat: the chat that it repeats, or -1
+
+
+def duplicate_substrings(windows: Windows, step: DuplicateSubstrings) -> Spans:
+    """Say which spans go; with `dropChat`, their chats go."""
+    length = step.min_tokens
+    if step.action == "dropChat":
+        struck, original = _dropping(windows, length, step.min_share)
+    else:
+        struck = _repeated(windows) if step.action == "strike" else _later(windows, length)
+        original = _originals(windows, struck)
+    chat, begin, end = _joined(windows.chat[struck], windows.at[struck], length)
+    lost = np.bincount(chat, weights=end - begin, minlength=len(windows.tokens))
+    return Spans(chat, begin, end, lost / np.maximum(windows.tokens, 1), original)
+
+
+def _repeated(windows: Windows) -> Bools:
+    """Mark the windows with two places or more."""
+    again = windows.first != np.arange(len(windows.first))
+    struck = again.copy()
+    struck[windows.first[again]] = True
+    return struck
+
+
+def _later(windows: Windows, length: int) -> Bools:
+    """Mark the windows that stand, without overlap, behind the first of their equals."""
+    apart = windows.chat != windows.chat[windows.first]
+    return apart | (windows.at - windows.at[windows.first] >= length)
+
+
+def _originals(windows: Windows, struck: Bools) -> Ints:
+    """Return for each chat the one in which its first struck window with a first place elsewhere has it."""
+    original = np.full(len(windows.tokens), -1, np.int64)
+    elsewhere = np.flatnonzero(struck & (windows.chat != windows.chat[windows.first]))[::-1]
+    original[windows.chat[elsewhere]] = windows.chat[windows.first[elsewhere]]
+    return original
+
+
+def _joined(chat: Ints, at: Ints, length: int) -> tuple[Ints, Ints, Ints]:
+    """Join windows that overlap or touch to spans: their chats, first tokens, and tokens behind the last."""
+    opens = np.ones(len(chat), np.bool_)
+    opens[1:] = (chat[1:] != chat[:-1]) | (at[1:] > at[:-1] + length)
+    begins = np.flatnonzero(opens)
+    lasts = np.append(begins[1:], len(chat))[: len(begins)] - 1
+    return chat[begins], at[begins], at[lasts] + length
+
+
+def _dropping(windows: Windows, length: int, least: float) -> tuple[Bools, Ints]:
+    """Mark the repeated windows of the chats that are dropped; their originals hold most of these windows."""
+    struck = np.zeros(len(windows.first), np.bool_)
+    original = np.full(len(windows.tokens), -1, np.int64)
+    bounds = np.searchsorted(windows.chat, np.arange(len(windows.tokens) + 1))
+    _visit(windows.first, windows.at, bounds, windows.tokens, length, least, struck, original)
+    return struck, original
+
+
+@compiled
+def _visit(  # noqa: C901, PLR0912, PLR0913, PLR0917 -- a kernel: one sweep, and arrays that it writes into
+    first: Ints,
+    at: Ints,
+    bounds: Ints,
+    tokens: Ints,
+    length: int,
+    least: float,
+    struck: Bools,
+    original: Ints,
+) -> None:
+    owner = np.full(len(first), -1, np.int64)  # of a window's first equal: the first kept chat that has it
+    seen = np.full(len(first), -1, np.int64)  # the last chat that has it
+    twice = np.full(len(first), -1, np.int64)  # the last chat that has it twice
+    shared = np.zeros(len(tokens), np.int64)  # how many windows a chat gave to the one that is visited
+    for chat in range(len(tokens)):
+        mine = range(bounds[chat], bounds[chat + 1])
+        for window in mine:
+            group = first[window]
+            if seen[group] == chat:
+                twice[group] = chat
+            seen[group] = chat
+        covered, end = 0, 0
+        for window in mine:
+            group = first[window]
+            if owner[group] >= 0 or twice[group] == chat:
+                struck[window] = True
+                covered += at[window] + length - max(end, at[window])
+                end = at[window] + length
+        if covered > 0 and covered / tokens[chat] >= least:
+            most = 0
+            for window in mine:
+                kept = owner[first[window]]
+                if kept >= 0:
+                    shared[kept] += 1
+            for window in mine:
+                kept = owner[first[window]]
+                if kept >= 0 and (shared[kept] > most or (shared[kept] == most and kept < original[chat])):
+                    most, original[chat] = shared[kept], kept
+            for window in mine:
+                kept = owner[first[window]]
+                if kept >= 0:
+                    shared[kept] = 0
+        else:
+            for window in mine:
+                struck[window] = False
+                if owner[first[window]] < 0:
+                    owner[first[window]] = chat

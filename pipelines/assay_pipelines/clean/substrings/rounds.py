@@ -1,0 +1,260 @@
+"""Finding repeats over blocks, in three rounds; texts stay where they are.
+
+1. Every block takes the fingerprints of its windows and tells each once, about 0.6 bytes per token. The driver sees which are
+   taken twice, and then in which rows.
+2. Every block makes keys of the windows with such fingerprints. They are held with the blocks, 16 bytes per window, and come to
+   the driver in parts, by fingerprint, so that equal windows meet. It keeps 24 bytes of each: chat, place, first equal.
+3. Every block cuts out what the driver decided, which is told by row and token.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assay.api.clean import DuplicateSubstrings
+from assay_pipelines.clean.blocks import Blocks
+from assay_pipelines.clean.judge import messages_array
+from assay_pipelines.clean.rows import Rows
+from assay_pipelines.clean.steps.duplicate_substrings import Windows, duplicate_substrings
+from assay_pipelines.clean.steps.verdict import NOWHERE
+from assay_pipelines.clean.substrings.cut import Cuts, cut_out
+from assay_pipelines.clean.substrings.equal import find_first
+from assay_pipelines.clean.substrings.field import Points
+from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
+from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
+from assay_pipelines.clean.table import Chats, Ints
+
+PART_WINDOWS = 1 << 23  # windows whose keys the driver compares at a time; at 56 bytes each, less than 500 MB
+CHUNK_BYTES = 1 << 20  # of text that is tokenized at a time
+
+_TAKEN = pa.schema([pa.field("row", pa.int64()), pa.field("fingerprint", pa.uint64())])
+_TOLD = pa.schema([pa.field("fingerprint", pa.uint64()), pa.field("again", pa.bool_())])
+_RUNS = pa.schema(
+    [
+        pa.field("row", pa.int64()),
+        pa.field("tokens", pa.int64()),  # of the row
+        pa.field("at", pa.int64()),
+        pa.field("fingerprint", pa.uint64()),
+        pa.field("count", pa.int64()),
+        pa.field("high", pa.list_(pa.uint64())),
+        pa.field("low", pa.list_(pa.uint64())),
+    ]
+)
+_PLACES = ["row", "tokens", "at", "count"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is looked for, and where."""
+
+    length: int
+    tokenizer: str | None  # the JSON of its file
+    points: Points
+    rows: Ints  # rising
+
+
+def without_repeats(
+    blocks: Blocks, rows: Rows, live: Ints, number: int, step: DuplicateSubstrings, tokenizer: str | None
+) -> Blocks:
+    """Carry out the step with this number on the rows at the live places: the blocks get its lines and lose what goes."""
+    search = Search(
+        length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live]
+    )
+    taken = blocks.map(partial(fingerprints, search=search)).held()
+    recurring = _recurring(taken)
+    search = replace(search, rows=_rows_with(taken, recurring))
+    found = blocks.map(partial(candidates, search=search, recurring=recurring)).held()
+    order = live[np.lexsort((rows.rank[live], rows.source[live]))]
+    chats, windows = _windows(found, rows, order)
+    spans = duplicate_substrings(windows, step)
+    chosen = np.unique(spans.chat)
+    chosen = chosen[np.argsort(rows.row[chats[chosen]])]
+    turn = np.argsort(rows.row[chats[spans.chat]], kind="stable")
+    counts = np.bincount(spans.chat, minlength=len(chats))[chosen]
+    original = spans.original[chosen]
+    cuts = Cuts(
+        step=number,
+        drop=step.action == "dropChat",
+        tokenizer=tokenizer,
+        row=rows.row[chats[chosen]],
+        share=spans.share[chosen],
+        original=np.where(original < 0, -1, rows.row[chats[original]]),
+        bounds=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        begin=spans.begin[turn],
+        end=spans.end[turn],
+    )
+    return blocks.map(partial(cut_out, cuts=cuts, points=search.points)).held()
+
+
+def fingerprints(table: pa.Table, search: Search) -> pa.Table:
+    """Return the fingerprints that are taken in a batch, with their rows."""
+    taken = (
+        pa.table({"row": chunk.row[chunk.runs.chat], "fingerprint": chunk.runs.fingerprint}, schema=_TAKEN)
+        for chunk in _chunks(table, search)
+    )
+    return pa.concat_tables([_TAKEN.empty_table(), *taken])
+
+
+def candidates(table: pa.Table, search: Search, recurring: Numbers) -> pa.Table:
+    """Return the windows of a batch that have a recurring fingerprint, with their keys."""
+    chunks = (_with_keys(chunk, search, recurring) for chunk in _chunks(table, search))
+    return pa.concat_tables([_RUNS.empty_table(), *chunks])
+
+
+def _with_keys(chunk: "_Chunk", search: Search, recurring: Numbers) -> pa.Table:
+    runs = chunk.runs.chosen(_among(chunk.runs.fingerprint, recurring))
+    starts = chunk.bounds[runs.chat] + runs.at
+    keys = keys_of(chunk.values, starts, runs.count, search.length, search.points)
+    offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(runs.count)]), pa.int32())
+    columns = {
+        "row": chunk.row[runs.chat],
+        "tokens": np.diff(chunk.bounds)[runs.chat],
+        "at": runs.at,
+        "fingerprint": runs.fingerprint,
+        "count": runs.count,
+        "high": pa.ListArray.from_arrays(offsets, pa.array(keys[0])),
+        "low": pa.ListArray.from_arrays(offsets, pa.array(keys[1])),
+    }
+    return pa.table(columns, schema=_RUNS)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some chats of a batch, few enough that their tokens stay in the processor's caches."""
+
+    row: Ints
+    values: Numbers  # of their tokens
+    bounds: Ints  # where the tokens of each chat begin
+    runs: Runs
+
+
+def _chunks(table: pa.Table, search: Search) -> Iterator[_Chunk]:
+    """Tokenize the rows of a batch that are searched, and find their windows."""
+    table = table.combine_chunks()
+    row = table["row"].to_numpy()
+    here = np.flatnonzero(np.isin(row, search.rows))
+    messages = messages_array(table)
+    chats = Chats.of(messages if len(here) == len(row) else messages.take(pa.array(here)))
+    lengths = pc.binary_length(chats.contents).to_numpy(zero_copy_only=False)
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])[chats.starts]
+    edges = np.searchsorted(before, np.arange(0, before[-1], CHUNK_BYTES))
+    for begin, end in pairwise(np.unique([0, *edges, len(chats)]).tolist()):
+        starts = chats.starts[begin : end + 1]
+        contents = chats.contents.slice(starts[0], starts[-1] - starts[0])
+        tokens = tokens_of(contents, search.points, search.tokenizer)
+        bounds = tokens.bounds[starts - starts[0]]
+        runs = runs_of(tokens.values[0], bounds, search.length, search.points)
+        yield _Chunk(row[here[begin:end]], tokens.values, bounds, runs)
+
+
+def _recurring(taken: Blocks) -> Numbers:
+    """Return the fingerprints that are taken at two places or more, sorted."""
+    table = pa.concat_tables([_TOLD.empty_table(), *taken.map(_once).tables()])
+    once = np.sort(table["fingerprint"].to_numpy())
+    again = table.filter(table["again"])["fingerprint"].to_numpy()
+    return np.union1d(once[1:][once[1:] == once[:-1]], again)
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Tell each fingerprint of a batch once, and whether it is taken again."""
+    fingerprint, count = np.unique(table["fingerprint"].to_numpy(), return_counts=True)
+    return pa.table({"fingerprint": fingerprint, "again": count > 1}, schema=_TOLD)
+
+
+def _rows_with(taken: Blocks, recurring: Numbers) -> Ints:
+    """Return the rows in which some fingerprints are taken, rising."""
+    tables = taken.map(partial(_rows_here, recurring=recurring)).tables()
+    return np.unique(np.concatenate([NOWHERE, *(table["row"].to_numpy() for table in tables)]))
+
+
+def _rows_here(table: pa.Table, recurring: Numbers) -> pa.Table:
+    row = table["row"].to_numpy()
+    return pa.table({"row": np.unique(row[_among(table["fingerprint"].to_numpy(), recurring)])})
+
+
+def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
+    """Number all windows in survivor order and find the first equal of each. Returns also their chats' places in `rows`.
+
+    `order` are the live places in survivor order.
+    """
+    told = pa.concat_tables(
+        [_RUNS.empty_table().select(_PLACES), *found.map(partial(_select, columns=_PLACES)).tables()]
+    )
+    runs = {name: told[name].to_numpy() for name in _PLACES}
+    ordinal = np.empty(len(rows), np.int64)
+    ordinal[order] = np.arange(len(order))
+    turn = np.lexsort((runs["at"], ordinal[rows.places(runs["row"])]))
+    runs = {name: values[turn] for name, values in runs.items()}
+    opens = np.ones(len(turn), np.bool_)
+    opens[1:] = runs["row"][1:] != runs["row"][:-1]
+    chat = np.cumsum(opens) - 1
+    offsets = np.cumsum(runs["count"]) - runs["count"]
+    total = int(runs["count"].sum())
+    windows = Windows(
+        chat=np.repeat(chat, runs["count"]),
+        at=_ranges(runs["at"], runs["count"]),
+        first=np.arange(total),
+        tokens=runs["tokens"][opens],
+    )
+    chats = rows.places(runs["row"][opens])
+    known = _Known(rows, np.argsort(chats), np.sort(chats), chat, runs["at"], offsets)
+    parts = 1 + total // PART_WINDOWS
+    for part in range(parts):
+        tables = found.map(partial(_part, part=part, parts=parts)).tables()
+        table = pa.concat_tables([_RUNS.empty_table(), *tables])
+        keys = np.stack([_flat(table[name]) for name in ("high", "low")])
+        begins = known.windows(table["row"].to_numpy(), table["at"].to_numpy())
+        find_first(keys, _ranges(begins, table["count"].to_numpy()), windows.first)
+    return chats, windows
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Where the windows of runs stand among all windows."""
+
+    rows: Rows
+    order: Ints  # the chats, by their places in `rows`
+    places: Ints  # these places, sorted
+    chat: Ints  # of each run, rising
+    at: Ints  # of each run, rising within a chat
+    offsets: Ints  # of each run: the number of its first window
+
+    def windows(self, row: Ints, at: Ints) -> Ints:
+        """Return the number of the first window of runs that are known by row and place."""
+        chat = self.order[np.searchsorted(self.places, self.rows.places(row))]
+        wide = 1 + max(int(self.at.max(initial=0)), 0)
+        return self.offsets[np.searchsorted(self.chat * wide + self.at, chat * wide + at)]
+
+
+def _select(table: pa.Table, columns: list[str]) -> pa.Table:
+    return table.select(columns)
+
+
+def _part(table: pa.Table, part: int, parts: int) -> pa.Table:
+    if parts == 1:
+        return table
+    return table.filter(pa.array(table["fingerprint"].to_numpy() % np.uint64(parts) == part))
+
+
+def _flat(lists: pa.ChunkedArray) -> Numbers:
+    values: Numbers = pc.list_flatten(lists).to_numpy()
+    return values
+
+
+def _ranges(begins: Ints, counts: Ints) -> Ints:
+    """Return begin, begin + 1, … for each begin, as many as counted."""
+    offsets = np.cumsum(counts) - counts
+    return np.repeat(begins - offsets, counts) + np.arange(int(counts.sum()))
+
+
+def _among(values: Numbers, chosen: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Say which values are among some chosen, which are sorted."""
+    if not len(chosen):
+        return np.zeros(len(values), np.bool_)
+    found = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
+    return chosen[found] == values
