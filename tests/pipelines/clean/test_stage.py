@@ -172,7 +172,7 @@ def test_a_sample_like_another_stage_has_as_many_rows(bench):
     [
         ([], [], "EmptySource"),
         (["{}"], [{"subsample": {"rows": 2}}], "TooFewRows"),
-        (["{}"], [{"mixedLanguage": {}}], "NotAvailable"),
+        (["{}"], [{"nearDuplicates": {}}], "NotAvailable"),
         (["{}"], [{"refusals": {"replaceWith": {"uri": "sha256:x", "format": "text"}}}], "NotAvailable"),
     ],
 )

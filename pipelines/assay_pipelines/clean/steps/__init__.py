@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from assay_pipelines.clean.steps.alternation import alternation
+from assay_pipelines.clean.steps.languages import languages, mixed_language
 from assay_pipelines.clean.steps.low_average import low_average
 from assay_pipelines.clean.steps.refusals import refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
@@ -19,5 +20,7 @@ LOCAL: dict[str, Callable[[Chats, Any], Judgement]] = {
     "shortInput": short_input,
     "lowAverage": low_average,
     "repeatedQueries": repeated_queries,
+    "mixedLanguage": mixed_language,
+    "languages": languages,
     "refusals": refusals,
 }
