@@ -7,9 +7,10 @@ from typing import Any
 from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
 from assay_pipelines.clean.blocks import open_blocks
-from assay_pipelines.clean.flow import fly
+from assay_pipelines.clean.flow import Given, fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
+from assay_pipelines.clean.steps import LOCAL, prepared
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
 
@@ -24,6 +25,9 @@ def clean(run: StageRun) -> dict[str, Any]:
         for number, step in enumerate(spec.steps)
         if step.subsample and (ref := step.subsample.like)
     }
+    local = {
+        number: prepared(step, run.outside) for number, step in enumerate(spec.steps) if step.chosen in LOCAL
+    }
     execution = CleanExecution.model_validate(run.execution)
     origins = list(_origins(run, spec))
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
@@ -34,7 +38,10 @@ def clean(run: StageRun) -> dict[str, Any]:
         memory_gib=execution.memory_gib,
     )
     flown = fly(
-        spec, blocks, likes, lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows")
+        spec,
+        blocks,
+        Given(likes=likes, local=local),
+        lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows"),
     )
     account = flown.account
     run.progress("clean: writing", done=int(account.alive.sum()), unit="rows")

@@ -220,7 +220,9 @@ class Split(SpecModel):
 class Decontaminate(SpecModel):
     """Drop chats that share n-grams with benchmark items."""
 
-    uri: Uri = Field(description="Benchmark items, one JSON object with `text` per line.")
+    uri: Uri = Field(
+        description="Benchmark items, one JSON object with `text` per line; `benchmark` names theirs."
+    )
     ngram: int = Field(13, ge=3, le=100, description="Length of the shared n-gram, in words.")
 
 
