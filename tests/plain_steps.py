@@ -5,22 +5,26 @@ import pyarrow as pa
 from assay.api.clean import Step
 from assay_pipelines.chats import MESSAGES, Message, content_hash
 from assay_pipelines.clean.judge import Pass, judge
-from assay_pipelines.clean.steps import LOCAL
+from assay_pipelines.clean.steps import LOCAL, prepared
 from assay_pipelines.clean.steps.verdict import NOWHERE
 from assay_pipelines.clean.table import WORKING, Chats, lines_array
 
 
-def judged(step, chats):
+def judged(step, chats, files=()):
     """Judge plain chats by one local step: the messages that are left of each, or None, and the lines."""
-    kind = next(iter(step))
-    settings = Step.model_validate(step).body
+    made = Step.model_validate(step)
     view = Chats.from_messages(chats)
-    judgement = LOCAL[kind](view, settings)
+    judgement = LOCAL[made.chosen](view, *given(made, files))
     left = list(chats) if judgement.removed is None else plain(view.without(judgement.removed))
     for line in judgement.lines:
         if line.dropped:
             left[line.chat] = None
     return left, judgement.lines
+
+
+def given(step, files=()):
+    """Return what a local step is given, with some files as whatever it names outside."""
+    return prepared(step, lambda _uri: list(files))
 
 
 def plain(messages):
@@ -30,7 +34,8 @@ def plain(messages):
 
 def passed(table, steps, *, sources=1):
     """Send a working table through local steps, without Ray."""
-    numbered = tuple(enumerate(Step.model_validate(step) for step in steps))
+    made = [Step.model_validate(step) for step in steps]
+    numbered = tuple((number, step.chosen, given(step)) for number, step in enumerate(made))
     joining = (0,) * sources
     return judge(
         table, Pass(first=True, steps=numbered, joining=joining, key_for=None, gone=NOWHERE, aside=NOWHERE)

@@ -7,6 +7,7 @@ sorted. Nothing depends on how rows are cut into blocks.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -57,6 +58,15 @@ def segments(steps: Iterable[Step]) -> list[Segment]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Given:
+    """What steps need from outside, by their numbers."""
+
+    likes: dict[int, int]  # the rows that a subsample shall equal
+    tokenizers: dict[int, str]  # the JSON of the tokenizer of a step
+    local: dict[int, tuple[Any, ...]]  # what a local step is given besides chats
+
+
+@dataclass(frozen=True, kw_only=True)
 class Flown:
     """What is left after the last pass."""
 
@@ -71,13 +81,10 @@ class Flown:
 def fly(
     clean: Clean,
     pieces: Blocks,
-    likes: dict[int, int],
-    tokenizers: dict[int, str],
+    given: Given,
     tell: Callable[[str, int], None],
 ) -> Flown:
     """Carry out all steps on the pieces of all sources.
-
-    `likes` holds, by step number, the rows that a subsample shall equal, `tokenizers` the JSON of the tokenizer of a step.
 
     Raises:
         StageError: `EmptySource`, or `TooFewRows` of a subsample.
@@ -90,7 +97,7 @@ def fly(
         if account is None or segment.local or segment.key_for:
             tell(_names(segment), 0 if account is None else int(account.alive.sum()))
             told = _DRIVER_COLUMNS if account is None else _PASS_COLUMNS
-            blocks = _passed(blocks, clean, segment, account, gone)
+            blocks = _passed(blocks, _Next(clean, given, segment), account, gone)
             table = _collected(blocks, told)
             if account is None:
                 account = _opened(clean, table)
@@ -100,10 +107,10 @@ def fly(
             number, step = segment.comparing
             if step.duplicate_substrings is not None:
                 tell(step.label, int(account.alive.sum()))
-                blocks = _struck(blocks, account, number, step.duplicate_substrings, tokenizers.get(number))
+                blocks = _struck(blocks, account, number, step.duplicate_substrings, given.tokenizers.get(number))
                 account.take(_collected(blocks, _PASS_COLUMNS))
             else:
-                verdict = _compared(account, table, blocks, segment.comparing, likes.get(number))
+                verdict = _compared(account, table, blocks, segment.comparing, given.likes.get(number))
                 account.decide(number, verdict)
                 gone = np.union1d(gone, account.rows.row[verdict.dropped])
             tell(step.label, int(account.alive.sum()))
@@ -116,13 +123,24 @@ def _parsed(table: pa.Table) -> pa.Table:
     return pa.concat_tables([parse_piece(piece) for piece in table.to_pylist()])
 
 
-def _passed(blocks: Blocks, clean: Clean, segment: Segment, account: Account | None, gone: Ints) -> Blocks:
+@dataclass(frozen=True)
+class _Next:
+    """What the next pass is about."""
+
+    clean: Clean
+    given: Given
+    segment: Segment
+
+
+def _passed(blocks: Blocks, following: _Next, account: Account | None, gone: Ints) -> Blocks:
     aside = NOWHERE if account is None else account.rows.row[account.part > 0]
     this = Pass(
         first=account is None,
-        steps=segment.local,
-        joining=tuple(joining(clean)),
-        key_for=segment.key_for,
+        steps=tuple(
+            (number, step.chosen, following.given.local[number]) for number, step in following.segment.local
+        ),
+        joining=tuple(joining(following.clean)),
+        key_for=following.segment.key_for,
         gone=gone,
         aside=aside,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.api.clean import ExactDuplicates, Step
+from assay.api.clean import ExactDuplicates
 from assay_pipelines.clean.rows import among
 from assay_pipelines.clean.steps import LOCAL
 from assay_pipelines.clean.steps.exact_duplicates import text_keys
@@ -22,7 +22,7 @@ class Pass:
     """What one pass does."""
 
     first: bool  # whether the rows come fresh from intake, with its lines
-    steps: tuple[tuple[int, Step], ...]  # local steps with their numbers
+    steps: tuple[tuple[int, str, tuple[Any, ...]], ...]  # local steps: number, kind, and what they are given
     joining: tuple[int, ...]  # for each source, the step at which it joins
     key_for: tuple[int, ExactDuplicates] | None  # make keys for the step with this number
     gone: Ints  # rows that the driver dropped since the last pass, sorted
@@ -38,10 +38,10 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     joining = np.array(this.joining, np.int64)[table["source"].to_numpy()]
     lines: list[list[dict[str, Any]]] = table["lines"].to_pylist() if this.first else [[] for _ in row]
     messages = messages_array(table)
-    for number, step in this.steps:
+    for number, kind, given in this.steps:
         live = np.flatnonzero(judged & kept & (joining <= number))
         chosen = Chats.of(messages.take(pa.array(live)))
-        judgement = LOCAL[step.chosen](chosen, step.body)
+        judgement = LOCAL[kind](chosen, *given)
         _note(lines, kept, live, number, judgement)
         if judgement.removed is not None and judgement.removed.any():
             messages = replaced(messages, live, chosen.without(judgement.removed))

@@ -8,9 +8,10 @@ from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
 from assay.errors import StageError
 from assay_pipelines.clean.blocks import open_blocks
-from assay_pipelines.clean.flow import fly
+from assay_pipelines.clean.flow import Given, fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
+from assay_pipelines.clean.steps import LOCAL, prepared
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
 
@@ -31,6 +32,9 @@ def clean(run: StageRun) -> dict[str, Any]:
         for number, step in enumerate(spec.steps)
         if step.duplicate_substrings and (identity := step.duplicate_substrings.tokenizer)
     }
+    local = {
+        number: prepared(step, run.outside) for number, step in enumerate(spec.steps) if step.chosen in LOCAL
+    }
     execution = CleanExecution.model_validate(run.execution)
     origins = list(_origins(run, spec))
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
@@ -43,8 +47,7 @@ def clean(run: StageRun) -> dict[str, Any]:
     flown = fly(
         spec,
         blocks,
-        likes,
-        tokenizers,
+        Given(likes=likes, tokenizers=tokenizers, local=local),
         lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows"),
     )
     account = flown.account

@@ -69,8 +69,8 @@ class Rows:
         Rows with the same messages get the same number, unless they are to be told apart.
         """
         salt = np.uint64(int.from_bytes(_digest(f"{tag}/{seed}"), "big"))
-        mixed = _mixed(_mixed(self.high ^ salt) ^ self.low)
-        return _mixed(mixed + self.number.astype(np.uint64)) if apart else mixed
+        drawn = mixed(mixed(self.high ^ salt) ^ self.low)
+        return mixed(drawn + self.number.astype(np.uint64)) if apart else drawn
 
 
 def halves(hashes: pa.ChunkedArray) -> tuple[Hashes, Hashes]:
@@ -102,7 +102,7 @@ def _place_in_group(sorted_keys: npt.NDArray[np.uint64]) -> Ints:
     return places - np.maximum.accumulate(begins) if len(places) else places
 
 
-def _mixed(value: Hashes) -> Hashes:
+def mixed(value: Hashes) -> Hashes:
     """Scramble 64-bit numbers (the finaliser of SplitMix64)."""
     with np.errstate(over="ignore"):
         value = value + _MIX[0]

@@ -7,7 +7,7 @@ from assay.artifacts.kinds import Kind
 
 Plain = Mapping[str, Any]
 
-_STEPS = ("mixedLanguage", "decontaminate")
+_STEPS = ()
 _TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
 _OPTIONS = (("refusals", "replaceWith"), ("lowAverage", "tokenizer"))
 

@@ -5,9 +5,21 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from assay.api.model import CleanStage, Dataset, Name, OneOf, Rule, Seed, SpecModel, Uri, fault
+from assay.api.model import (
+    LANGUAGE_PATTERN,
+    CleanStage,
+    Dataset,
+    Name,
+    OneOf,
+    Rule,
+    Seed,
+    SpecModel,
+    Uri,
+    fault,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
+LanguageCode = Annotated[str, Field(pattern=LANGUAGE_PATTERN, max_length=2)]
 
 
 class Format(StrEnum):
@@ -80,6 +92,17 @@ class RepeatedQueries(SpecModel):
 class MixedLanguage(SpecModel):
     """Drop chats whose turns are in different languages (F5)."""
 
+    min_confidence: Share = Field(
+        0.8, description="Least confidence with which a turn's language counts, 0 to 1."
+    )
+
+
+class Languages(SpecModel):
+    """Drop chats with a turn in another language than these."""
+
+    keep: tuple[LanguageCode, ...] = Field(
+        min_length=1, max_length=64, description="ISO 639-1 codes, such as en."
+    )
     min_confidence: Share = Field(
         0.8, description="Least confidence with which a turn's language counts, 0 to 1."
     )
@@ -199,7 +222,9 @@ class Split(SpecModel):
 class Decontaminate(SpecModel):
     """Drop chats that share n-grams with benchmark items."""
 
-    uri: Uri = Field(description="Benchmark items, one JSON object with `text` per line.")
+    uri: Uri = Field(
+        description="Benchmark items, one JSON object with `text` per line; `benchmark` names theirs."
+    )
     ngram: int = Field(13, ge=3, le=100, description="Length of the shared n-gram, in words.")
 
 
@@ -212,6 +237,7 @@ class Step(OneOf):
         "low_average",
         "repeated_queries",
         "mixed_language",
+        "languages",
         "merge",
         "exact_duplicates",
         "duplicate_substrings",
@@ -228,6 +254,7 @@ class Step(OneOf):
     low_average: LowAverage | None = Field(None, description="Turns must not be short on average.")
     repeated_queries: RepeatedQueries | None = Field(None, description="Queries must not recur.")
     mixed_language: MixedLanguage | None = Field(None, description="Turns must be in one language.")
+    languages: Languages | None = Field(None, description="Turns must be in these languages.")
     merge: Merge | None = Field(None, description="Sources that join here.")
     exact_duplicates: ExactDuplicates | None = Field(None, description="One of each text.")
     duplicate_substrings: DuplicateSubstrings | None = Field(None, description="Long repeated spans.")

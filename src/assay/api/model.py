@@ -150,6 +150,10 @@ STORE_PATTERN = r"^(s3://|file:///)"
 DATA_PATTERN = r"^s3://"
 IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
 FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
+LANGUAGE_PATTERN = (  # the two-letter codes among fastText's languages
+    r"^(a[fmnrsvz]|b[aegnors]|c[aeosvy]|d[aev]|e[lnostu]|f[airy]|g[adlnuv]|h[eirtuy]|i[adeost]|j[av]|k[akmnouvwy]|l[abiotv]|"
+    r"m[gklnrsty]|n[elo]|o[crs]|p[alst]|qu|r[mou]|s[acdikloqruvw]|t[aeghklrt]|u[gkrz]|v[io]|wa|y[io]|zh)$"
+)
 
 IN_WORDS = {  # what a pattern demands
     NAME_PATTERN: "a name: a small letter or a digit, then letters, digits, - or _, ending in a letter or a digit",
@@ -159,6 +163,7 @@ IN_WORDS = {  # what a pattern demands
     STORE_PATTERN: "s3://bucket/prefix or file:///folder",
     DATA_PATTERN: "s3://bucket/prefix",
     IMAGE_PATTERN: "an image with its digest, ending in @sha256: and 64 hexadecimal digits",
+    LANGUAGE_PATTERN: "the ISO 639-1 code of one of 120 languages, such as en",
     FIELD_PATH_PATTERN: "names with dots between them, such as sft.train.seed",
 }
 

@@ -204,7 +204,7 @@ def test_a_sample_like_another_stage_has_as_many_rows(bench):
     [
         ([], [], "EmptySource"),
         (["{}"], [{"subsample": {"rows": 2}}], "TooFewRows"),
-        (["{}"], [{"mixedLanguage": {}}], "NotAvailable"),
+        (["{}"], [{"nearDuplicates": {}}], "NotAvailable"),
         (["{}"], [{"refusals": {"replaceWith": {"uri": "sha256:x", "format": "text"}}}], "NotAvailable"),
     ],
 )
@@ -286,3 +286,19 @@ def test_a_part_that_another_stage_did_not_set_aside_is_refused(bench):
     outcome = bench.run(main, Kind.CLEAN, {"sources": [whole], "steps": []})
 
     assert outcome.refused[0] == "DataMissing"
+
+
+def test_what_a_step_names_outside_reaches_it_and_is_reported_by_benchmark(bench, on_ray):
+    words = " ".join(WORDS)
+    items = bench.lines("items.jsonl", json.dumps({"text": words, "benchmark": "rhymes"}))
+    rows = bench.lines(
+        "rows.jsonl", *(json.dumps({"prompt": "Go on.", "completion": text}) for text in (words, "Well."))
+    )
+    spec = {
+        "sources": [source("a", rows, "prompt-completion")],
+        "steps": [{"decontaminate": {"uri": items, "ngram": 13}}],
+    }
+    outcome = bench.run(main, Kind.CLEAN, spec)
+    (line,) = chats_of(outcome, "ledger.parquet")
+    assert (line["rule"], line["score"]) == ("benchmark rhymes", len(WORDS) - 12)
+    assert outcome.summary["rows"] == 1

@@ -7,15 +7,15 @@ from assay.artifacts.kinds import Kind
 def test_steps_and_options_that_are_not_built_are_named_by_their_paths():
     steps = [
         {"alternation": {}},
-        {"mixedLanguage": {}, "alternation": None},
+        {"nearDuplicates": {}, "alternation": None},
         {"refusals": {"replaceWith": {"uri": "x", "format": "text"}}},
         {"lowAverage": {"minTokensPerMessage": 3, "tokenizer": None}},
     ]
     assert unavailable(Kind.CLEAN, {"steps": steps}) == [
-        "steps[1].mixedLanguage",
+        "steps[1].nearDuplicates",
         "steps[2].refusals.replaceWith",
     ]
 
 
 def test_other_stages_have_nothing_missing_here():
-    assert unavailable(Kind.TRAIN, {"steps": [{"mixedLanguage": {}}]}) == []
+    assert unavailable(Kind.TRAIN, {"steps": [{"nearDuplicates": {}}]}) == []

@@ -1,23 +1,41 @@
 """The steps, one file each.
 
-`LOCAL` steps judge each chat by itself: a pure function of a batch. The others compare rows: `exact_duplicates`,
+`LOCAL` steps judge each chat by itself: a pure function of a batch, of the step, and of what `prepared` made of the
+step's outside inputs, if it has any. The others compare rows: `exact_duplicates`,
 `split` and `subsample` judge the rows' hashes, all at once, on the driver.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from assay.api.clean import Step
 from assay_pipelines.clean.steps.alternation import alternation
+from assay_pipelines.clean.steps.decontaminate import decontaminate, items_of
+from assay_pipelines.clean.steps.languages import languages, mixed_language
 from assay_pipelines.clean.steps.low_average import low_average
 from assay_pipelines.clean.steps.refusals import refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.short_input import short_input
-from assay_pipelines.clean.table import Chats, Judgement
+from assay_pipelines.clean.table import Judgement
 
-LOCAL: dict[str, Callable[[Chats, Any], Judgement]] = {
+LOCAL: dict[str, Callable[..., Judgement]] = {
     "alternation": alternation,
     "shortInput": short_input,
     "lowAverage": low_average,
     "repeatedQueries": repeated_queries,
+    "mixedLanguage": mixed_language,
+    "languages": languages,
     "refusals": refusals,
+    "decontaminate": decontaminate,
 }
+
+Outside = Callable[[str], list[Path]]  # from an outside input's identity to its files
+
+_PREPARE: dict[str, Callable[[Any, Outside], Any]] = {"decontaminate": items_of}
+
+
+def prepared(step: Step, outside: Outside) -> tuple[Any, ...]:
+    """Return what a local step is given besides chats: its settings, and what it needs of its outside inputs."""
+    prepare = _PREPARE.get(step.chosen)
+    return (step.body,) if prepare is None else (step.body, prepare(step.body, outside))
