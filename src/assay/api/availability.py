@@ -7,7 +7,6 @@ from assay.artifacts.kinds import Kind
 
 Plain = Mapping[str, Any]
 
-_STEPS = ()
 _TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
 _OPTIONS = (("refusals", "replaceWith"), ("lowAverage", "tokenizer"))
 
@@ -19,7 +18,6 @@ def unavailable(kind: Kind, spec: Plain) -> list[str]:
 
 def _clean(spec: Plain) -> Iterator[str]:
     for place, step in enumerate(spec.get("steps") or ()):
-        yield from (f"steps[{place}].{name}" for name in _STEPS if step.get(name) is not None)
         for name, option in _OPTIONS:
             if (step.get(name) or {}).get(option) is not None:
                 yield f"steps[{place}].{name}.{option}"
