@@ -37,10 +37,10 @@ class Points:
 
 
 @intrinsic
-def _wide(context: Any, one: Any, two: Any) -> Any:
+def _wide(_context: Any, _one: Any, _two: Any) -> Any:
     """Multiply two 64-bit numbers to the high and the low half of 128 bits: one instruction, for which numba has no name."""
 
-    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def build(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)
         product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
         halves = (builder.lshr(product, ir.Constant(wide, 64)), product)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.api.clean import DuplicateSubstrings
+from assay_pipelines.clean.account import Account
 from assay_pipelines.clean.blocks import Blocks
 from assay_pipelines.clean.judge import messages_array
 from assay_pipelines.clean.rows import Rows
@@ -59,12 +60,11 @@ class Search:
 
 
 def without_repeats(
-    blocks: Blocks, rows: Rows, live: Ints, number: int, step: DuplicateSubstrings, tokenizer: str | None
+    blocks: Blocks, account: Account, number: int, step: DuplicateSubstrings, tokenizer: str | None
 ) -> Blocks:
-    """Carry out the step with this number on the rows at the live places: the blocks get its lines and lose what goes."""
-    search = Search(
-        length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live]
-    )
+    """Carry out the step with this number on the rows that meet it: the blocks get its lines and lose what goes."""
+    rows, live = account.rows, account.live(number)
+    search = Search(length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live])
     taken = blocks.map(partial(fingerprints, search=search)).held()
     recurring = _recurring(taken)
     search = replace(search, rows=_rows_with(taken, recurring))
