@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -87,9 +88,11 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
 
 def prepared(texts: list[str]) -> tuple[Here, Account]:
     table = working([[("text", text)] for text in texts])
-    edges = np.searchsorted(np.cumsum([len(text) for text in texts]), np.arange(0, 1 << 40, BLOCK_BYTES)[:500])
+    edges = np.searchsorted(
+        np.cumsum([len(text) for text in texts]), np.arange(0, 1 << 40, BLOCK_BYTES)[:500]
+    )
     edges = np.unique([0, *edges, len(texts)]).tolist()
-    blocks = Here([table.slice(begin, end - begin) for begin, end in zip(edges, edges[1:], strict=False)])
+    blocks = Here([table.slice(begin, end - begin) for begin, end in pairwise(edges)])
     return blocks, Account(clean=CLEAN, rows=Rows.of(table))
 
 
@@ -109,7 +112,7 @@ def numbered(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def marked_by_suffixes(numbers: np.ndarray) -> np.ndarray:
     """Say which words lie in fifty that occur twice."""
-    suffixes = divsufsort(np.frombuffer(numbers.tobytes(), np.uint8))
+    suffixes = divsufsort(numbers.view(np.uint8))
     suffixes = suffixes[suffixes % 4 == 0] // 4
     return _marked(numbers.astype(np.int64), suffixes.astype(np.int64), LENGTH)
 
@@ -191,7 +194,10 @@ def main() -> None:
             goals.append((f"{share:.1%} of words repeated, at least {HEAVY:.0%}", share >= HEAVY))
         growth = times[1] / times[0]
         goals.append(
-            (f"{name}: {TIMES} times the text takes {growth:.1f} times as long", growth <= GOAL_GROWTH * TIMES)
+            (
+                f"{name}: {TIMES} times the text takes {growth:.1f} times as long",
+                growth <= GOAL_GROWTH * TIMES,
+            )
         )
     for goal, met in goals:
         print(f"{'met' if met else 'NOT MET'}: {goal}")

@@ -28,7 +28,7 @@ from assay_pipelines.clean.substrings.equal import find_first
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
 from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
-from assay_pipelines.clean.table import Chats, Ints
+from assay_pipelines.clean.table import Bools, Chats, Ints
 
 PART_WINDOWS = 1 << 23  # windows whose keys the driver compares at a time; at 56 bytes each, less than 500 MB
 CHUNK_BYTES = 1 << 20  # of text that is tokenized at a time
@@ -252,9 +252,10 @@ def _ranges(begins: Ints, counts: Ints) -> Ints:
     return np.repeat(begins - offsets, counts) + np.arange(int(counts.sum()))
 
 
-def _among(values: Numbers, chosen: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _among(values: Numbers, chosen: Numbers) -> Bools:
     """Say which values are among some chosen, which are sorted."""
     if not len(chosen):
         return np.zeros(len(values), np.bool_)
     found = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
-    return chosen[found] == values
+    result: Bools = chosen[found] == values
+    return result

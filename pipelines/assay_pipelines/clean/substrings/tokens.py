@@ -75,7 +75,7 @@ def _buffers(contents: pa.Array) -> tuple[Ints, Bytes]:
 
 
 @compiled
-def _blank(byte: int, second: int, third: int) -> int:
+def _blank(byte: np.uint8, second: np.uint8, third: np.uint8) -> int:
     """Return the number of bytes of the white space that begins with these bytes, which are not ASCII, or 0."""
     if byte == 0xC2:
         return 2 if second in (0x85, 0xA0) else 0
