@@ -24,7 +24,7 @@ from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.duplicate_substrings import Windows, duplicate_substrings
 from assay_pipelines.clean.steps.verdict import NOWHERE
 from assay_pipelines.clean.substrings.cut import Cuts, cut_out
-from assay_pipelines.clean.substrings.equal import find_first
+from assay_pipelines.clean.substrings.equal import find_first, spread
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
 from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
@@ -197,8 +197,8 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     total = int(runs["count"].sum())
     windows = Windows(
         chat=np.repeat(chat, runs["count"]),
-        at=_ranges(runs["at"], runs["count"]),
-        first=np.arange(total),
+        at=spread(runs["at"], runs["count"]),
+        first=np.empty(total, np.int64),
         tokens=runs["tokens"][opens],
     )
     chats = rows.places(runs["row"][opens])
@@ -207,9 +207,10 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     for part in range(parts):
         tables = found.map(partial(_part, part=part, parts=parts)).tables()
         table = pa.concat_tables([_RUNS.empty_table(), *tables])
-        keys = np.stack([_flat(table[name]) for name in ("high", "low")])
         begins = known.windows(table["row"].to_numpy(), table["at"].to_numpy())
-        find_first(keys, _ranges(begins, table["count"].to_numpy()), windows.first)
+        find_first(
+            _flat(table["high"]), _flat(table["low"]), begins, table["count"].to_numpy(), windows.first
+        )
     return chats, windows
 
 
@@ -244,12 +245,6 @@ def _part(table: pa.Table, part: int, parts: int) -> pa.Table:
 def _flat(lists: pa.ChunkedArray) -> Numbers:
     values: Numbers = pc.list_flatten(lists).to_numpy()
     return values
-
-
-def _ranges(begins: Ints, counts: Ints) -> Ints:
-    """Return begin, begin + 1, … for each begin, as many as counted."""
-    offsets = np.cumsum(counts) - counts
-    return np.repeat(begins - offsets, counts) + np.arange(int(counts.sum()))
 
 
 def _among(values: Numbers, chosen: Numbers) -> Bools:
