@@ -1,6 +1,7 @@
 """What `duplicateSubstrings` has to find, in plain Python: by comparing all windows, and by a suffix array."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def suffix_array(text: np.ndarray) -> np.ndarray:
 
 def common_prefixes(text: list[int], array: np.ndarray) -> list[int]:
     """Return how long a prefix each suffix shares with the one sorted before it (Kasai et al. 2001)."""
-    before = {int(suffix): int(other) for other, suffix in zip(array[:-1], array[1:], strict=True)}
+    before = {int(suffix): int(other) for other, suffix in pairwise(array)}
     common, shared = {int(array[0]): 0} if len(array) else {}, 0
     for suffix in range(len(text)):
         if suffix not in before:
@@ -96,9 +97,7 @@ def struck(chats: list[list[str]], length: int, action: str, first: dict) -> lis
     return result
 
 
-def shares(
-    chats: list[list[str]], length: int, least: float, first: dict
-) -> tuple[list[float], list[bool]]:
+def shares(chats: list[list[str]], length: int, least: float, first: dict) -> tuple[list[float], list[bool]]:
     """Visit chats in survivor order: the share of each that repeats kept ones or itself, and whether it is kept."""
     kept_windows: set = set()
     share, kept = [], []

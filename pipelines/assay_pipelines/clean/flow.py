@@ -152,7 +152,7 @@ def _struck(
 ) -> Blocks:
     from assay_pipelines.clean.substrings.rounds import without_repeats  # noqa: PLC0415 -- numba takes a second
 
-    return without_repeats(blocks, account.rows, account.live(number), number, step, tokenizer)
+    return without_repeats(blocks, account, number, step, tokenizer)
 
 
 def _less(blocks: Blocks, gone: Ints) -> Blocks:

@@ -2,6 +2,7 @@
 
 import random
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.api.clean import DuplicateSubstrings
+from assay.api.clean import Clean, DuplicateSubstrings
+from assay_pipelines.clean.account import Account
 from assay_pipelines.clean.blocks import Here
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.substrings import rounds
@@ -37,11 +39,12 @@ def talk(*texts):
 def carried_out(chats, *, sources=None, cuts=(), tokenizer=None, **step):
     """Carry the step out on plain chats, in blocks that begin at `cuts`: what is left of each, or None, and the lines."""
     table = working(chats, sources)
-    rows = Rows.of(table)
     edges = sorted({0, *(cut for cut in cuts if cut < len(table)), len(table)})
-    blocks = Here([table.slice(begin, end - begin) for begin, end in zip(edges, edges[1:], strict=False)])
+    blocks = Here([table.slice(begin, end - begin) for begin, end in pairwise(edges)])
     settings = DuplicateSubstrings.model_validate(step)
-    done = rounds.without_repeats(blocks, rows, np.arange(len(rows)), 0, settings, tokenizer)
+    names = [{"name": f"s{number}", "uri": "s", "format": "text"} for number in range(3)]
+    account = Account(clean=Clean.model_validate({"sources": names}), rows=Rows.of(table))
+    done = rounds.without_repeats(blocks, account, 0, settings, tokenizer)
     out = pa.concat_tables(done.tables())
     left = [
         chat if kept else None
@@ -248,10 +251,7 @@ def test_long_and_many_and_empty_turns_are_judged(action):
 def test_words_are_what_split_finds_and_their_characters(texts):
     tokens = tokens_of(pa.array(texts, pa.string()), POINTS, None)
     found = [
-        [
-            text[begin:end]
-            for begin, end in zip(tokens.begin[low:high], tokens.end[low:high], strict=True)
-        ]
+        [text[begin:end] for begin, end in zip(tokens.begin[low:high], tokens.end[low:high], strict=True)]
         for text, low, high in zip(texts, tokens.bounds, tokens.bounds[1:], strict=False)
     ]
     assert found == [text.split() for text in texts]

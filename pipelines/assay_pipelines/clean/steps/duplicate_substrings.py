@@ -59,7 +59,7 @@ def duplicate_substrings(windows: Windows, step: DuplicateSubstrings) -> Spans:
 
 def _repeated(windows: Windows) -> Bools:
     """Mark the windows with two places or more."""
-    again = windows.first != np.arange(len(windows.first))
+    again: Bools = windows.first != np.arange(len(windows.first))
     struck = again.copy()
     struck[windows.first[again]] = True
     return struck
@@ -68,7 +68,8 @@ def _repeated(windows: Windows) -> Bools:
 def _later(windows: Windows, length: int) -> Bools:
     """Mark the windows that stand, without overlap, behind the first of their equals."""
     apart = windows.chat != windows.chat[windows.first]
-    return apart | (windows.at - windows.at[windows.first] >= length)
+    later: Bools = apart | (windows.at - windows.at[windows.first] >= length)
+    return later
 
 
 def _originals(windows: Windows, struck: Bools) -> Ints:

@@ -66,7 +66,9 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
         if cuts.drop:
             stays = False
         else:
-            stays, pairs = _struck(chats, chat, [piece for pieces in spans for piece in pieces], texts, removed)
+            stays, pairs = _struck(
+                chats, chat, [piece for pieces in spans for piece in pieces], texts, removed
+            )
             detail = "; ".join([detail, *([numbered(pairs)] if pairs else [])])
         kept[place] = stays
         original = int(cuts.original[which])

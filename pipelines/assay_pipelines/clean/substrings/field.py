@@ -7,8 +7,9 @@ on a billion windows with probability below 10^-12.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from llvmlite import ir
@@ -36,17 +37,18 @@ class Points:
         return cls(word=(one, two), gram=gram, window=(first, second))
 
 
-@intrinsic
-def _wide(context: Any, one: Any, two: Any) -> Any:
-    """Multiply two 64-bit numbers to the high and the low half of 128 bits: one instruction, for which numba has no name."""
-
-    def build(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _multiplied(_context: Any, _one: Any, _two: Any) -> Any:
+    def build(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         wide = ir.IntType(128)
         product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
         halves = (builder.lshr(product, ir.Constant(wide, 64)), product)
         return cgutils.pack_array(builder, [builder.trunc(half, ir.IntType(64)) for half in halves])
 
     return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), build
+
+
+_wide = cast("Callable[[np.uint64, np.uint64], tuple[np.uint64, np.uint64]]", intrinsic(_multiplied))
+"""The high and the low half of a product of 128 bits: one instruction, for which numba has no name."""
 
 
 @compiled

@@ -17,17 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.api.clean import DuplicateSubstrings
+from assay_pipelines.clean.account import Account
 from assay_pipelines.clean.blocks import Blocks
 from assay_pipelines.clean.judge import messages_array
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.duplicate_substrings import Windows, duplicate_substrings
 from assay_pipelines.clean.steps.verdict import NOWHERE
 from assay_pipelines.clean.substrings.cut import Cuts, cut_out
-from assay_pipelines.clean.substrings.equal import find_first
+from assay_pipelines.clean.substrings.equal import find_first, spread
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
 from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
-from assay_pipelines.clean.table import Chats, Ints
+from assay_pipelines.clean.table import Bools, Chats, Ints
 
 PART_WINDOWS = 1 << 23  # windows whose keys the driver compares at a time; at 56 bytes each, less than 500 MB
 CHUNK_BYTES = 1 << 20  # of text that is tokenized at a time
@@ -59,12 +60,11 @@ class Search:
 
 
 def without_repeats(
-    blocks: Blocks, rows: Rows, live: Ints, number: int, step: DuplicateSubstrings, tokenizer: str | None
+    blocks: Blocks, account: Account, number: int, step: DuplicateSubstrings, tokenizer: str | None
 ) -> Blocks:
-    """Carry out the step with this number on the rows at the live places: the blocks get its lines and lose what goes."""
-    search = Search(
-        length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live]
-    )
+    """Carry out the step with this number on the rows that meet it: the blocks get its lines and lose what goes."""
+    rows, live = account.rows, account.live(number)
+    search = Search(length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live])
     taken = blocks.map(partial(fingerprints, search=search)).held()
     recurring = _recurring(taken)
     search = replace(search, rows=_rows_with(taken, recurring))
@@ -197,8 +197,8 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     total = int(runs["count"].sum())
     windows = Windows(
         chat=np.repeat(chat, runs["count"]),
-        at=_ranges(runs["at"], runs["count"]),
-        first=np.arange(total),
+        at=spread(runs["at"], runs["count"]),
+        first=np.empty(total, np.int64),
         tokens=runs["tokens"][opens],
     )
     chats = rows.places(runs["row"][opens])
@@ -207,9 +207,10 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     for part in range(parts):
         tables = found.map(partial(_part, part=part, parts=parts)).tables()
         table = pa.concat_tables([_RUNS.empty_table(), *tables])
-        keys = np.stack([_flat(table[name]) for name in ("high", "low")])
         begins = known.windows(table["row"].to_numpy(), table["at"].to_numpy())
-        find_first(keys, _ranges(begins, table["count"].to_numpy()), windows.first)
+        find_first(
+            _flat(table["high"]), _flat(table["low"]), begins, table["count"].to_numpy(), windows.first
+        )
     return chats, windows
 
 
@@ -246,15 +247,10 @@ def _flat(lists: pa.ChunkedArray) -> Numbers:
     return values
 
 
-def _ranges(begins: Ints, counts: Ints) -> Ints:
-    """Return begin, begin + 1, … for each begin, as many as counted."""
-    offsets = np.cumsum(counts) - counts
-    return np.repeat(begins - offsets, counts) + np.arange(int(counts.sum()))
-
-
-def _among(values: Numbers, chosen: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _among(values: Numbers, chosen: Numbers) -> Bools:
     """Say which values are among some chosen, which are sorted."""
     if not len(chosen):
         return np.zeros(len(values), np.bool_)
     found = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
-    return chosen[found] == values
+    result: Bools = chosen[found] == values
+    return result

@@ -22,7 +22,9 @@ Bytes = npt.NDArray[np.uint8]
 
 _CHUNK = 7  # bytes that are one coefficient: fewer than 61 bits
 _8 = np.uint64(8)
-_OTHER, _SPACE, _LEAD, _INNER = range(4)  # what a byte of UTF-8 may be: _LEAD may begin white space, _INNER begins nothing
+_OTHER, _SPACE, _LEAD, _INNER = range(
+    4
+)  # what a byte of UTF-8 may be: _LEAD may begin white space, _INNER begins nothing
 _KIND = np.array(
     [
         _SPACE if code < 0x80 and chr(code).isspace()
@@ -52,7 +54,9 @@ def tokens_of(contents: pa.Array, points: Points, tokenizer: str | None) -> Toke
 
 def _words(contents: pa.Array, points: Points) -> Tokens:
     offsets, data = _buffers(contents)
-    most = (int(offsets[-1] - offsets[0]) + len(contents) + 1) // 2  # a word and a space are two bytes at least
+    most = (
+        int(offsets[-1] - offsets[0]) + len(contents) + 1
+    ) // 2  # a word and a space are two bytes at least
     values = np.empty((2, most), np.uint64)
     begin, end = np.empty(most, np.int32), np.empty(most, np.int32)
     bounds = np.zeros(len(contents) + 1, np.int64)
@@ -71,15 +75,15 @@ def _buffers(contents: pa.Array) -> tuple[Ints, Bytes]:
 
 
 @compiled
-def _blank(byte: int, second: int, third: int) -> int:
+def _blank(byte: np.uint8, second: np.uint8, third: np.uint8) -> int:
     """Return the number of bytes of the white space that begins with these bytes, which are not ASCII, or 0."""
     if byte == 0xC2:
-        return 2 if second == 0x85 or second == 0xA0 else 0
+        return 2 if second in (0x85, 0xA0) else 0
     if byte == 0xE1:
         return 3 if second == 0x9A and third == 0x80 else 0
     if byte == 0xE3:
         return 3 if second == 0x80 and third == 0x80 else 0
-    general = second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)
+    general = second == 0x80 and (third <= 0x8A or third in (0xA8, 0xA9, 0xAF))
     return 3 if general or (second == 0x81 and third == 0x9F) else 0
 
 

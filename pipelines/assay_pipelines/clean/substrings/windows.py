@@ -48,14 +48,12 @@ def keys_of(values: Numbers, starts: Ints, counts: Ints, length: int, points: Po
     """
     keys = np.empty((2, int(counts.sum())), np.uint64)
     for each, point in enumerate(points.window):
-        _rolled(
-            values[each], starts, counts, length, np.uint64(point), power(point, length - 1), keys[each]
-        )
+        _rolled(values[each], starts, counts, length, np.uint64(point), power(point, length - 1), keys[each])
     return keys
 
 
 @compiled
-def _winnowed(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 -- a kernel: one loop, and arrays that it writes into
+def _winnowed(  # noqa: C901, PLR0912, PLR0913, PLR0917 -- a kernel: one loop, and arrays that it writes into
     values: Numbers,
     bounds: Ints,
     length: int,
