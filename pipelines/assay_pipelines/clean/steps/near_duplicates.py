@@ -5,8 +5,8 @@ the edit similarity, 1 - distance / words of the longer one (Lee et al. 2021, §
 A cluster is what a chain of similar chats connects. Equal words are similar however short; of chats shorter than a
 shingle only those with equal words are.
 
-Blocks are shingled where they lie. The driver joins: it holds 8 bytes per shingle of every prefix (a fifth of all, at 0.8),
-and shingles and words of those chats alone that share one. No text goes there.
+Blocks are shingled where they lie. The driver joins: it holds two bytes per shingle of every prefix (a fifth
+of all, at 0.8), and 24 bytes per one that recurs; and shingles and words of those chats alone that share one. No text.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ import pyarrow as pa
 from assay.api.clean import NearDuplicates
 from assay_pipelines.chats import MESSAGES
 from assay_pipelines.clean.blocks import Blocks
-from assay_pipelines.clean.near.join import Lists, linked, meetings, similarities
-from assay_pipelines.clean.near.rarity import PREFIXED, Frequent, counted, prefixed
-from assay_pipelines.clean.near.shingles import SHINGLED, WORDED, flat, listed, shingles_of, words_of
+from assay_pipelines.clean.near.join import Lists, Meetings, linked, meetings, similarities
+from assay_pipelines.clean.near.rarity import Frequent, counted, prefix_lengths, prefixed
+from assay_pipelines.clean.near.recurring import ENTRIES, noted_again, recurring
+from assay_pipelines.clean.near.shingles import KNOWN, SHINGLED, WORDED, flat, listed, shingles_of, words_of
 from assay_pipelines.clean.rows import Rows, among, first_of_group
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import Chats, Floats, Ints
@@ -65,38 +66,54 @@ class _Paired:
 
 
 def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
-    shingled_blocks = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
-    frequent = Frequent.of(shingled_blocks.map(counted).tables())
-    prefixes = shingled_blocks.map(partial(prefixed, frequent=frequent, jaccard=step.jaccard))
-    table = _by_row(prefixes, PREFIXED)
-    _, first, same = np.unique(table["whole"].to_numpy(), return_index=True, return_inverse=True)
-    words = first[same]
+    held = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
+    known = _by_row(held.map(_known), KNOWN)
+    _, first, same = np.unique(known["whole"].to_numpy(), return_index=True, return_inverse=True)
     distinct = np.sort(first)
-    met = meetings(Lists(*flat(table["prefix"])).take(distinct))
+    met = _met(held, known.take(pa.array(distinct)), step)
     places = distinct[met.chats]
     some = live[places]
-    shingles = Lists(
-        *flat(_by_row(shingled_blocks.map(partial(chosen_rows, chosen=some)), SHINGLED)["shingles"])
-    )
-    texts = Lists(*flat(_by_row(blocks.map(partial(worded, chosen=some)), WORDED)["words"]))
-    parents = linked(met, shingles, texts, step.jaccard, step.edit_similarity)
+    shingles = _lists(held.map(partial(chosen_rows, chosen=some)), SHINGLED)
+    words = _lists(blocks.map(partial(worded, chosen=some)), WORDED)
+    parents = linked(met, shingles, words, step.jaccard, step.edit_similarity)
     cluster = np.arange(len(live))
     cluster[places] = places[parents]
-    return _Paired(cluster[words], words, places, shingles)
+    return _Paired(cluster[first[same]], first[same], places, shingles)
+
+
+def _met(blocks: Blocks, known: pa.Table, step: NearDuplicates) -> Meetings:
+    """Let the known chats meet, no two of which have the same words; the blocks hold others too."""
+    row = known["row"].to_numpy()
+    frequent = Frequent.of(blocks.map(counted).tables())
+    distinct = blocks.map(partial(chosen_rows, chosen=row))
+    prefixes = distinct.map(partial(prefixed, frequent=frequent, jaccard=step.jaccard)).held()
+    total = int(prefix_lengths(known["size"].to_numpy(), step.jaccard).sum())
+    again = noted_again(prefixes.tables(), total)
+    entries = _by_row(prefixes.map(partial(recurring, again=again)), ENTRIES)
+    chat = np.searchsorted(row, entries["row"].to_numpy())
+    return meetings(chat, entries["shingle"].to_numpy(), entries["place"].to_numpy())
+
+
+def _lists(blocks: Blocks, schema: pa.Schema) -> Lists:
+    return Lists(*flat(_by_row(blocks, schema)[schema.names[-1]]))
+
+
+def _known(table: pa.Table) -> pa.Table:
+    return table.select(KNOWN.names)
 
 
 def _by_row(blocks: Blocks, schema: pa.Schema) -> pa.Table:
     table = pa.concat_tables([schema.empty_table(), *blocks.tables()])
     row = table["row"].to_numpy()
-    in_order = bool((row[1:] > row[:-1]).all())  # mostly; sorting long lists takes longer than all else
-    return table if in_order else table.sort_by("row")
+    in_order = bool((row[1:] >= row[:-1]).all())  # mostly; sorting long lists takes longer than all else
+    return table if in_order else table.take(pa.array(np.argsort(row, kind="stable")))
 
 
 def shingled(table: pa.Table, width: int, chosen: Ints) -> pa.Table:
     """Shingle the chosen rows of a block; their numbers are sorted."""
     row, chats = _chosen(table, chosen)
     shingles, starts, whole = shingles_of(*words_of(chats), width)
-    return pa.table([row, whole, listed(shingles, starts)], schema=SHINGLED)
+    return pa.table([row, whole, np.diff(starts), listed(shingles, starts)], schema=SHINGLED)
 
 
 def worded(table: pa.Table, chosen: Ints) -> pa.Table:
