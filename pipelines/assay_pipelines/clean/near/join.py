@@ -21,16 +21,6 @@ class Lists:
     values: Hashes
     starts: Ints
 
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def take(self, lists: Ints) -> "Lists":
-        """Return some lists."""
-        lengths = np.diff(self.starts)[lists]
-        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        places = np.arange(starts[-1]) + np.repeat(self.starts[lists] - starts[:-1], lengths)
-        return Lists(self.values[places], starts)
-
 
 @dataclass(frozen=True)
 class Meetings:
@@ -42,19 +32,16 @@ class Meetings:
     places: Ints  # its place in the chat's order of rarity, from 0
 
 
-def meetings(prefixes: Lists) -> Meetings:
-    """Find the shingles that more than one prefix holds."""
-    order = np.argsort(prefixes.values, kind="stable")
-    ordered = prefixes.values[order]
+def meetings(chat: Ints, shingles: Hashes, places: Ints) -> Meetings:
+    """Find the shingles that more than one chat has; the arrays stand side by side, by chat and place."""
+    order = np.argsort(shingles, kind="stable")
+    ordered = shingles[order]
     new = np.ones(len(ordered), np.bool_)
     new[1:] = ordered[1:] != ordered[:-1]
     alone = new & np.append(new[1:], True)
     groups = np.empty(len(order), np.int64)
     groups[order] = np.where(alone, -1, np.cumsum(new & ~alone) - 1)
     shared: Bools = groups >= 0
-    lengths = np.diff(prefixes.starts)
-    chat = np.repeat(np.arange(len(prefixes)), lengths)
-    places = np.arange(len(groups)) - np.repeat(prefixes.starts[:-1], lengths)
     chats, counts = np.unique(chat[shared], return_counts=True)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     return Meetings(chats, starts, groups[shared], places[shared])

@@ -20,7 +20,6 @@ COUNTED = pa.schema([pa.field("shingle", pa.uint64()), pa.field("count", pa.int6
 PREFIXED = pa.schema(
     [
         pa.field("row", pa.int64()),
-        pa.field("whole", pa.uint64()),
         pa.field("prefix", pa.large_list(pa.uint64())),  # rarest first
     ]
 )
@@ -68,12 +67,16 @@ def counted(table: pa.Table) -> pa.Table:
 def prefixed(table: pa.Table, frequent: Frequent, jaccard: float) -> pa.Table:
     """Reduce each chat's shingles to its prefix."""
     shingles, starts = flat(table["shingles"])
-    sizes, which = np.unique(np.diff(starts), return_inverse=True)
-    lengths = np.array([prefix_length(size, jaccard) for size in sizes.tolist()], np.int64)
-    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[which])])
+    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(prefix_lengths(np.diff(starts), jaccard))])
     prefixes = np.empty(places[-1], np.uint64)
     rarest(shingles, starts, (frequent.shingles, frequent.counts, frequent.buckets), prefixes, places)
-    return pa.table([table["row"], table["whole"], listed(prefixes, places)], schema=PREFIXED)
+    return pa.table([table["row"], listed(prefixes, places)], schema=PREFIXED)
+
+
+def prefix_lengths(sizes: Ints, jaccard: float) -> Ints:
+    """Return the lengths of the prefixes of sets of these sizes."""
+    distinct, which = np.unique(sizes, return_inverse=True)
+    return np.array([prefix_length(size, jaccard) for size in distinct.tolist()], np.int64)[which]
 
 
 def prefix_length(size: int, jaccard: float) -> int:

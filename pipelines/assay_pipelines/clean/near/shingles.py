@@ -17,9 +17,11 @@ SHINGLED = pa.schema(
     [
         pa.field("row", pa.int64()),
         pa.field("whole", pa.uint64()),  # a hash of all words in their order
+        pa.field("size", pa.int64()),  # the number of its shingles
         pa.field("shingles", pa.large_list(pa.uint64())),  # distinct, ascending
     ]
 )
+KNOWN = pa.schema([SHINGLED.field(name) for name in ("row", "whole", "size")])
 WORDED = pa.schema([pa.field("row", pa.int64()), pa.field("words", pa.large_list(pa.uint64()))])
 
 Offsets = npt.NDArray[np.int32]

@@ -5,8 +5,8 @@ the edit similarity, 1 - distance / words of the longer one (Lee et al. 2021, §
 A cluster is what a chain of similar chats connects. Equal words are similar however short; of chats shorter than a
 shingle only those with equal words are.
 
-Blocks are shingled where they lie. The driver joins: it holds 8 bytes per shingle of every prefix (a fifth of all, at 0.8),
-and shingles and words of those chats alone that share one. No text goes there.
+Blocks are shingled where they lie. The driver joins: it holds two bytes per shingle of every prefix (a fifth
+of all, at 0.8), and 24 bytes per one that recurs; and shingles and words of those chats alone that share one. No text.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ import pyarrow as pa
 from assay.api.clean import NearDuplicates
 from assay_pipelines.chats import MESSAGES
 from assay_pipelines.clean.blocks import Blocks
-from assay_pipelines.clean.near.join import Lists, linked, meetings, similarities
-from assay_pipelines.clean.near.rarity import PREFIXED, Frequent, counted, prefixed
-from assay_pipelines.clean.near.shingles import SHINGLED, WORDED, flat, listed, shingles_of, words_of
+from assay_pipelines.clean.near.join import Lists, Meetings, linked, meetings, similarities
+from assay_pipelines.clean.near.rarity import COUNTED, Frequent, counted, prefix_lengths, prefixed
+from assay_pipelines.clean.near.recurring import ENTRIES, noted_again, recurring
+from assay_pipelines.clean.near.shingles import KNOWN, SHINGLED, WORDED, flat, listed, shingles_of, words_of
 from assay_pipelines.clean.rows import Rows, among, first_of_group
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import Chats, Floats, Ints
@@ -65,38 +66,58 @@ class _Paired:
 
 
 def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
-    shingled_blocks = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
-    frequent = Frequent.of(shingled_blocks.map(counted).tables())
-    prefixes = shingled_blocks.map(partial(prefixed, frequent=frequent, jaccard=step.jaccard))
-    table = _by_row(prefixes, PREFIXED)
-    _, first, same = np.unique(table["whole"].to_numpy(), return_index=True, return_inverse=True)
-    words = first[same]
+    held = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
+    summaries = list(held.map(summarised).tables())
+    known = _in_order(pa.concat_tables([unpacked(table, KNOWN) for table in summaries]))
+    _, first, same = np.unique(known["whole"].to_numpy(), return_index=True, return_inverse=True)
     distinct = np.sort(first)
-    met = meetings(Lists(*flat(table["prefix"])).take(distinct))
+    frequent = Frequent.of(unpacked(table, COUNTED) for table in summaries)
+    met = _met(held, known.take(pa.array(distinct)), frequent, step)
     places = distinct[met.chats]
-    some = live[places]
-    shingles = Lists(
-        *flat(_by_row(shingled_blocks.map(partial(chosen_rows, chosen=some)), SHINGLED)["shingles"])
-    )
-    texts = Lists(*flat(_by_row(blocks.map(partial(worded, chosen=some)), WORDED)["words"]))
-    parents = linked(met, shingles, texts, step.jaccard, step.edit_similarity)
+    texts = blocks.map(partial(worded, chosen=live[places])).tables()
+    words = Lists(*flat(_in_order(pa.concat_tables([WORDED.empty_table(), *texts]))["words"]))
+    shingles = Lists(*shingles_of(words.values, words.starts, step.shingle)[:2])
+    parents = linked(met, shingles, words, step.jaccard, step.edit_similarity)
     cluster = np.arange(len(live))
     cluster[places] = places[parents]
-    return _Paired(cluster[words], words, places, shingles)
+    return _Paired(cluster[first[same]], first[same], places, shingles)
 
 
-def _by_row(blocks: Blocks, schema: pa.Schema) -> pa.Table:
-    table = pa.concat_tables([schema.empty_table(), *blocks.tables()])
+def _met(blocks: Blocks, known: pa.Table, frequent: Frequent, step: NearDuplicates) -> Meetings:
+    """Let the known chats meet, no two of which have the same words; the blocks hold others too."""
+    row = known["row"].to_numpy()
+    distinct = blocks.map(partial(chosen_rows, chosen=row))
+    prefixes = distinct.map(partial(prefixed, frequent=frequent, jaccard=step.jaccard)).held()
+    total = int(prefix_lengths(known["size"].to_numpy(), step.jaccard).sum())
+    again = noted_again(prefixes.tables(), total)
+    entries = prefixes.map(partial(recurring, again=again)).tables()
+    table = _in_order(pa.concat_tables([ENTRIES.empty_table(), *entries]))
+    chat = np.searchsorted(row, table["row"].to_numpy())
+    return meetings(chat, table["shingle"].to_numpy(), table["place"].to_numpy())
+
+
+def _in_order(table: pa.Table) -> pa.Table:
     row = table["row"].to_numpy()
-    in_order = bool((row[1:] > row[:-1]).all())  # mostly; sorting long lists takes longer than all else
-    return table if in_order else table.sort_by("row")
+    in_order = bool((row[1:] >= row[:-1]).all())  # mostly; sorting long lists takes longer than all else
+    return table if in_order else table.take(pa.array(np.argsort(row, kind="stable")))
+
+
+def summarised(table: pa.Table) -> pa.Table:
+    """Tell of a block what `KNOWN` and `COUNTED` say, in one row of lists: each pass over blocks on Ray takes a while."""
+    columns = [*table.select(KNOWN.names).columns, *counted(table).columns]
+    return pa.table([pa.array([column.to_numpy()]) for column in columns], [*KNOWN.names, *COUNTED.names])
+
+
+def unpacked(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return one of the tables that were packed into rows of lists."""
+    return pa.table([table[name].combine_chunks().flatten() for name in schema.names], schema=schema)
 
 
 def shingled(table: pa.Table, width: int, chosen: Ints) -> pa.Table:
     """Shingle the chosen rows of a block; their numbers are sorted."""
     row, chats = _chosen(table, chosen)
     shingles, starts, whole = shingles_of(*words_of(chats), width)
-    return pa.table([row, whole, listed(shingles, starts)], schema=SHINGLED)
+    return pa.table([row, whole, np.diff(starts), listed(shingles, starts)], schema=SHINGLED)
 
 
 def worded(table: pa.Table, chosen: Ints) -> pa.Table:
