@@ -9,7 +9,7 @@ Plain = Mapping[str, Any]
 
 _STEPS = ("duplicateSubstrings", "nearDuplicates")
 _TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
-_OPTIONS = (("refusals", "replaceWith"), ("lowAverage", "tokenizer"))
+_OPTIONS = (("lowAverage", "tokenizer"),)
 
 
 def unavailable(kind: Kind, spec: Plain) -> list[str]:

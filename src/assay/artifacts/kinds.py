@@ -17,9 +17,9 @@ class Kind(StrEnum):
 
 
 SEMANTICS: dict[Kind, int] = {
-    Kind.CLEAN: 1,
+    Kind.CLEAN: 2,
     Kind.TRAIN: 1,
     Kind.GENERATE: 1,
-    Kind.EVALUATE: 1,
+    Kind.EVALUATE: 2,
     Kind.COMPARE: 1,
 }
