@@ -60,4 +60,4 @@ def _origins(run: StageRun, spec: Clean) -> Iterator[Origin]:
 
 def _unpacked(path: Path) -> int:
     """Guess how many bytes a file holds."""
-    return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".parquet") else 1)
+    return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".zst", ".parquet") else 1)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay_pipelines.chats import HASH_BYTES, MESSAGES, ROLES, Message
+from assay_pipelines.chats import HASH_BYTES, MESSAGES, ROLES, Message, count_words
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -89,8 +89,8 @@ class Chats:
 
     @cached_property
     def words(self) -> Ints:
-        """The messages' numbers of words, separated by white space."""
-        return np.fromiter((len(text.split()) for text in self.texts), np.int64, len(self.texts))
+        """The messages' numbers of words."""
+        return np.fromiter(map(count_words, self.texts), np.int64, len(self.texts))
 
     def turns(self, chat: int) -> range:
         """Return where the messages of one chat are."""

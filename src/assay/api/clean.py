@@ -32,6 +32,7 @@ class Format(StrEnum):
     GUANACO = "guanaco"
     PROMPT_COMPLETION = "prompt-completion"
     TEXT = "text"
+    HH_RLHF = "hh-rlhf"
 
 
 class Source(OneOf):
@@ -67,7 +68,7 @@ class ShortInput(SpecModel):
     """Drop a user turn with its answer when the user's text is short (F2)."""
 
     min_words: int = Field(
-        2, ge=1, le=1000, description="Fewest words in a user's turn, separated by white space."
+        2, ge=1, le=1000, description="Fewest words in a user's turn; a Chinese or Japanese character is one."
     )
 
 
@@ -78,7 +79,7 @@ class LowAverage(SpecModel):
         10, gt=0, le=100000, description="Smallest mean number of tokens per turn."
     )
     tokenizer: Uri | None = Field(
-        None, description="A tokenizer folder; absent: words separated by white space."
+        None, description="A tokenizer folder; absent: words, a Chinese or Japanese character is one."
     )
 
 
