@@ -15,7 +15,7 @@ def judged(step, chats, files=()):
     made = Step.model_validate(step)
     view = Chats.from_messages(chats)
     judgement = LOCAL[made.chosen](view, *given(made, files))
-    left = list(chats) if judgement.removed is None else plain(view.without(judgement.removed))
+    left = plain(view.changed(judgement)) if judgement.changes else list(chats)
     for line in judgement.lines:
         if line.dropped:
             left[line.chat] = None

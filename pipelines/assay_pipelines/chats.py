@@ -8,6 +8,7 @@ with the row. Files are sorted by id, and equal rows make equal bytes.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +56,18 @@ def content_hash(messages: Sequence[tuple[str, str]]) -> bytes:
 def text_of(messages: Iterable[tuple[str, str]]) -> str:
     """Return a chat's canonical text: the contents of its turns, joined by newlines, without roles."""
     return "\n".join(content for _, content in messages)
+
+
+_ALONE = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
+_CHARACTER = re.compile(f"[{_ALONE}]")
+_CHARACTER_OR_MARK = re.compile(f"[{_ALONE}\u3000-\u303f\uff00-\uff65]")
+
+
+def count_words(text: str) -> int:
+    """Count words: what white space parts, and each Chinese character and Japanese kana by itself, less their punctuation."""
+    if text.isascii():
+        return len(text.split())
+    return len(_CHARACTER.findall(text)) + len(_CHARACTER_OR_MARK.sub(" ", text).split())
 
 
 def chats_table(source: str, chats: Iterable[tuple[Sequence[tuple[str, str]], dict[str, Any]]]) -> pa.Table:

@@ -43,8 +43,8 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
         chosen = Chats.of(messages.take(pa.array(live)))
         judgement = LOCAL[kind](chosen, *given)
         _note(lines, kept, live, number, judgement)
-        if judgement.removed is not None and judgement.removed.any():
-            messages = replaced(messages, live, chosen.without(judgement.removed))
+        if judgement.changes:
+            messages = replaced(messages, live, chosen.changed(judgement))
     keys = pa.nulls(len(row), WORKING.field("key").type)
     if this.key_for is not None:
         number, settings = this.key_for

@@ -85,4 +85,4 @@ def _tokenizer(run: StageRun, identity: str) -> str:
 
 def _unpacked(path: Path) -> int:
     """Guess how many bytes a file holds."""
-    return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".parquet") else 1)
+    return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".zst", ".parquet") else 1)

@@ -6,7 +6,7 @@ are made by the driver, from `hash`, once it knows which rows are equal.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay_pipelines.chats import HASH_BYTES, MESSAGES, ROLES, Message
+from assay_pipelines.chats import HASH_BYTES, MESSAGES, ROLES, Message, count_words
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -92,8 +92,8 @@ class Chats:
 
     @cached_property
     def words(self) -> Ints:
-        """The messages' numbers of words, separated by white space."""
-        return np.fromiter((len(text.split()) for text in self.texts), np.int64, len(self.texts))
+        """The messages' numbers of words."""
+        return np.fromiter(map(count_words, self.texts), np.int64, len(self.texts))
 
     def turns(self, chat: int) -> range:
         """Return where the messages of one chat are."""
@@ -103,15 +103,20 @@ class Chats:
         """Return the roles of one chat as letters."""
         return self.roles[self.starts[chat] : self.starts[chat + 1]]
 
-    def without(self, removed: Bools) -> pa.Array:
-        """Return the chats as an array, less some messages."""
-        kept = ~removed
+    def changed(self, judgement: "Judgement") -> pa.Array:
+        """Return the chats as an array, less the messages that a judgement removes, with the contents that it replaces."""
+        kept = np.ones(len(self.roles), np.bool_) if judgement.removed is None else ~judgement.removed
+        contents = self.contents
+        if judgement.replaced:
+            contents = pa.array(
+                [judgement.replaced.get(turn, text) for turn, text in enumerate(self.texts)], pa.string()
+            )
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
         chosen = np.frombuffer(self.roles, np.uint8)[kept]
         order = np.argsort(_CODE_TABLE)
         places = order[np.searchsorted(_CODE_TABLE[order], chosen)]
         struct = pa.StructArray.from_arrays(
-            [pa.array(ROLES).take(pa.array(places)), self.contents.filter(pa.array(kept))],
+            [pa.array(ROLES).take(pa.array(places)), contents.filter(pa.array(kept))],
             fields=list(MESSAGES.value_type),
         )
         offsets = pa.array(before[self.starts], pa.int32())
@@ -135,11 +140,12 @@ class Judgement:
 
     lines: list[Line]
     removed: Bools | None = None  # messages that the changed chats lose
+    replaced: dict[int, str] = field(default_factory=dict)  # message → what it says from now on
 
-    @classmethod
-    def passing(cls) -> "Judgement":
-        """Nothing is dropped or changed."""
-        return cls(lines=[])
+    @property
+    def changes(self) -> bool:
+        """Whether any message goes or says something else."""
+        return bool(self.replaced) or (self.removed is not None and bool(self.removed.any()))
 
 
 def lines_array(rows: list[list[dict[str, Any]]]) -> pa.Array:

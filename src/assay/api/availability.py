@@ -8,7 +8,7 @@ from assay.artifacts.kinds import Kind
 Plain = Mapping[str, Any]
 
 _TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
-_OPTIONS = (("refusals", "replaceWith"), ("lowAverage", "tokenizer"))
+_OPTIONS = (("lowAverage", "tokenizer"),)
 
 
 def unavailable(kind: Kind, spec: Plain) -> list[str]:

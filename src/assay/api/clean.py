@@ -32,6 +32,7 @@ class Format(StrEnum):
     GUANACO = "guanaco"
     PROMPT_COMPLETION = "prompt-completion"
     TEXT = "text"
+    HH_RLHF = "hh-rlhf"
 
 
 class Source(OneOf):
@@ -67,7 +68,7 @@ class ShortInput(SpecModel):
     """Drop a user turn with its answer when the user's text is short (F2)."""
 
     min_words: int = Field(
-        2, ge=1, le=1000, description="Fewest words in a user's turn, separated by white space."
+        2, ge=1, le=1000, description="Fewest words in a user's turn; a Chinese or Japanese character is one."
     )
 
 
@@ -78,7 +79,7 @@ class LowAverage(SpecModel):
         10, gt=0, le=100000, description="Smallest mean number of tokens per turn."
     )
     tokenizer: Uri | None = Field(
-        None, description="A tokenizer folder; absent: words separated by white space."
+        None, description="A tokenizer folder; absent: words, a Chinese or Japanese character is one."
     )
 
 
@@ -149,29 +150,30 @@ class NearDuplicates(SpecModel):
 
 
 class Answers(SpecModel):
-    """Answers to take instead, matched by prompt."""
+    """Answers to take instead, matched by prompt: by all that the user said until then."""
 
-    uri: Uri = Field(description="A file of prompts with answers.")
+    uri: Uri = Field(description="Files of prompts with answers.")
     format: Format = Field(Format.PROMPT_COMPLETION, description="How the file is written.")
 
 
 class RefusalLevel(StrEnum):
     """How much counts as a refusal."""
 
-    NARROW = "narrow"  # self-identification, inability, declining
-    MEDIUM = "medium"  # also no opinions, knowledge cut-off, policy words
-    BROAD = "broad"  # also moralising hedges
+    NARROW = "narrow"  # inability and declining; self-identification with nothing of substance behind it
+    MEDIUM = "medium"  # also no opinions, knowledge cut-off, policy and judgement with nothing of substance behind them
+    BROAD = "broad"  # also disclaimers and moralising hedges in answers of substance
 
 
 class Refusals(SpecModel):
     """Remove answers that refuse."""
 
     level: RefusalLevel = Field(RefusalLevel.MEDIUM, description="How much counts as a refusal.")
-    scope: Literal["turnPair", "chat"] = Field(
-        "chat", description="What goes: the answer with its question, or the whole chat."
+    scope: Literal["message", "turnPair", "chat"] = Field(
+        "chat", description="What goes: the answer alone, the answer with its question, or the whole chat."
     )
     replace_with: Answers | None = Field(
-        None, description="Put these answers to the same prompts in their place instead."
+        None,
+        description="Put these answers to the same prompts in their place; what has none goes as scope says.",
     )
 
 

@@ -20,6 +20,6 @@ SEMANTICS: dict[Kind, int] = {
     Kind.CLEAN: 2,
     Kind.TRAIN: 1,
     Kind.GENERATE: 1,
-    Kind.EVALUATE: 1,
+    Kind.EVALUATE: 2,
     Kind.COMPARE: 1,
 }

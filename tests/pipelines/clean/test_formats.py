@@ -36,6 +36,10 @@ def read(name, record):
         ),
         ("guanaco", {"text": "### Human: Hi?### Assistant: Hello."}),
         ("prompt-completion", {"prompt": "Hi?", "completion": "Hello."}),
+        (
+            "hh-rlhf",
+            {"chosen": "\n\nHuman: Hi?\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi?\n\nAssistant: No."},
+        ),
     ],
 )
 def test_the_same_chat_is_the_same_in_every_format(name, record):
@@ -139,6 +143,8 @@ def test_what_else_a_record_holds_is_kept_as_meta():
         ("oasst", {"text": "flat", "role": "prompter"}, "no replies"),
         ("oasst", {"prompt": {"role": "prompter", "text": "a", "replies": []}}, "without an answer"),
         ("guanaco", {"text": "Human: a"}, "### Human:"),
+        ("hh-rlhf", {"chosen": "Hi?"}, "'Human:'"),
+        ("hh-rlhf", {"rejected": "Human: a"}, "chosen"),
         ("prompt-completion", {"prompt": "a"}, "completion"),
         ("text", {"words": "a"}, "members words"),
     ],

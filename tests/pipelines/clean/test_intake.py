@@ -4,9 +4,12 @@ import gzip
 import json
 
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from assay_pipelines.chats import chats_table, write_rows
 from assay_pipelines.clean.intake.parse import parse_piece
@@ -138,3 +141,50 @@ def test_equal_rows_are_numbered_in_the_order_of_sources(tmp_path):
     rows = Rows.of(pa.concat_tables(tables))
     assert rows.number.tolist() == [0, 0, 1, 2]
     assert len(set(rows.ids(range(4)))) == 4
+
+
+ROWS = [{"text": f"number {number}", "extra": number} for number in range(5)]
+
+
+def written(folder, suffix):
+    path = folder / f"rows{suffix}"
+    table = pa.Table.from_pylist(ROWS)
+    lines = "".join(f"{json.dumps(row)}\n" for row in ROWS).encode()
+    if suffix == ".parquet":
+        pq.write_table(table, path, row_group_size=2)
+    elif suffix == ".arrow":
+        with pa.ipc.new_stream(path, table.schema) as writer:
+            writer.write_table(table)
+    elif suffix == ".feather":
+        feather.write_feather(table, path)
+    elif suffix == ".csv":
+        pa.csv.write_csv(table, path)
+    elif suffix == ".jsonl.zst":
+        with pa.output_stream(str(path), compression="zstd") as file:
+            file.write(lines)
+    else:
+        path.write_bytes(gzip.compress(lines))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".feather", ".csv", ".jsonl.zst", ".jsonl.gz"])
+def test_every_kind_of_file_gives_the_same_chats(tmp_path, suffix):
+    assert kept(take(written(tmp_path, suffix))) == [row["text"] for row in ROWS]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather", ".jsonl.zst"])
+def test_a_file_that_breaks_off_is_told_once(tmp_path, suffix):
+    path = written(tmp_path, suffix)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert len(rejected(take(path))) == 1
+
+
+def test_fields_of_csv_hold_line_breaks_and_a_row_of_other_fields_is_told(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'prompt,completion\n"a\nb","say ""c"""\nalone\nd,e\n\xff,f\n')
+    table = take(path, "prompt-completion")
+    assert [[turn["content"] for turn in chat] for chat in table["messages"].to_pylist() if chat] == [
+        ["a\nb", 'say "c"'],
+        ["d", "e"],
+    ]
+    assert [detail.split(":")[1] for detail in rejected(table)] == ["3", "5"]

@@ -1,11 +1,13 @@
 """The steps that judge each chat by itself, against a plain oracle of each."""
 
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.errors import StageError
 from plain_steps import judged
 
 WORDS = st.lists(st.sampled_from(["a", "B", "b ", "\n", "cat", "ünd"]), max_size=4).map(" ".join)
@@ -105,8 +107,8 @@ def test_refusals_drop_the_chat_and_tell_phrase_turn_and_place():
     chats = [talk("Do it.", "Sure."), talk("Hi?", "Hello.", "Do it.", f"Well. {REFUSED}")]
     left, (line,) = judged({"refusals": {"scope": "chat"}}, chats)
     assert left == [chats[0], None]
-    assert line.rule == "inability"
-    assert line.detail == '"i\'m sorry, but i can" in turn 3 at character 6'
+    assert line.rule == "refusal"
+    assert line.detail == "inability: \"i'm sorry, but i can't\" in turn 3 at character 6"
 
 
 def test_refusals_of_a_turn_pair_leave_the_other_pairs():
@@ -114,6 +116,50 @@ def test_refusals_of_a_turn_pair_leave_the_other_pairs():
     left, lines = judged({"refusals": {"scope": "turnPair"}}, chats)
     assert left == [talk("Hi?", "Hello.", "Then?", "Fine."), None]
     assert [line.dropped for line in lines] == [False, True]
+
+
+def test_refusals_of_a_message_leave_its_question():
+    chats = [talk("Hi?", "Hello.", "Do it.", REFUSED), talk("Do it.", REFUSED)]
+    left, lines = judged({"refusals": {"scope": "message"}}, chats)
+    assert left == [talk("Hi?", "Hello.", "Do it."), None]
+    assert [line.dropped for line in lines] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("scope", "rest"),
+    [
+        ("message", [*talk("Hi?", "Hello.", "Do it.", "Done."), ("user", "Again."), *talk("And?", "Fine.")]),
+        ("turnPair", talk("Hi?", "Hello.", "Do it.", "Done.", "And?", "Fine.")),
+        ("chat", None),
+    ],
+)
+def test_answers_of_another_source_stand_in_and_what_has_none_goes_as_scope_says(tmp_path, scope, rest):
+    path = tmp_path / "answers.jsonl"
+    asked = [("Hi?", "Never used."), ("Do it.", "Not to this prompt."), ("Again.", REFUSED)]
+    lines = [{"messages": [{"role": role, "content": text} for role, text in talk(*pair)]} for pair in asked]
+    whole = talk(" Hi? ", "Another hello.", "Do\nit.", "Done.", "Again.", REFUSED)
+    lines.append({"messages": [{"role": role, "content": text} for role, text in whole]})
+    lines.append(
+        {"messages": [{"role": role, "content": text} for role, text in [*whole[:3], ("assistant", "Late.")]]}
+    )
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    step = {"refusals": {"scope": scope, "replaceWith": {"uri": "x", "format": "openai"}}}
+    chats = [
+        talk("Hi?", "Hello.", "Do it.", REFUSED),
+        talk("Hi?", "Hello.", "Do it.", REFUSED, "Again.", REFUSED, "And?", "Fine."),
+    ]
+    left, lines = judged(step, chats, [path])
+    assert left == [talk("Hi?", "Hello.", "Do it.", "Done."), rest]
+    assert lines[0].detail.endswith("; answered instead in turns 3")
+    assert [line.dropped for line in lines] == [False, rest is None]
+
+
+def test_answers_that_cannot_be_read_are_refused(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text('{"prompt": "a"}')
+    step = {"refusals": {"replaceWith": {"uri": "x", "format": "prompt-completion"}}}
+    with pytest.raises(StageError, match=r"answers.jsonl:1: .*completion"):
+        judged(step, [], [path])
 
 
 def test_refusals_by_a_user_or_in_a_document_are_none():

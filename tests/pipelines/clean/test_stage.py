@@ -166,7 +166,7 @@ def test_the_ledger_tells_a_changed_row_and_the_row_is_changed(bench):
         chat["id"],
         "no",
         "changed",
-        "inability",
+        "refusal",
     )
     assert (outcome.summary["messages"], outcome.summary["words"]) == (2, 8)
 
@@ -205,7 +205,6 @@ def test_a_sample_like_another_stage_has_as_many_rows(bench):
         ([], [], "EmptySource"),
         (["{}"], [{"subsample": {"rows": 2}}], "TooFewRows"),
         (["{}"], [{"nearDuplicates": {}}], "NotAvailable"),
-        (["{}"], [{"refusals": {"replaceWith": {"uri": "sha256:x", "format": "text"}}}], "NotAvailable"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reason):

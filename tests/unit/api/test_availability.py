@@ -8,12 +8,12 @@ def test_steps_and_options_that_are_not_built_are_named_by_their_paths():
     steps = [
         {"alternation": {}},
         {"nearDuplicates": {}, "alternation": None},
-        {"refusals": {"replaceWith": {"uri": "x", "format": "text"}}},
+        {"lowAverage": {"minTokensPerMessage": 3, "tokenizer": "x"}},
         {"lowAverage": {"minTokensPerMessage": 3, "tokenizer": None}},
     ]
     assert unavailable(Kind.CLEAN, {"steps": steps}) == [
         "steps[1].nearDuplicates",
-        "steps[2].refusals.replaceWith",
+        "steps[2].lowAverage.tokenizer",
     ]
 
 

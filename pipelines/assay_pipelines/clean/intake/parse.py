@@ -12,9 +12,10 @@ from assay.artifacts.canonical import canonical_json
 from assay_pipelines.chats import HASH_BYTES, MESSAGES, content_hash
 from assay_pipelines.clean.intake.alpaca import alpaca
 from assay_pipelines.clean.intake.guanaco import guanaco
+from assay_pipelines.clean.intake.hh_rlhf import hh_rlhf
 from assay_pipelines.clean.intake.oasst import oasst
 from assay_pipelines.clean.intake.openai import openai
-from assay_pipelines.clean.intake.pieces import ARRAY, BLANK, BROKEN, CHATS
+from assay_pipelines.clean.intake.pieces import ARRAY, BLANK, BROKEN, CHATS, unpacked
 from assay_pipelines.clean.intake.prompt_completion import prompt_completion
 from assay_pipelines.clean.intake.record import Chat, RejectedError
 from assay_pipelines.clean.intake.sharegpt import sharegpt
@@ -29,6 +30,7 @@ FORMATS: dict[str, Callable[[object], Chat]] = {
     "guanaco": guanaco,
     "prompt-completion": prompt_completion,
     "text": text,
+    "hh-rlhf": hh_rlhf,
 }
 _ROW_BITS = 31  # of a row number, for its place in the piece
 _BLANK = BLANK.decode()
@@ -89,7 +91,7 @@ def _records(piece: dict[str, Any]) -> Iterator[Record]:
     elif piece["shape"] == ARRAY:
         yield from _elements(data)
     else:
-        plain = piece["file"].removesuffix(".gz").endswith(".txt")
+        plain = unpacked(piece["file"]).endswith(".txt")
         for number, raw in enumerate(data.split(b"\n"), line):
             bare = raw.strip(BLANK) if number == 1 else raw.strip()
             if bare:

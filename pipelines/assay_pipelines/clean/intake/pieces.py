@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from assay_pipelines.clean.intake.tables import COLUMNAR, columnar_lines, csv_lines
 
 PIECE_BYTES = 4 << 20
 ROWS_PER_PIECE = 8192
@@ -72,15 +74,49 @@ def _stored(path: Path) -> Iterator[tuple[str, int, bytes]]:
 
 
 def _cut(path: Path, size: int) -> Iterator[tuple[str, int, bytes]]:
+    if path.suffix in COLUMNAR:
+        yield from _columnar(path)
+        return
     with _Reader(path) as file:
+        suffix = Path(unpacked(path.name)).suffix
+        if suffix == ".csv":
+            for line, data in csv_lines(_text_lines(file), ROWS_PER_PIECE):
+                yield LINES, line, data
+                file.line = line + data.count(b"\n")
+            if file.broken:
+                yield BROKEN, file.line, file.broken.encode()
+            return
         head = file.read(size)
-        suffix = Path(path.name.removesuffix(".gz")).suffix
         if suffix != ".txt" and (head.lstrip(BLANK)[:1] == b"[" or (suffix == ".json" and _spread(head))):
             yield ARRAY, 1, head + b"".join(iter(lambda: file.read(size), b""))
         else:
             yield from _whole_lines(file, head, size)
         if file.broken:
             yield BROKEN, file.line, file.broken.encode()
+
+
+def _columnar(path: Path) -> Iterator[tuple[str, int, bytes]]:
+    line = 1
+    try:
+        for line, data in columnar_lines(path, ROWS_PER_PIECE):
+            yield LINES, line, data
+    except pa.ArrowInvalid as error:
+        yield BROKEN, line, f"found a file that cannot be read ({error}), expected a whole one".encode()
+
+
+def _text_lines(file: "_Reader") -> Iterator[str]:
+    """Decode line by line; bytes that are no text are told when their row is read."""
+    kept = b""
+    while data := file.read(PIECE_BYTES):
+        *whole, kept = (kept + data).split(b"\n")
+        yield from (f"{line.decode(errors='surrogateescape')}\n" for line in whole)
+    if kept:
+        yield kept.decode(errors="surrogateescape")
+
+
+def unpacked(name: str) -> str:
+    """Return a file's name without what says that it is packed."""
+    return name.removesuffix(".gz").removesuffix(".zst")
 
 
 def _whole_lines(file: "_Reader", head: bytes, size: int) -> Iterator[tuple[str, int, bytes]]:
@@ -112,9 +148,17 @@ class _Reader:
     """A file's bytes, unpacked; what cannot be unpacked is told in `broken` once the rest has been read."""
 
     def __init__(self, path: Path) -> None:
-        packed = path.name.endswith(".gz")
-        self._file: io.BufferedReader | gzip.GzipFile = (
-            gzip.open(path) if packed else path.open("rb")  # noqa: SIM115 -- closed by __exit__
+        self._file: Any = (
+            gzip.open(path)  # noqa: SIM115 -- closed by __exit__
+            if path.name.endswith(".gz")
+            else pa.input_stream(str(path), compression="zstd")
+            if path.name.endswith(".zst")
+            else path.open("rb")
+        )
+        self._damage: tuple[type[Exception], ...] = (
+            (OSError, pa.ArrowInvalid)
+            if path.name.endswith(".zst")
+            else (EOFError, gzip.BadGzipFile, zlib.error)
         )
         self.broken = ""
         self.ended = False
@@ -132,7 +176,7 @@ class _Reader:
         while size and not self.ended:
             try:
                 part = self._file.read1(min(size, 1 << 16))
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            except self._damage as error:
                 self.broken = f"found a file that breaks off ({error}), expected a whole one"
                 part = b""
             self.ended = not part

@@ -65,10 +65,16 @@ def shown(value: object) -> str:
 
 def mapping(record: object) -> Mapping[str, Any]:
     """Return the record as a mapping, or reject it, also when it holds a preference pair and no single answer."""
+    members = members_of(record)
+    if "chosen" in members and "rejected" in members:
+        raise RejectedError("found a preference pair (chosen, rejected), expected one chat")
+    return members
+
+
+def members_of(record: object) -> Mapping[str, Any]:
+    """Return the record as a mapping, or reject it."""
     if not isinstance(record, dict):
         raise RejectedError(f"found {_kind(record)}, expected an object")
-    if "chosen" in record and "rejected" in record:
-        raise RejectedError("found a preference pair (chosen, rejected), expected one chat")
     return record
 
 

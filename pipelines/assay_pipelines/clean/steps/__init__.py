@@ -14,7 +14,7 @@ from assay_pipelines.clean.steps.alternation import alternation
 from assay_pipelines.clean.steps.decontaminate import decontaminate, items_of
 from assay_pipelines.clean.steps.languages import languages, mixed_language
 from assay_pipelines.clean.steps.low_average import low_average
-from assay_pipelines.clean.steps.refusals import refusals
+from assay_pipelines.clean.steps.refusals import answers_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.short_input import short_input
 from assay_pipelines.clean.table import Judgement
@@ -32,7 +32,7 @@ LOCAL: dict[str, Callable[..., Judgement]] = {
 
 Outside = Callable[[str], list[Path]]  # from an outside input's identity to its files
 
-_PREPARE: dict[str, Callable[[Any, Outside], Any]] = {"decontaminate": items_of}
+_PREPARE: dict[str, Callable[[Any, Outside], Any]] = {"decontaminate": items_of, "refusals": answers_of}
 
 
 def prepared(step: Step, outside: Outside) -> tuple[Any, ...]:
