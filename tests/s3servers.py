@@ -70,10 +70,16 @@ class S3Server:
 
 @pytest.fixture(scope="session")
 def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with running_minio(tmp_path_factory.mktemp("minio")) as server:
+        yield server
+
+
+@contextmanager
+def running_minio(folder: Path) -> Iterator[S3Server]:
+    """Run MinIO in an empty folder while the caller holds it."""
     built = subprocess.run(
         [sys.executable, BUILD_GO_PROGRAM, "minio"], stdout=subprocess.PIPE, text=True, check=True
     )
-    folder = tmp_path_factory.mktemp("minio")
     port, console = _free_ports(2)
     server = _server(port)
     ours = {

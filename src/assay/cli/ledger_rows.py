@@ -98,6 +98,9 @@ def sampled_lines(ledger: SortedOutput, size: int, step: str | None) -> pa.Table
             at, chosen = at[mask.to_numpy()], table.filter(mask)
         places = np.concatenate([places, at])
         draws = np.concatenate([draws, draw(chosen["id"].combine_chunks())])
+        if len(draws) > size:
+            few = draws <= np.partition(draws, size)[size]
+            places, draws = places[few], draws[few]
         smallest = np.lexsort((places, draws))[:size]
         places, draws = places[smallest], draws[smallest]
     return ledger.take(places.tolist())
@@ -106,7 +109,8 @@ def sampled_lines(ledger: SortedOutput, size: int, step: str | None) -> pa.Table
 def draw(ids: pa.Array) -> npt.NDArray[np.uint64]:
     """Return a number for every id, as good as random: ids begin with a SHA-256, which rows of the same content share."""
     digits = pc.utf8_slice_codeunits(ids, _HASH_DIGITS - 16, _HASH_DIGITS)
-    low = np.frombuffer(bytes.fromhex("".join(digits.to_pylist())), ">u8").astype(np.uint64)
+    text = digits.buffers()[2].to_pybytes().decode() if len(digits) else ""
+    low = np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
     number = pc.utf8_slice_codeunits(ids, _HASH_DIGITS + 1).cast(pa.uint64()).to_numpy()
     drawn: npt.NDArray[np.uint64] = low ^ (number * np.uint64(0x9E3779B97F4A7C15))
     return drawn

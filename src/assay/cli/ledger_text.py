@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli.terminal import PLAIN, console, say
-from assay.report.page import figure
+from assay.report.figures import figure
 from assay.report.story import INTAKE
 
 Plain = dict[str, Any]

@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli.terminal import PLAIN, console, say
-from assay.report.page import CLASSES, figure, p_value
+from assay.report.figures import figure
+from assay.report.page import CLASSES, p_value
 from assay.statistics.words import LEAST_RUNS, Word
 
 _COLOURS = {"good": "green", "bad": "red", "same": "blue", "open": "yellow"}

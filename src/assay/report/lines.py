@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assay.report.page import figure
+from assay.report.figures import figure
 
 _MOST = 64
 

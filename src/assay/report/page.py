@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from assay.report.figures import figure
 from assay.report.sankey import sankey
 from assay.statistics.words import LEAST_RUNS, Word
 
@@ -36,15 +37,6 @@ def page(data: Plain) -> str:
     environment.globals |= {"forest": forest, "sankey": sankey, "word_class": CLASSES.get, "spread": spread}
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
     return template.render(data)
-
-
-def figure(value: float | None, digits: int = 3) -> str:
-    """Write a number for reading: whole ones with thin separators, others to so many significant digits."""
-    if value is None:
-        return "–"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.{digits}g}"
 
 
 def p_value(verdict: Plain) -> str:

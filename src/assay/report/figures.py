@@ -1,0 +1,10 @@
+"""How numbers are written for people."""
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """Write a number for reading: whole ones with thin separators, others to so many significant digits."""
+    if value is None:
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.{digits}g}"
