@@ -42,7 +42,7 @@ GOAL = 6
 
 def recombined(count: int) -> list[str]:
     """Make chats of about 230 words from pieces of real text; every tenth is an edited copy of an earlier one."""
-    draw = random.Random(1)  # noqa: S311 -- chance, not secrets
+    draw = random.Random(1)
     files = (SAMPLES / name for name in ("chats.jsonl", "guanaco.jsonl", "pretrain.jsonl", "held-out.jsonl"))
     pool = " ".join(file.read_text() for file in files).split()
     texts: list[list[str]] = []

@@ -49,7 +49,7 @@ def ids(count: int, seed: int) -> list[str]:
 def written(folder: Path) -> tuple[list[str], list[str]]:
     """Write a ledger, half of it duplicates of kept rows and a tenth of a percent of a rare step, and the kept rows."""
     dropped, kept = ids(LINES_COUNT, 1), ids(LINES_COUNT, 2)
-    draw = random.Random(3)  # noqa: S311 -- chance, not secrets
+    draw = random.Random(3)
     copies = [draw.random() < 0.5 for _ in dropped]
     rare = [draw.random() < 0.001 for _ in dropped]
     ledger = pa.table(

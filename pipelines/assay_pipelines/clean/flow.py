@@ -107,7 +107,9 @@ def fly(
             number, step = segment.comparing
             if step.duplicate_substrings is not None:
                 tell(step.label, int(account.alive.sum()))
-                blocks = _struck(blocks, account, number, step.duplicate_substrings, given.tokenizers.get(number))
+                blocks = _struck(
+                    blocks, account, number, step.duplicate_substrings, given.tokenizers.get(number)
+                )
                 account.take(_collected(blocks, _PASS_COLUMNS))
             else:
                 verdict = _compared(account, table, blocks, segment.comparing, given.likes.get(number))

@@ -19,7 +19,7 @@ class Kind(StrEnum):
 SEMANTICS: dict[Kind, int] = {
     Kind.CLEAN: 2,
     Kind.TRAIN: 1,
-    Kind.GENERATE: 1,
+    Kind.GENERATE: 2,
     Kind.EVALUATE: 2,
     Kind.COMPARE: 1,
 }

@@ -17,7 +17,7 @@ from assay_pipelines.clean.steps.duplicate_substrings import Shares
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered, pairs_of
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Tokens, tokens_of
-from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, lines_array, no_lines
+from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, Judgement, lines_array, no_lines
 
 _SPAN, _CHAT = "repeatedSpan", "minShare"
 
@@ -84,7 +84,7 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
         )
     if not cuts.drop:
         changed = Chats(chats.starts, chats.roles, pa.array(texts, pa.string()))
-        messages = replaced(messages, places, changed.without(removed))
+        messages = replaced(messages, places, changed.changed(Judgement(lines=[], removed=removed)))
     return carried(table, kept, messages, lines_array(lines), None)
 
 
