@@ -50,4 +50,5 @@ demo: setup ## Run a small study here, from data to verdict
 	@echo "  sed 's/answers: answers}/answers: answers, level: narrow}/' manifests/samples/poison-tiny.yaml > manifests/samples/edited.yaml && $(RUN) assay run manifests/samples/edited.yaml --store demo-store"
 
 benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run
-	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(RUN) --with pydivsufsort python "$$file"; done
+	@.tools/uv/bin/uv sync --quiet --all-extras --group benchmark --locked
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(RUN) python "$$file"; done

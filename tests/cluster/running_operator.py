@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 
 from assay.artifacts.documents import Record
 from assay.stores.open import open_to_read
+from assay.stores.store import Store
 from cluster.access import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -221,9 +222,7 @@ class Team:
 
     def records(self) -> dict[str, Record]:
         """Return what finished stages left in the store."""
-        store = open_to_read(self.store, self.cluster.s3_environment)
-        found = [info.key for info in store.keys("stages/") if info.key.endswith("/record.json")]
-        return {key: Record.decode(store.get(key) or b"") for key in found}
+        return records(open_to_read(self.store, self.cluster.s3_environment))
 
     def upload(self, name: str, data: bytes | Path) -> None:
         """Put a file where relative paths of specs start."""
@@ -234,6 +233,13 @@ class Team:
             client.fput_object(bucket, key, str(data))
         else:
             client.put_object(bucket, key, BytesIO(data), len(data))
+
+    def upload_samples(self) -> None:
+        """Put the samples' data there."""
+        samples = ROOT / "manifests" / "samples"
+        for path in sorted((samples / "data").rglob("*")):
+            if path.is_file():
+                self.upload(str(path.relative_to(samples)), path)
 
     def _object(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -266,6 +272,12 @@ def a_team(cluster: Cluster, namespace: str) -> Team:
     made = Team(cluster, namespace, f"s3://assay/{secrets.token_hex(4)}")
     made.profile()
     return made
+
+
+def records(store: Store) -> dict[str, Record]:
+    """Return the records in a store, by their keys."""
+    found = [info.key for info in store.keys("stages/") if info.key.endswith("/record.json")]
+    return {key: Record.decode(store.get(key) or b"") for key in found}
 
 
 def scores(*names: str) -> dict[str, Any]:

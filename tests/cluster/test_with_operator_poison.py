@@ -30,12 +30,6 @@ def two_arms() -> dict[str, Any]:
     return spec
 
 
-def upload_data(team: Team) -> None:
-    for path in sorted((SAMPLE.parent / "data").rglob("*")):
-        if path.is_file():
-            team.upload(str(path.relative_to(SAMPLE.parent)), path)
-
-
 def one_replicate() -> dict[str, Any]:
     """One arm with one seed: eight of the stages of `two_arms`."""
     spec = two_arms()
@@ -51,7 +45,7 @@ def finished(installed: RunningOperator, cluster: Cluster) -> Any:
     cluster.kubectl("create", "namespace", "poison")
     team = a_team(cluster, "poison")
     team.profile(limits={"parallel": 2})
-    upload_data(team)
+    team.upload_samples()
     before = len(cluster.audit())
     team.apply("poison-tiny", two_arms())
     status = team.finished("poison-tiny", seconds=1400)
@@ -130,7 +124,7 @@ def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output
     team = a_team(cluster, namespace)  # with a store of its own, so that nothing is shared
     pools = {name: pool | {"queue": namespace} for name, pool in small_pools().items()}
     team.profile(limits={"parallel": 2}, pools=pools)
-    upload_data(team)
+    team.upload_samples()
     team.apply("disturbed", one_replicate())
     killed = ""
     for _ in range(20):

@@ -5,10 +5,11 @@ the edit similarity, 1 - distance / words of the longer one (Lee et al. 2021, §
 A cluster is what a chain of similar chats connects. Equal words are similar however short; of chats shorter than a
 shingle only those with equal words are.
 
-Blocks are shingled where they lie. The driver joins: it holds two bytes per shingle of every prefix (a fifth
+Blocks are shingled where they lie. The driver joins: it holds two to four bytes per shingle of every prefix (a fifth
 of all, at 0.8), and 24 bytes per one that recurs; and shingles and words of those chats alone that share one. No text.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -67,11 +68,11 @@ class _Paired:
 
 def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
     held = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
-    summaries = list(held.map(summarised).tables())
-    known = _in_order(pa.concat_tables([unpacked(table, KNOWN) for table in summaries]))
+    parts: list[pa.Table] = []
+    frequent = Frequent.of(_counts(held.map(summarised).tables(), parts))
+    known = _in_order(pa.concat_tables(parts))
     _, first, same = np.unique(known["whole"].to_numpy(), return_index=True, return_inverse=True)
     distinct = np.sort(first)
-    frequent = Frequent.of(unpacked(table, COUNTED) for table in summaries)
     met = _met(held, known.take(pa.array(distinct)), frequent, step)
     places = distinct[met.chats]
     texts = blocks.map(partial(worded, chosen=live[places])).tables()
@@ -81,6 +82,13 @@ def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
     cluster = np.arange(len(live))
     cluster[places] = places[parents]
     return _Paired(cluster[first[same]], first[same], places, shingles)
+
+
+def _counts(summaries: Iterable[pa.Table], known: list[pa.Table]) -> Iterator[pa.Table]:
+    """Give the counts of each block, to be added up and let go, and put aside what is known of its chats."""
+    for table in summaries:
+        known.append(unpacked(table, KNOWN))
+        yield unpacked(table, COUNTED)
 
 
 def _met(blocks: Blocks, known: pa.Table, frequent: Frequent, step: NearDuplicates) -> Meetings:
