@@ -1,4 +1,4 @@
-"""How fast `duplicateSubstrings` is: `uv run --with pydivsufsort python benchmarks/cleaning_substrings.py`.
+"""How fast `duplicateSubstrings` is: `uv run --group benchmark python benchmarks/cleaning_substrings.py`.
 
 Words of the samples' texts, recombined, go through the step, beside a suffix array of the same words (divsufsort, then Kasai's
 prefixes and a sweep, compiled). Both answers are compared byte by byte. Times are of the processor, of one core; words are numbered
