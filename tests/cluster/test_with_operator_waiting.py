@@ -89,18 +89,19 @@ def test_a_kind_that_the_cluster_does_not_serve(team: Team, cluster: Cluster) ->
 
 
 @pytest.fixture
-def queues(cluster: Cluster, team: Team) -> Iterator[None]:
+def queues(cluster: Cluster, team: Team) -> Iterator[tuple[str, str]]:
     """A queue for CPUs, and one for GPUs in which a stranger has the only one."""
+    cpu, gpu = f"{team.namespace}-cpu", f"{team.namespace}-gpu"
     quota = {"cpu": "8", "memory": "32Gi"}
-    cluster.apply(*queue("cpu", team.namespace, **quota))
-    cluster.apply(*queue("gpu", team.namespace, **quota, **{"nvidia.com/gpu": "1"}))
-    cluster.apply(a_stranger(team))
+    cluster.apply(*queue(cpu, team.namespace, **quota))
+    cluster.apply(*queue(gpu, team.namespace, **quota, **{"nvidia.com/gpu": "1"}))
+    cluster.apply(a_stranger(team, gpu))
     cluster.wait("jsonpath={.spec.suspend}=false", "job/stranger", f"--namespace={team.namespace}")
-    yield
-    cluster.kubectl("delete", "clusterqueue", "cpu", "gpu")
+    yield cpu, gpu
+    cluster.kubectl("delete", "clusterqueue", cpu, gpu, "--wait=false")
 
 
-def a_stranger(team: Team) -> dict[str, object]:
+def a_stranger(team: Team, queue: str) -> dict[str, object]:
     limits = {"cpu": "100m", "memory": "64Mi", "nvidia.com/gpu": "1"}
     container = {
         "name": "sleeps",
@@ -114,7 +115,7 @@ def a_stranger(team: Team) -> dict[str, object]:
         "metadata": {
             "name": "stranger",
             "namespace": team.namespace,
-            "labels": {"kueue.x-k8s.io/queue-name": "gpu"},
+            "labels": {"kueue.x-k8s.io/queue-name": queue},
         },
         "spec": {
             "suspend": True,
@@ -130,10 +131,10 @@ def a_stranger(team: Team) -> dict[str, object]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("queues")
-def test_a_full_gpu_queue_holds_up_nobody_who_needs_no_gpu(team: Team) -> None:
-    pools = evaluate_pool(queue="gpu", gpus=1)
-    pools["clean"] = small_pools()["clean"] | {"queue": "cpu"}
+def test_a_full_gpu_queue_holds_up_nobody_who_needs_no_gpu(team: Team, queues: tuple[str, str]) -> None:
+    cpu, gpu = queues
+    pools = evaluate_pool(queue=gpu, gpus=1)
+    pools["clean"] = small_pools()["clean"] | {"queue": cpu}
     team.profile(pools=pools)
     team.apply("needs-a-gpu", scores("one"))
     waits_for(team, "needs-a-gpu", reason="Pending", words="nvidia.com/gpu")
@@ -146,15 +147,16 @@ def test_a_full_gpu_queue_holds_up_nobody_who_needs_no_gpu(team: Team) -> None:
     assert team.finished("needs-a-gpu")["phase"] == "Succeeded"
 
 
-@pytest.mark.usefixtures("queues")
-def test_a_queue_that_nobody_honours_is_told_and_nothing_runs_unqueued(team: Team, cluster: Cluster) -> None:
+def test_a_queue_that_nobody_honours_is_told_and_nothing_runs_unqueued(
+    team: Team, cluster: Cluster, queues: tuple[str, str]
+) -> None:
     name = "kueue-mutating-webhook-configuration"
     saved = cluster.get("mutatingwebhookconfiguration", name)
     cluster.kubectl("delete", "mutatingwebhookconfiguration", name)
     try:
-        team.profile(pools=evaluate_pool(queue="cpu"))
+        team.profile(pools=evaluate_pool(queue=queues[0]))
         team.apply("waits", scores("one"))
-        waits_for(team, "waits", reason="QueueNotHonoured", words="cpu")
+        waits_for(team, "waits", reason="QueueNotHonoured", words=queues[0])
         assert team.workloads("jobs") == []
     finally:
         for noise in ("resourceVersion", "uid", "managedFields", "creationTimestamp", "generation"):
