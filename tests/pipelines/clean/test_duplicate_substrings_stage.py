@@ -13,7 +13,7 @@ from assay_pipelines.clean import blocks, program
 from assay_pipelines.clean.__main__ import main
 from assay_pipelines.clean.intake import pieces as cutting
 
-SIZES = [(1 << 22, -1), (20_000, -1), (7_000, 1 << 30), (1 << 22, 1 << 30)]  # of pieces; of what needs no Ray
+SIZES = [(20_000, -1), (7_000, 1 << 30), (1 << 22, 1 << 30)]  # of pieces; of what needs no Ray
 
 
 def chat(*texts):
