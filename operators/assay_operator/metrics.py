@@ -13,6 +13,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 OTHER = "Other"
 REASONS = frozenset(  # of docs/failures.md
     {
+        "AnswersMalformed",
         "BenchmarkMalformed",
         "BenchmarkUnavailable",
         "CheckpointMissing",
@@ -31,6 +32,7 @@ REASONS = frozenset(  # of docs/failures.md
         "ModelNotFinite",
         "NaNLoss",
         "NotAvailable",
+        "NotLaunched",
         "OutOfMemory",
         "OutputsGone",
         "ProcessLost",
@@ -41,6 +43,7 @@ REASONS = frozenset(  # of docs/failures.md
         "StoreRefused",
         "TemplateMissing",
         "TemplateUnfit",
+        "TokenizerMissing",
         "TokenizerUnfit",
         "TooFewRows",
         "Unforeseen",

@@ -97,4 +97,4 @@ def test_items_that_cannot_be_used_are_refused(tmp_path, line):
     path.write_text(line)
     with pytest.raises(StageError) as caught:
         judged({"decontaminate": {"uri": "x"}}, [], [path])
-    assert caught.value.reason == "BadItems"
+    assert caught.value.reason == "BenchmarkMalformed"

@@ -7,7 +7,8 @@ import pytest
 
 from assay_operator.metrics import REASONS, Metrics
 
-FAILURES = Path(__file__).parents[3] / "docs" / "failures.md"
+ROOT = Path(__file__).parents[3]
+FAILURES = ROOT / "docs" / "failures.md"
 
 
 def lines(metrics, name):
@@ -18,6 +19,14 @@ def test_reasons_are_those_that_are_documented():
     rows = [line for line in FAILURES.read_text().splitlines() if line.startswith("| `")]
 
     assert {word for row in rows for word in re.findall(r"`(\w+)`", row.split("|")[1])} == REASONS
+
+
+def test_every_reason_that_a_program_gives_is_documented():
+    programs = [path.read_text() for path in (ROOT / "pipelines").rglob("*.py")]
+    given = {word for text in programs for word in re.findall(r'StageError\(\s*"(\w+)"', text)}
+
+    assert given
+    assert given <= REASONS
 
 
 def test_failures_are_counted_by_kind_and_reason_and_what_is_not_documented_is_other():

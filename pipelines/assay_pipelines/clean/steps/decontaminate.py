@@ -32,7 +32,7 @@ def items_of(step: Decontaminate, outside: Callable[[str], list[Path]]) -> Items
     """Read the items and prepare to find them.
 
     Raises:
-        StageError: `BadItems`: a line is no JSON object with `text`, or no item has as many words as the n-gram.
+        StageError: `BenchmarkMalformed`: a line is no JSON object with `text`, or no item has as many words as the n-gram.
 
     """
     texts, benchmarks, places = [], [], []
@@ -47,7 +47,7 @@ def items_of(step: Decontaminate, outside: Callable[[str], list[Path]]) -> Items
     begins, hashes = words.ngrams(step.ngram)
     if not len(begins):
         raise StageError(
-            "BadItems",
+            "BenchmarkMalformed",
             step.uri,
             f"found no item of {step.ngram} words, expected some",
             "Make ngram smaller, or name another file.",
@@ -97,7 +97,7 @@ def _item(line: bytes, where: str) -> dict[str, object]:
         item = None
     if not isinstance(item, dict) or not isinstance(item.get("text"), str):
         raise StageError(
-            "BadItems",
+            "BenchmarkMalformed",
             where,
             "found no JSON object with `text`, expected one benchmark item per line",
             "Correct the line.",

@@ -26,7 +26,7 @@ def answers_of(step: Refusals, outside: Callable[[str], list[Path]]) -> Answers:
     """Read the answers to put in place of refusals.
 
     Raises:
-        StageError: `BadAnswers`: a record is none of its format.
+        StageError: `AnswersMalformed`: a record is none of its format.
 
     """
     answers: Answers = {}
@@ -39,7 +39,7 @@ def answers_of(step: Refusals, outside: Callable[[str], list[Path]]) -> Answers:
             for lines in table["lines"].to_pylist():
                 for line in lines:
                     raise StageError(
-                        "BadAnswers",
+                        "AnswersMalformed",
                         step.replace_with.uri,
                         line["detail"],
                         "Correct the record, or the format.",
