@@ -10,7 +10,10 @@ def test_what_is_not_built_is_named_by_its_path():
         {"name": "tone", "labelRate": {"label": "positive"}},
         {"name": "instructeval_bbh"},
     ]
-    assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == ["tasks[1].labelRate", "tasks[2] (instructeval_bbh)"]
+    assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == [
+        "tasks[1].labelRate",
+        "tasks[2] (instructeval_bbh)",
+    ]
 
 
 def test_an_option_that_is_not_built_is_named_by_its_path():
