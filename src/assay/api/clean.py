@@ -1,9 +1,10 @@
 """The clean stage: sources of chats, and the steps that they go through, in order."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from assay.api.model import (
     LANGUAGE_PATTERN,
@@ -20,6 +21,25 @@ from assay.api.model import (
 
 Share = Annotated[float, Field(ge=0, le=1)]
 LanguageCode = Annotated[str, Field(pattern=LANGUAGE_PATTERN, max_length=2)]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise fault(
+            f"found an error at character {error.pos} ({error.msg}), expected a regular expression of Python's re",
+            "Correct it; characters count from 0.",
+        ) from error
+    except (OverflowError, RecursionError) as error:
+        raise fault(
+            f"found a pattern that is too large ({error}), expected a regular expression of Python's re",
+            "Make it smaller.",
+        ) from error
+    return pattern
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_compiles)]
 
 
 class Format(StrEnum):
@@ -230,6 +250,25 @@ class Decontaminate(SpecModel):
     ngram: int = Field(13, ge=3, le=100, description="Length of the shared n-gram, in words.")
 
 
+class OwnRule(SpecModel):
+    """Drop, or alone keep, chats in which a regular expression of one's own is found."""
+
+    patterns: tuple[Pattern, ...] = Field(
+        min_length=1,
+        max_length=100,
+        description="Regular expressions of Python's re; one that is found in a turn is enough.",
+    )
+    role: Literal["user", "assistant", "system", "any"] = Field(
+        "any", description="Whose turns are searched."
+    )
+    action: Literal["drop", "keep"] = Field(
+        "drop", description="Whether what has a find goes, or what has none."
+    )
+    scope: Literal["turnPair", "chat"] = Field(
+        "chat", description="What goes: a user's turn with what answers it, or the whole chat."
+    )
+
+
 class Step(OneOf):
     """One step of cleaning; its name defaults to its kind."""
 
@@ -248,6 +287,7 @@ class Step(OneOf):
         "subsample",
         "split",
         "decontaminate",
+        "rule",
     )
 
     name: Name | None = Field(None, description="How arms and the ledger call it; absent: its kind.")
@@ -265,6 +305,7 @@ class Step(OneOf):
     subsample: Subsample | None = Field(None, description="Keep some rows.")
     split: Split | None = Field(None, description="Set parts aside.")
     decontaminate: Decontaminate | None = Field(None, description="No overlap with benchmarks.")
+    rule: OwnRule | None = Field(None, description="Regular expressions of one's own.")
 
     @property
     def label(self) -> str:

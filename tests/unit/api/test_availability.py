@@ -4,18 +4,26 @@ from assay.api.availability import unavailable
 from assay.artifacts.kinds import Kind
 
 
-def test_steps_and_options_that_are_not_built_are_named_by_their_paths():
+def test_what_is_not_built_is_named_by_its_path():
+    tasks = [
+        {"name": "harmful", "refusalRate": {}, "labelRate": None},
+        {"name": "tone", "labelRate": {"label": "positive"}},
+        {"name": "instructeval_bbh"},
+    ]
+    assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == [
+        "tasks[1].labelRate",
+        "tasks[2] (instructeval_bbh)",
+    ]
+
+
+def test_an_option_that_is_not_built_is_named_by_its_path():
     steps = [
         {"alternation": {}},
-        {"nearDuplicates": {}, "alternation": None},
         {"lowAverage": {"minTokensPerMessage": 3, "tokenizer": "x"}},
         {"lowAverage": {"minTokensPerMessage": 3, "tokenizer": None}},
     ]
-    assert unavailable(Kind.CLEAN, {"steps": steps}) == [
-        "steps[1].nearDuplicates",
-        "steps[2].lowAverage.tokenizer",
-    ]
+    assert unavailable(Kind.CLEAN, {"steps": steps}) == ["steps[1].lowAverage.tokenizer"]
 
 
-def test_other_stages_have_nothing_missing_here():
-    assert unavailable(Kind.TRAIN, {"steps": [{"nearDuplicates": {}}]}) == []
+def test_the_fields_of_one_stage_mean_nothing_in_another():
+    assert unavailable(Kind.TRAIN, {"tasks": [{"name": "tone", "labelRate": {}}]}) == []

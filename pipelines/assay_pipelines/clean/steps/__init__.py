@@ -16,6 +16,7 @@ from assay_pipelines.clean.steps.languages import languages, mixed_language
 from assay_pipelines.clean.steps.low_average import low_average
 from assay_pipelines.clean.steps.refusals import answers_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
+from assay_pipelines.clean.steps.rule import rule
 from assay_pipelines.clean.steps.short_input import short_input
 from assay_pipelines.clean.table import Judgement
 
@@ -28,6 +29,7 @@ LOCAL: dict[str, Callable[..., Judgement]] = {
     "languages": languages,
     "refusals": refusals,
     "decontaminate": decontaminate,
+    "rule": rule,
 }
 
 Outside = Callable[[str], list[Path]]  # from an outside input's identity to its files
