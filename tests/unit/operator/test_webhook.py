@@ -78,7 +78,7 @@ def test_what_was_stored_before_can_be_labelled_and_removed_whatever_its_faults(
 
 def test_what_no_program_can_do_yet_and_axes_that_move_nothing_are_warnings():
     pipeline = a_pipeline()
-    pipeline[0]["clean"]["steps"].append({"mixedLanguage": {}})
+    pipeline[1]["train"]["batchUnit"] = "tokens"
     axis = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1]}
     base = {
         "name": "base",
@@ -90,7 +90,10 @@ def test_what_no_program_can_do_yet_and_axes_that_move_nothing_are_warnings():
     ]
 
     assert response["allowed"]
-    assert ["mixedLanguage" in response["warnings"][0], "arm base" in response["warnings"][1]] == [True, True]
+    assert ["batchUnit tokens" in response["warnings"][0], "arm base" in response["warnings"][1]] == [
+        True,
+        True,
+    ]
 
 
 def test_many_faults_are_cut_and_counted():

@@ -112,17 +112,14 @@ def test_what_cannot_be_parsed_has_its_faults_and_no_experiment():
 
 def test_what_no_program_can_do_yet_is_named_once_and_is_no_fault():
     pipeline = a_pipeline()
-    pipeline[0]["clean"]["steps"].append({"mixedLanguage": {}})
+    pipeline[1]["train"]["batchUnit"] = "tokens"
 
     found = examine_object(
         an_experiment(pipeline=pipeline).model_dump(mode="json", by_alias=True, exclude_unset=True)
     )
 
     assert found.faults == ()
-    assert [fault.where for fault in found.missing] == [
-        "cleaned.clean.steps[3].mixedLanguage",
-        "cleaned.clean.steps[2].mixedLanguage",
-    ]
+    assert [fault.where for fault in found.missing] == ["sft.train.batchUnit tokens with objective sft"]
 
 
 def test_axes_that_multiply_to_more_than_a_machine_can_hold_are_refused_before_they_are_multiplied():

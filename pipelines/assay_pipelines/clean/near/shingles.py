@@ -12,6 +12,7 @@ import pyarrow as pa
 from assay_pipelines.clean.compiled import compiled
 from assay_pipelines.clean.rows import Hashes
 from assay_pipelines.clean.table import Bytes, Chats, Ints
+from assay_pipelines.clean.white_space import perhaps_white_space, white_space
 
 SHINGLED = pa.schema(
     [
@@ -30,7 +31,6 @@ _BYTE = np.uint64(0x9FB21C651E98DF25)  # odd, without structure
 _WORD = np.uint64(0xD6E8FEB86659FD93)
 _WHOLE = np.uint64(0xA0761D6478BD642F)
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_WIDE = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
 _ONE, _27, _30, _31, _32 = (np.uint64(number) for number in (1, 27, 30, 31, 32))
 
 
@@ -80,37 +80,17 @@ def _hash_words(data: Bytes, places: Offsets, chats: Ints, words: Hashes, starts
         for message in range(chats[chat], chats[chat + 1]):
             at, end = int(places[message]), int(places[message + 1])
             while at < end:
-                space = _space(data, at) if _perhaps_space(data[at]) else 0
+                space = white_space(data, at) if perhaps_white_space(data[at]) else 0
                 if space:
                     at += space
                     continue
                 hashed = _BYTE
-                while at < end and not (_perhaps_space(data[at]) and _space(data, at)):
+                while at < end and not (perhaps_white_space(data[at]) and white_space(data, at)):
                     hashed = (hashed ^ np.uint64(data[at])) * _BYTE
                     at += 1
                 words[total] = _mixed(hashed)
                 total += 1
     starts[-1] = total
-
-
-@compiled
-def _perhaps_space(byte: np.uint8) -> bool:
-    """Tell, quickly, bytes with which no white space begins."""
-    return bool(byte <= 0x20 or 0xC2 <= byte <= 0xE3)
-
-
-@compiled
-def _space(data: Bytes, at: int) -> int:
-    """Return how many bytes the white space at a place of UTF-8 text has: that of `str.isspace`."""
-    first = data[at]
-    if first < 0x80:
-        return 1 if first == 0x20 or 0x09 <= first <= 0x0D or 0x1C <= first <= 0x1F else 0
-    if first == 0xC2:
-        return 2 if data[at + 1] in (0x85, 0xA0) else 0
-    if first < 0xE1 or first > 0xE3:
-        return 0
-    code = (int(first) & 0xF) << 12 | (int(data[at + 1]) & 0x3F) << 6 | int(data[at + 2]) & 0x3F
-    return 3 if 0x2000 <= code <= 0x200A or code in _WIDE else 0
 
 
 @compiled

@@ -14,27 +14,14 @@ from tokenizers import Tokenizer
 
 from assay_pipelines.clean.compiled import compiled
 from assay_pipelines.clean.substrings.field import Points, plus, times
-from assay_pipelines.clean.table import Ints
+from assay_pipelines.clean.table import Bytes, Ints
+from assay_pipelines.clean.white_space import perhaps_white_space, white_space
 
 Numbers = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
 
 _CHUNK = 7  # bytes that are one coefficient: fewer than 61 bits
 _8 = np.uint64(8)
-_OTHER, _SPACE, _LEAD, _INNER = range(
-    4
-)  # what a byte of UTF-8 may be: _LEAD may begin white space, _INNER begins nothing
-_KIND = np.array(
-    [
-        _SPACE if code < 0x80 and chr(code).isspace()
-        else _LEAD if code in {0xC2, 0xE1, 0xE2, 0xE3}
-        else _INNER if code & 0xC0 == 0x80
-        else _OTHER
-        for code in range(256)
-    ],
-    np.uint8,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,19 +62,6 @@ def _buffers(contents: pa.Array) -> tuple[Ints, Bytes]:
 
 
 @compiled
-def _blank(byte: np.uint8, second: np.uint8, third: np.uint8) -> int:
-    """Return the number of bytes of the white space that begins with these bytes, which are not ASCII, or 0."""
-    if byte == 0xC2:
-        return 2 if second in (0x85, 0xA0) else 0
-    if byte == 0xE1:
-        return 3 if second == 0x9A and third == 0x80 else 0
-    if byte == 0xE3:
-        return 3 if second == 0x80 and third == 0x80 else 0
-    general = second == 0x80 and (third <= 0x8A or third in (0xA8, 0xA9, 0xAF))
-    return 3 if general or (second == 0x81 and third == 0x9F) else 0
-
-
-@compiled
 def _split(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays that it is given
     data: Bytes,
     offsets: Ints,
@@ -111,13 +85,8 @@ def _split(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays that it is 
             begin[count] = character
             while place < stop:
                 byte = data[place]
-                kind = _KIND[byte]
-                if kind == _SPACE:
-                    blank = 1
-                    break
-                if kind == _LEAD:
-                    third = data[place + 2] if place + 2 < stop else np.uint8(0)
-                    blank = _blank(byte, data[place + 1], third)
+                if perhaps_white_space(byte):
+                    blank = white_space(data, place)
                     if blank:
                         break
                 chunk = (chunk << _8) | np.uint64(byte)
@@ -125,7 +94,7 @@ def _split(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays that it is 
                 if filled == _CHUNK:
                     one, two = times(plus(one, chunk), base_one), times(plus(two, chunk), base_two)
                     chunk, filled = np.uint64(0), 0
-                character += kind != _INNER
+                character += byte & 0xC0 != 0x80
                 place += 1
             if place > start:
                 length = np.uint64(place - start)
