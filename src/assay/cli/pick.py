@@ -15,7 +15,7 @@ def pick(plan: Plan, text: str) -> PlannedStage:
 
 
 def pick_ref(names: Mapping[ArtifactRef, list[str]], text: str) -> ArtifactRef:
-    """Find a stage by its label, by `arm/stage` where that is one stage, or by the start of its fingerprint.
+    """Find a stage by its label, by `arm/stage` or `stage` where that is one stage, or by the start of its fingerprint.
 
     `names` has each stage's label and then the labels of its members.
 
@@ -30,15 +30,13 @@ def pick_ref(names: Mapping[ArtifactRef, list[str]], text: str) -> ArtifactRef:
     fitting = {
         ref
         for ref, (_, *members) in names.items()
-        if text in {member.partition("[")[0] for member in members}
+        if text in {name for member in members for name in _shorter(member)}
         or (len(text) >= 6 and ref.fingerprint.startswith(text))
     }
     if len(fitting) == 1:
         return fitting.pop()
     if fitting:
-        several = ", ".join(
-            label for label, ref in labels.items() if ref in fitting and label.startswith(text)
-        )
+        several = ", ".join(names[ref][0] for ref in names if ref in fitting)
         raise SpecError(
             f"stage {text!r}",
             f"found {len(fitting)} stages: {several}",
@@ -49,3 +47,9 @@ def pick_ref(names: Mapping[ArtifactRef, list[str]], text: str) -> ArtifactRef:
         f"found nothing of this name among {len(names)} stages",
         did_you_mean(text, list(labels), "The plan and the status list their names."),
     )
+
+
+def _shorter(member: str) -> tuple[str, str]:
+    """Return `arm/stage` and `stage` of a member's label, without coordinates."""
+    whole, _, _ = member.partition("[")
+    return whole, whole.rpartition("/")[2]
