@@ -6,16 +6,15 @@ from typing import Any
 
 from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
-from assay.errors import StageError
 from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import Given, fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
 from assay_pipelines.clean.steps import LOCAL, prepared
+from assay_pipelines.clean.tokenizer import tokenizer_of
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
 
-_TOKENIZER = "tokenizer.json"
 _PACKING = 4  # how much smaller packed files are than their text, about
 
 
@@ -28,7 +27,7 @@ def clean(run: StageRun) -> dict[str, Any]:
         if step.subsample and (ref := step.subsample.like)
     }
     tokenizers = {
-        number: _tokenizer(run, identity)
+        number: tokenizer_of(identity, run.outside)
         for number, step in enumerate(spec.steps)
         if step.duplicate_substrings and (identity := step.duplicate_substrings.tokenizer)
     }
@@ -63,24 +62,6 @@ def _origins(run: StageRun, spec: Clean) -> Iterator[Origin]:
             yield Origin(format=source.format.value, files=run.outside(source.uri))
         elif source.from_ is not None:
             yield Origin(format="", files=[chats_path(run, source.from_, split=source.split)])
-
-
-def _tokenizer(run: StageRun, identity: str) -> str:
-    """Read the fast tokenizer of a folder.
-
-    Raises:
-        StageError: `TokenizerMissing`, or what `StageRun.outside` raises.
-
-    """
-    found = next((path for path in run.outside(identity) if path.name == _TOKENIZER), None)
-    if found is None:
-        raise StageError(
-            "TokenizerMissing",
-            f"tokenizer {identity}",
-            f"found no {_TOKENIZER}, expected a folder with one",
-            "Save the fast tokenizer into it.",
-        )
-    return found.read_text(encoding="utf-8")
 
 
 def _unpacked(path: Path) -> int:

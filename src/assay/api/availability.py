@@ -8,19 +8,11 @@ from assay.artifacts.kinds import Kind
 Plain = Mapping[str, Any]
 
 _TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
-_OPTIONS = (("lowAverage", "tokenizer"),)
 
 
 def unavailable(kind: Kind, spec: Plain) -> list[str]:
     """Name the field paths below a stage's spec (camelCase, resolved or not) that its program cannot carry out yet."""
     return list(_LOOK[kind](spec)) if kind in _LOOK else []
-
-
-def _clean(spec: Plain) -> Iterator[str]:
-    for place, step in enumerate(spec.get("steps") or ()):
-        for name, option in _OPTIONS:
-            if (step.get(name) or {}).get(option) is not None:
-                yield f"steps[{place}].{name}.{option}"
 
 
 def _train(spec: Plain) -> Iterator[str]:
@@ -41,4 +33,4 @@ def _compare(spec: Plain) -> Iterator[str]:
     yield from (name for name in ("dose", "derived") if spec["comparison"].get(name) is not None)
 
 
-_LOOK = {Kind.CLEAN: _clean, Kind.TRAIN: _train, Kind.EVALUATE: _evaluate, Kind.COMPARE: _compare}
+_LOOK = {Kind.TRAIN: _train, Kind.EVALUATE: _evaluate, Kind.COMPARE: _compare}

@@ -144,8 +144,9 @@ def test_spans_of_a_tokenizer_are_cut_at_its_tokens_and_never_inside_a_character
     assert {line["detail"] for line in rows_of(outcome, "ledger.parquet")} == {"turn 1 characters 1 to 7"}
 
 
-def test_a_tokenizer_folder_without_a_fast_tokenizer_is_refused(bench):
+@pytest.mark.parametrize("kind", ["duplicateSubstrings", "lowAverage"])
+def test_a_tokenizer_folder_without_a_fast_tokenizer_is_refused(bench, kind):
     source = {"name": "a", "uri": bench.lines("rows.jsonl", chat("a", "b")), "format": "sharegpt"}
     step = {"tokenizer": bench.lines("vocab.txt", "a")}
-    outcome = bench.run(main, Kind.CLEAN, {"sources": [source], "steps": [{"duplicateSubstrings": step}]})
+    outcome = bench.run(main, Kind.CLEAN, {"sources": [source], "steps": [{kind: step}]})
     assert outcome.refused[0] == "TokenizerMissing"

@@ -6,6 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from assay.errors import StageError
 from plain_steps import judged
@@ -86,6 +87,35 @@ def test_low_average_keeps_chats_of_many_words_per_turn(chats, least):
         return bool(counts) and sum(counts) / len(counts) >= least
 
     left, _ = judged({"lowAverage": {"minTokensPerMessage": least}}, chats)
+    assert left == [chat if oracle(chat) else None for chat in chats]
+
+
+@pytest.fixture(scope="module")
+def characters(tmp_path_factory):
+    """A tokenizer to which each character of `abc` is a token, and that is told to cut, pad and frame texts."""
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1, "c": 2, "?": 3, "[end]": 4}, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A [end]", special_tokens=[("[end]", 4)])
+    tokenizer.enable_truncation(2)
+    tokenizer.enable_padding(length=9)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
+@given(
+    st.lists(st.lists(st.tuples(TURN.map(lambda turn: turn[0]), st.text("abcé", max_size=5)), max_size=5)),
+    st.floats(0.5, 4),
+)
+def test_low_average_of_a_tokenizer_counts_its_tokens_whole_and_without_special_ones(
+    characters, chats, least
+):
+    def oracle(chat):
+        counts = [len(text) for role, text in chat if role != "system"]
+        return bool(counts) and sum(counts) / len(counts) >= least
+
+    step = {"lowAverage": {"minTokensPerMessage": least, "tokenizer": "x"}}
+    left, _ = judged(step, chats, [characters])
     assert left == [chat if oracle(chat) else None for chat in chats]
 
 

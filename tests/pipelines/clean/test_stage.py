@@ -204,7 +204,6 @@ def test_a_sample_like_another_stage_has_as_many_rows(bench):
     [
         ([], [], "EmptySource"),
         (["{}"], [{"subsample": {"rows": 2}}], "TooFewRows"),
-        (["{}"], [{"lowAverage": {"tokenizer": "x"}}], "NotAvailable"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reason):

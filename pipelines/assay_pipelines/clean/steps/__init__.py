@@ -13,7 +13,7 @@ from assay.api.clean import Step
 from assay_pipelines.clean.steps.alternation import alternation
 from assay_pipelines.clean.steps.decontaminate import decontaminate, items_of
 from assay_pipelines.clean.steps.languages import languages, mixed_language
-from assay_pipelines.clean.steps.low_average import low_average
+from assay_pipelines.clean.steps.low_average import low_average, tokenizer_for
 from assay_pipelines.clean.steps.refusals import answers_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.rule import rule
@@ -34,7 +34,11 @@ LOCAL: dict[str, Callable[..., Judgement]] = {
 
 Outside = Callable[[str], list[Path]]  # from an outside input's identity to its files
 
-_PREPARE: dict[str, Callable[[Any, Outside], Any]] = {"decontaminate": items_of, "refusals": answers_of}
+_PREPARE: dict[str, Callable[[Any, Outside], Any]] = {
+    "lowAverage": tokenizer_for,
+    "decontaminate": items_of,
+    "refusals": answers_of,
+}
 
 
 def prepared(step: Step, outside: Outside) -> tuple[Any, ...]:

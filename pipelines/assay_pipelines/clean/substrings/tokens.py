@@ -5,16 +5,15 @@ tokens are numbered by their ids, whatever the size of its vocabulary. Each mess
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from tokenizers import Tokenizer
 
 from assay_pipelines.clean.compiled import compiled
 from assay_pipelines.clean.substrings.field import Points, plus, times
 from assay_pipelines.clean.table import Bytes, Ints
+from assay_pipelines.clean.tokenizer import encoded
 from assay_pipelines.clean.white_space import perhaps_white_space, white_space
 
 Numbers = npt.NDArray[np.uint64]
@@ -109,16 +108,8 @@ def _split(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays that it is 
     return count
 
 
-@lru_cache(maxsize=1)
-def _loaded(tokenizer: str) -> Tokenizer:
-    loaded = Tokenizer.from_str(tokenizer)
-    loaded.no_truncation()
-    loaded.no_padding()
-    return loaded
-
-
 def _encoded(contents: pa.Array, tokenizer: str) -> Tokens:
-    encodings = _loaded(tokenizer).encode_batch(contents.to_pylist(), add_special_tokens=False)
+    encodings = encoded(contents.to_pylist(), tokenizer)
     lengths = np.fromiter((len(encoding) for encoding in encodings), np.int64, len(encodings))
     bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     ids, offsets = np.empty(bounds[-1], np.uint64), np.empty((bounds[-1], 2), np.int32)

@@ -1,0 +1,45 @@
+"""The fast tokenizer of a folder, as steps of cleaning that count or compare tokens use it.
+
+It travels as the JSON of its file, so that tasks need no folder, and is made of it once per process.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from tokenizers import Encoding, Tokenizer
+
+from assay.errors import StageError
+
+_FILE = "tokenizer.json"
+
+
+def tokenizer_of(identity: str, outside: Callable[[str], list[Path]]) -> str:
+    """Read the fast tokenizer of a folder.
+
+    Raises:
+        StageError: `TokenizerMissing`, or what `outside` raises.
+
+    """
+    found = next((path for path in outside(identity) if path.name == _FILE), None)
+    if found is None:
+        raise StageError(
+            "TokenizerMissing",
+            f"tokenizer {identity}",
+            f"found no {_FILE}, expected a folder with one",
+            "Save the fast tokenizer into it.",
+        )
+    return found.read_text(encoding="utf-8")
+
+
+def encoded(texts: list[str], tokenizer: str) -> list[Encoding]:
+    """Tokenize texts, each by itself, whole and without special tokens."""
+    return _loaded(tokenizer).encode_batch(texts, add_special_tokens=False)
+
+
+@lru_cache(maxsize=1)
+def _loaded(tokenizer: str) -> Tokenizer:
+    loaded = Tokenizer.from_str(tokenizer)
+    loaded.no_truncation()
+    loaded.no_padding()
+    return loaded
