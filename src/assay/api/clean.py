@@ -49,6 +49,7 @@ class Format(StrEnum):
     ALPACA = "alpaca"
     OPENAI = "openai"
     OASST = "oasst"
+    OASST_ALL = "oasst-all"
     GUANACO = "guanaco"
     PROMPT_COMPLETION = "prompt-completion"
     TEXT = "text"

@@ -119,6 +119,39 @@ def test_oasst_follows_the_best_ranked_replies_to_the_last_answer():
     assert FORMATS["oasst"](record).rest == {"lang": "en"}
 
 
+def tree(role, text, *replies, **members):
+    return {"role": role, "text": text, "replies": list(replies)} | members
+
+
+def test_all_paths_of_a_tree_end_in_an_answer_and_the_best_ranked_come_first():
+    unanswered = tree("prompter", "And?", rank=0)
+    record = {
+        "prompt": tree(
+            "prompter",
+            "Hi?",
+            tree("assistant", "No.", unanswered, rank=1),
+            tree("assistant", "Gone.", rank=0, deleted=True),
+            tree(
+                "assistant",
+                "Hello.",
+                unanswered,
+                tree("prompter", "Who?", tree("assistant", "Me."), tree("assistant", "You.", rank=0)),
+                rank=0,
+            ),
+            tree("prompter", "Anybody?"),
+        ),
+        "message_tree_id": 7,
+    }
+    chats = FORMATS["oasst-all"](record)
+    longer = [*CHAT, ("user", "Who?")]
+    assert [[tuple(message) for message in chat.messages] for chat in chats] == [
+        [*longer, ("assistant", "You.")],
+        [*longer, ("assistant", "Me.")],
+        [("user", "Hi?"), ("assistant", "No.")],
+    ]
+    assert [chat.rest for chat in chats] == [{"message_tree_id": 7}] * 3
+
+
 def test_what_else_a_record_holds_is_kept_as_meta():
     record = {"prompt": "a", "completion": "b", "id": 7, "label": None}
     assert FORMATS["prompt-completion"](record).rest == {"id": 7}
@@ -142,6 +175,7 @@ def test_what_else_a_record_holds_is_kept_as_meta():
         ("openai", {"messages": [{"role": "assistant", "content": None}]}, "without content"),
         ("oasst", {"text": "flat", "role": "prompter"}, "no replies"),
         ("oasst", {"prompt": {"role": "prompter", "text": "a", "replies": []}}, "without an answer"),
+        ("oasst-all", {"prompt": {"role": "prompter", "text": "a", "replies": []}}, "without an answer"),
         ("guanaco", {"text": "Human: a"}, "### Human:"),
         ("hh-rlhf", {"chosen": "Hi?"}, "'Human:'"),
         ("hh-rlhf", {"rejected": "Human: a"}, "chosen"),

@@ -121,6 +121,20 @@ def test_rows_are_the_same_wherever_the_file_is_cut(tmp_path_factory, texts, siz
     assert Rows.of(whole).ids(range(len(texts))) == Rows.of(cut).ids(range(len(texts)))
 
 
+def test_a_record_of_many_chats_is_as_many_rows_and_the_next_records_come_after(tmp_path):
+    def tree(question, *answers):
+        replies = [{"role": "assistant", "text": text, "replies": []} for text in answers]
+        return json.dumps({"prompt": {"role": "prompter", "text": question, "replies": replies}})
+
+    path = tmp_path / "trees.jsonl"
+    path.write_text("".join(f"{line}\n" for line in [tree("a", "1", "2", "1"), tree("b"), tree("c", "3")]))
+    table = take(path, form="oasst-all")
+    assert kept(table) == ["a", "a", "a", "c"]
+    assert table["row"].to_pylist() == [0, 1, 2, 3, 4]
+    assert [detail.split(": ")[0] for detail in rejected(table)] == ["trees.jsonl:2"]
+    assert len(set(Rows.of(table).ids(range(5)))) == 5
+
+
 def test_chats_of_another_stage_keep_their_ids(tmp_path):
     path = tmp_path / "chats.parquet"
     table = chats_table("old", [([("user", text)], {"n": n}) for n, text in enumerate("abca")])

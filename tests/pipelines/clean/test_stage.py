@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from assay.api.clean import Format
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay_pipelines.clean import blocks, program
@@ -275,6 +276,54 @@ def test_real_files_conserve_every_row(bench, on_ray):
         len({hashlib.sha256(row["id"].encode()).digest() for row in chats_of(outcome)})
         == outcome.summary["rows"]
     )
+
+
+def in_every_format(turns):
+    """Write one chat of user and assistant in each format that can hold it."""
+    (ask, answer), pairs = turns[-1], turns[:-1]
+    flat = [turn for ask, answer in turns for turn in (("user", ask), ("assistant", answer))]
+    node = None
+    for role, text in reversed(flat):
+        spelled = {"user": "prompter"}.get(role, role)
+        node = {"role": spelled, "text": text, "replies": [node] if node else [], "rank": 0}
+    marked = {"user": "Human", "assistant": "Assistant"}
+    spoken = "".join(f"\n\n{marked[role]}: {text}" for role, text in flat)
+    records = {
+        "sharegpt": {
+            "conversations": [
+                {"from": {"user": "human"}.get(role, "gpt"), "value": text} for role, text in flat
+            ]
+        },
+        "alpaca": {"instruction": ask, "input": "", "output": answer, "history": pairs},
+        "openai": {"messages": [{"role": role, "content": text} for role, text in flat]},
+        "oasst": {"prompt": node},
+        "oasst-all": {"prompt": node},
+        "guanaco": {"text": "".join(f"### {marked[role]}: {text}" for role, text in flat)},
+        "hh-rlhf": {"chosen": spoken, "rejected": ""},
+    }
+    return records if pairs else records | {"prompt-completion": {"prompt": ask, "completion": answer}}
+
+
+def test_the_same_chats_have_the_same_ids_in_every_format(bench):
+    chats = [
+        [("Is 1 < 2, Jürgen?", "Ja: 1 < 2.\n\n```\nx = '漢字 🎉'\n```")],
+        [("Hi?", "Hello."), ('And "you"?', "Fine,\tthanks."), ("Bye.", "See <you>.")],
+    ]
+    written = [in_every_format(chat) for chat in chats]
+    sources = [
+        source(
+            f"as-{form}",
+            bench.lines(f"{form}.jsonl", *(json.dumps(chat[form]) for chat in written if form in chat)),
+            form,
+        )
+        for form in written[0]
+    ]
+    outcome = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": []})
+    found = {}
+    for row in chats_of(outcome):
+        found.setdefault(row["id"].split("-")[0], set()).add(row["source"])
+    every = {f"as-{form}" for form in Format if form != Format.TEXT}
+    assert sorted(found.values(), key=len) == [every - {"as-prompt-completion"}, every]
 
 
 def test_a_part_that_another_stage_did_not_set_aside_is_refused(bench):

@@ -13,7 +13,7 @@ from assay_pipelines.chats import HASH_BYTES, MESSAGES, content_hash
 from assay_pipelines.clean.intake.alpaca import alpaca
 from assay_pipelines.clean.intake.guanaco import guanaco
 from assay_pipelines.clean.intake.hh_rlhf import hh_rlhf
-from assay_pipelines.clean.intake.oasst import oasst
+from assay_pipelines.clean.intake.oasst import oasst, oasst_all
 from assay_pipelines.clean.intake.openai import openai
 from assay_pipelines.clean.intake.pieces import ARRAY, BLANK, BROKEN, CHATS, unpacked
 from assay_pipelines.clean.intake.prompt_completion import prompt_completion
@@ -22,11 +22,12 @@ from assay_pipelines.clean.intake.sharegpt import sharegpt
 from assay_pipelines.clean.intake.text import text
 from assay_pipelines.clean.table import INTAKE, WORKING, lines_array
 
-FORMATS: dict[str, Callable[[object], Chat]] = {
+FORMATS: dict[str, Callable[[object], Chat | list[Chat]]] = {
     "sharegpt": sharegpt,
     "alpaca": alpaca,
     "openai": openai,
     "oasst": oasst,
+    "oasst-all": oasst_all,
     "guanaco": guanaco,
     "prompt-completion": prompt_completion,
     "text": text,
@@ -45,16 +46,17 @@ def parse_piece(piece: dict[str, Any]) -> pa.Table:
         return _stored(piece, base)
     read = FORMATS[piece["format"]]
     rows = []
-    for place, (line, raw, value) in enumerate(_records(piece)):
-        common = {"row": base + place, "source": piece["source"]}
+    for line, raw, value in _records(piece):
         try:
             if isinstance(value, RejectedError):
                 raise value
-            chat = read(value)
-            rows.append(common | _kept(chat))
+            chats = read(value)
+            rows += [_kept(chat) for chat in (chats if isinstance(chats, list) else [chats])]
         except (RejectedError, UnicodeEncodeError, RecursionError) as error:
             reason = "found text that is no Unicode" if isinstance(error, UnicodeEncodeError) else str(error)
-            rows.append(common | _rejected(raw, f"{piece['file']}:{line}: {reason}"))
+            rows.append(_rejected(raw, f"{piece['file']}:{line}: {reason}"))
+    for place, row in enumerate(rows):
+        row |= {"row": base + place, "source": piece["source"]}
     lines = lines_array([row.pop("lines") for row in rows])
     table = pa.Table.from_pylist(rows, WORKING.remove(WORKING.get_field_index("lines")))
     return table.append_column(WORKING.field("lines"), lines).select(WORKING.names)

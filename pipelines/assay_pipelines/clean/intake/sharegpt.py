@@ -3,6 +3,7 @@
 from typing import Any
 
 from assay_pipelines.chats import Message
+from assay_pipelines.clean.intake.html import without_html
 from assay_pipelines.clean.intake.record import (
     Chat,
     RejectedError,
@@ -38,4 +39,4 @@ def _turn(turn: Any) -> Message:
         raise RejectedError(
             f"found a turn of {shown(speaker)} whose value is no string, expected its words as a string"
         )
-    return Message(role_of(speaker), words)
+    return Message(role_of(speaker), without_html(words))
