@@ -1,5 +1,6 @@
 """Chats in plain Python, and the steps without Ray."""
 
+import numpy as np
 import pyarrow as pa
 
 from assay.api.clean import Step
@@ -25,6 +26,12 @@ def judged(step, chats, files=()):
 def given(step, files=()):
     """Return what a local step is given, with some files as whatever it names outside."""
     return prepared(step, lambda _uri: list(files))
+
+
+def ids_of(rows, places=None):
+    """Return the ids of some rows, or of all, as Python strings."""
+    chosen = np.arange(len(rows)) if places is None else np.array(sorted(places), np.int64)
+    return rows.ids(chosen).to_pylist()
 
 
 def plain(messages):

@@ -1,10 +1,12 @@
 """The ledger and the counts, which must conserve: per source and step, what came in went out, aside, or into the ledger."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assay.api.clean import Clean
 from assay.errors import BugError
@@ -35,21 +37,19 @@ def joining(clean: Clean) -> list[int]:
     return [at.get(source.name, 0) for source in clean.sources]
 
 
-class _Line(NamedTuple):
-    """One line of the ledger, of a row at a place."""
-
-    place: int
-    step: int
-    rule: str
-    dropped: bool
-    score: float | None = None
-    original: int = -1  # the place of the row that it repeats
-    cluster: int | None = None
-    detail: str | None = None
-
-    @property
-    def action(self) -> str:
-        return "rejected" if self.step == INTAKE else "dropped" if self.dropped else "changed"
+_NOTED = pa.schema(  # what the driver keeps of a line; rows go by their places
+    [
+        pa.field("place", pa.int64()),
+        pa.field("step", pa.int16()),
+        pa.field("dropped", pa.bool_()),
+        pa.field("rule", pa.large_string()),
+        pa.field("score", pa.float64()),
+        pa.field("original", pa.int64()),  # the place of the row that it repeats
+        pa.field("cluster", pa.int64()),
+        pa.field("detail", pa.large_string()),  # of all lines together there may be more than 2 GiB
+    ]
+)
+_LINES_AT_ONCE = 1 << 16
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Account:
     part: Ints = field(init=False)  # 0 goes on; otherwise one more than the place in `parts`
     parts: list[str] = field(default_factory=list)
     aside_at: dict[int, int] = field(default_factory=dict)  # part → step number
-    _lines: list[_Line] = field(default_factory=list)
+    _noted: list[pa.Table] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.alive = np.ones(len(self.rows), np.bool_)
@@ -75,55 +75,78 @@ class Account:
 
     def take(self, table: pa.Table) -> None:
         """Take over the lines of a pass: a table with `row` and `lines`."""
-        lengths = np.array([len(lines) for lines in table["lines"].to_pylist()], np.int64)
-        places = self.rows.places(np.repeat(table["row"].to_numpy(), lengths))
-        for place, line in zip(
-            places.tolist(), (line for lines in table["lines"].to_pylist() for line in lines), strict=True
-        ):
-            row = line.pop("original")
-            original = -1 if row is None else int(self.rows.places(np.array([row]))[0])
-            self._add(_Line(place=place, original=original, **line))
+        lists = table["lines"].combine_chunks()
+        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+        lines = lists.flatten()
+        original = lines.field("original")
+        repeats = original.is_valid().to_numpy(zero_copy_only=False)
+        places = self.rows.places(original.fill_null(0).to_numpy())
+        self._note(
+            place=self.rows.places(np.repeat(table["row"].to_numpy(), lengths)),
+            **{name: lines.field(name) for name in ("step", "dropped", "rule", "score", "detail")},
+            original=pa.array(places, mask=~repeats),
+        )
 
     def decide(self, number: int, verdict: Verdict) -> None:
         """Take over what a step said that compares rows."""
-        originals, scores, clusters = verdict.duplicate_of, verdict.score, verdict.cluster
-        for index, place in enumerate(verdict.dropped.tolist()):
-            line = _Line(place, number, verdict.rule, dropped=True)
-            if originals is not None:
-                line = line._replace(original=int(originals[index]))
-            if scores is not None and clusters is not None:
-                line = line._replace(score=float(scores[index]), cluster=int(clusters[index]))
-            self._add(line)
+        count = len(verdict.dropped)
+        self._note(
+            place=verdict.dropped,
+            step=pa.repeat(number, count),
+            dropped=np.ones(count, np.bool_),
+            rule=pa.repeat(verdict.rule, count),
+            score=verdict.score,
+            original=verdict.duplicate_of,
+            cluster=verdict.cluster,
+        )
         for name, places in verdict.aside.items():
             self.parts.append(name)
             self.aside_at[len(self.parts)] = number
             self.part[places] = len(self.parts)
 
-    def _add(self, line: _Line) -> None:
-        if line.dropped and not self.alive[line.place]:
-            row = self.rows.id(line.place)
+    def _note(self, **columns: Any) -> None:
+        count = len(columns["place"])
+        arrays = [
+            pa.nulls(count, each.type)
+            if (values := columns.get(each.name)) is None
+            else pa.array(values).cast(each.type)
+            for each in _NOTED
+        ]
+        lines = pa.table(arrays, schema=_NOTED)
+        fell = _numbers(lines.filter(lines["dropped"]), "place")
+        twice = np.flatnonzero(np.bincount(fell, minlength=len(self.rows)) > self.alive)
+        if len(twice):
+            row = self.rows.ids(twice[:1])[0]
             raise BugError(f"row {row}", "found it dropped twice, expected once", "Please report this.")
-        self.alive[line.place] &= not line.dropped
-        self._lines.append(line)
+        self.alive[fell] = False
+        self._noted.append(lines)
 
-    def ledger(self) -> pa.Table:
-        """Return the ledger, sorted by id and then in the order of the steps."""
-        rank = self.rows.rank
-        lines = sorted(self._lines, key=lambda line: (rank[line.place], line.step))
-        names = [source.name for source in self.clean.sources]
-        steps = {number: step.label for number, step in enumerate(self.clean.steps)} | {INTAKE: "intake"}
-        columns = {
-            "id": self.rows.ids(line.place for line in lines),
-            "source": [names[self.rows.source[line.place]] for line in lines],
-            "step": [steps[line.step] for line in lines],
-            "action": [line.action for line in lines],
-            "rule": [line.rule for line in lines],
-            "score": [line.score for line in lines],
-            "duplicate_of": [None if line.original < 0 else self.rows.id(line.original) for line in lines],
-            "cluster": [line.cluster for line in lines],
-            "detail": [line.detail for line in lines],
-        }
-        return pa.table(columns, schema=LINES)
+    def _lines(self) -> pa.Table:
+        return pa.concat_tables([_NOTED.empty_table(), *self._noted])
+
+    def ledger(self) -> Iterator[pa.Table]:
+        """Return the ledger, sorted by id and then in the order of the steps, some lines at a time."""
+        lines = self._lines().combine_chunks()
+        order = np.lexsort((_numbers(lines, "step"), self.rows.rank[_numbers(lines, "place")]))
+        sources = pa.array([source.name for source in self.clean.sources])
+        steps = pa.array(["intake", *(step.label for step in self.clean.steps)])
+        actions = pa.array(["changed", "dropped", "rejected"])
+        for begin in range(0, len(order), _LINES_AT_ONCE):
+            some = lines.take(pa.array(order[begin : begin + _LINES_AT_ONCE]))
+            place, step = _numbers(some, "place"), _numbers(some, "step")
+            original = some["original"].fill_null(0).to_numpy()
+            columns = {
+                "id": self.rows.ids(place),
+                "source": sources.take(pa.array(self.rows.source[place])),
+                "step": steps.take(pa.array(step - INTAKE)),
+                "action": actions.take(pa.array(np.where(step == INTAKE, 2, _numbers(some, "dropped")))),
+                "rule": some["rule"],
+                "score": some["score"],
+                "duplicate_of": pc.if_else(some["original"].is_valid(), self.rows.ids(original), None),
+                "cluster": some["cluster"],
+                "detail": some["detail"],
+            }
+            yield pa.table(columns).cast(LINES)
 
     def summary(self) -> dict[str, Any]:
         """Return the counts by source and by step."""
@@ -178,16 +201,24 @@ class Account:
 
     def _tally(self) -> tuple[dict[int, Ints], dict[int, Ints]]:
         """Count dropped and changed rows by step and source."""
-        dropped: dict[int, Ints] = {}
-        changed: dict[int, Ints] = {}
-        for line in self._lines:
-            counts = (dropped if line.dropped else changed).setdefault(
-                line.step, np.zeros(len(self.clean.sources), np.int64)
-            )
-            counts[self.rows.source[line.place]] += 1
-        return dropped, changed
+        lines = self._lines()
+        step, dropped = _numbers(lines, "step"), _numbers(lines, "dropped").astype(np.bool_)
+        source = self.rows.source[_numbers(lines, "place")]
+        sources = len(self.clean.sources)
+        fell = _counted(step[dropped], source[dropped], sources)
+        return fell, _counted(step[~dropped], source[~dropped], sources)
 
     def _aside(self, number: int) -> Ints:
         parts = [part for part, at in self.aside_at.items() if at == number]
         here = np.isin(self.part, parts) & self.alive
         return np.bincount(self.rows.source[here], minlength=len(self.clean.sources))
+
+
+def _numbers(table: pa.Table, name: str) -> Ints:
+    numbers: Ints = table[name].to_numpy().astype(np.int64)
+    return numbers
+
+
+def _counted(step: Ints, source: Ints, sources: int) -> dict[int, Ints]:
+    """Count by step, and then by source."""
+    return {int(number): np.bincount(source[step == number], minlength=sources) for number in np.unique(step)}

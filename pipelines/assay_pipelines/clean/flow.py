@@ -105,8 +105,8 @@ def fly(
             gone = NOWHERE
         if segment.comparing is not None:
             number, step = segment.comparing
+            tell(step.label, int(account.alive.sum()))
             if step.duplicate_substrings is not None:
-                tell(step.label, int(account.alive.sum()))
                 blocks = _struck(
                     blocks, account, number, step.duplicate_substrings, given.tokenizers.get(number)
                 )
@@ -115,7 +115,6 @@ def fly(
                 verdict = _compared(account, table, blocks, segment.comparing, given.likes.get(number))
                 account.decide(number, verdict)
                 gone = np.union1d(gone, account.rows.row[verdict.dropped])
-            tell(step.label, int(account.alive.sum()))
     if account is None:
         raise BugError("clean", "found no pass, expected one at least", "Please report this.")
     return Flown(account=account, blocks=_less(blocks, gone))

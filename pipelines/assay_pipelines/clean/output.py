@@ -35,7 +35,7 @@ def write_chats(
         columns = {
             "rank": account.rows.rank[places],
             "part": account.part[places],
-            "id": account.rows.ids(places.tolist()),
+            "id": account.rows.ids(places),
             "source": names.take(pa.array(account.rows.source[places])),
             "messages": table["messages"],
             "meta": table["meta"],
@@ -58,7 +58,7 @@ def write_chats(
 
 def write_ledger(account: Account, folder: Path) -> None:
     """Write the ledger."""
-    write_rows(folder / LEDGER, [account.ledger()], LINES)
+    write_rows(folder / LEDGER, account.ledger(), LINES)
 
 
 def _part(buckets: "_Buckets", number: int, counts: list[int]) -> Iterator[pa.Table]:

@@ -4,14 +4,15 @@ Arrays, sorted by row number, about 40 bytes per row; steps that compare rows wo
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from assay_pipelines.chats import HASH_BYTES
 from assay_pipelines.clean.table import Bools, Ints
 
 Hashes = npt.NDArray[np.uint64]
@@ -43,13 +44,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.row)
 
-    def id(self, place: int) -> str:
-        """Return the id of the row at a place."""
-        return f"{int(self.high[place]):016x}{int(self.low[place]):016x}-{self.number[place]}"
-
-    def ids(self, places: Iterable[int]) -> list[str]:
+    def ids(self, places: Ints) -> pa.Array:
         """Return the ids of the rows at some places."""
-        return [self.id(place) for place in places]
+        hashes = np.stack([self.high[places], self.low[places]], axis=1).astype(">u8")
+        digits = hashes.tobytes().hex().encode()
+        ends = np.arange(len(places) + 1, dtype=np.int32) * (2 * HASH_BYTES)
+        texts = pa.StringArray.from_buffers(len(places), pa.py_buffer(ends), pa.py_buffer(digits))
+        return pc.binary_join_element_wise(texts, pa.array(self.number[places]).cast(pa.string()), "-")
 
     def places(self, row: Ints) -> Ints:
         """Return where rows with these numbers are."""
@@ -75,8 +76,12 @@ class Rows:
 
 def halves(hashes: pa.ChunkedArray) -> tuple[Hashes, Hashes]:
     """Split 16-byte hashes into two numbers each."""
-    data = b"".join(hashes.to_pylist())
-    both = np.frombuffer(data, ">u8").astype(np.uint64).reshape(-1, 2)
+    parts = [
+        np.frombuffer(chunk.buffers()[1], ">u8").reshape(-1, 2)[chunk.offset : chunk.offset + len(chunk)]
+        for chunk in hashes.chunks
+        if len(chunk)
+    ]
+    both = np.concatenate([np.empty((0, 2), ">u8"), *parts]).astype(np.uint64)
     return both[:, 0].copy(), both[:, 1].copy()
 
 

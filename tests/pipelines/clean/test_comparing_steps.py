@@ -15,7 +15,7 @@ from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.table import Chats
-from plain_steps import working
+from plain_steps import ids_of, working
 
 TEXTS = st.lists(
     st.tuples(st.integers(0, 2), st.text("aB \n", max_size=3)), min_size=1, max_size=25
@@ -37,9 +37,9 @@ def test_one_of_equal_texts_is_kept_from_the_source_listed_first_with_the_smalle
     step = ExactDuplicates.model_validate({"normalize": normalize})
     keys = halves(pa.chunked_array([pa.array(text_keys(Chats.from_messages(chats), step), pa.binary(16))]))
     verdict = exact_duplicates(rows, np.arange(len(rows)), keys)
-    groups = {}
+    ids, groups = ids_of(rows), {}
     for place, (source, text) in enumerate(texts):
-        groups.setdefault(normal(text), []).append((source, rows.id(place), place))
+        groups.setdefault(normal(text), []).append((source, ids[place], place))
     expected = {
         place: min(group)[2] for group in groups.values() for _, _, place in group if place != min(group)[2]
     }
@@ -75,10 +75,10 @@ def test_a_stratified_sample_holds_the_same_share_of_every_source():
 def test_a_sample_depends_on_the_rows_and_the_seed_and_not_on_their_order():
     rows, _ = rows_of(MANY)
     turned, _ = rows_of(MANY[::-1])
-    mine = set(rows.ids(sampled(rows, share=0.1, seed=1)))
-    assert mine == set(turned.ids(sampled(turned, share=0.1, seed=1)))
+    mine = set(ids_of(rows, sampled(rows, share=0.1, seed=1)))
+    assert mine == set(ids_of(turned, sampled(turned, share=0.1, seed=1)))
     assert len(mine) == 40
-    assert len(mine & set(rows.ids(sampled(rows, share=0.1, seed=2)))) < 20
+    assert len(mine & set(ids_of(rows, sampled(rows, share=0.1, seed=2)))) < 20
 
 
 def test_more_rows_than_there_are_is_refused():
@@ -91,7 +91,7 @@ def parted(rows, live, seed=0, name="split"):
     step = Split.model_validate(
         {"parts": [{"name": "a", "share": 0.25}, {"name": "b", "share": 0.5}], "seed": seed}
     )
-    return {part: set(rows.ids(places)) for part, places in split(rows, live, step, name).aside.items()}
+    return {part: set(ids_of(rows, places)) for part, places in split(rows, live, step, name).aside.items()}
 
 
 def test_a_row_falls_into_the_same_part_whatever_other_rows_there_are():

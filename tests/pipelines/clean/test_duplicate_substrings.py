@@ -18,7 +18,7 @@ from assay_pipelines.clean.substrings import rounds
 from assay_pipelines.clean.substrings.field import PRIME, Points, minus, plus, times
 from assay_pipelines.clean.substrings.tokens import tokens_of
 from assay_pipelines.clean.substrings.windows import keys_of, runs_of
-from plain_steps import plain, working
+from plain_steps import ids_of, plain, working
 from plain_substrings import (
     first_by_comparing,
     first_by_suffix_array,
@@ -56,7 +56,8 @@ def carried_out(chats, *, sources=None, cuts=(), tokenizer=None, **step):
 def expected(chats, sources, step, find):
     """Return the same in plain Python."""
     rows = Rows.of(working(chats, sources))
-    order = sorted(range(len(chats)), key=lambda place: (sources[place], rows.id(place)))
+    ids = ids_of(rows)
+    order = sorted(range(len(chats)), key=lambda place: (sources[place], ids[place]))
     texts = [words(chats[place]) for place in order]
     length, action = step["minTokens"], step["action"]
     first = find(texts, length)

@@ -15,6 +15,7 @@ from assay_pipelines.chats import chats_table, write_rows
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.rows import Rows
+from plain_steps import ids_of
 
 DOCUMENT = {"text": "word"}
 
@@ -118,7 +119,7 @@ def test_rows_are_the_same_wherever_the_file_is_cut(tmp_path_factory, texts, siz
         assert whole is None or whole.num_rows == 0
         return
     assert kept(whole) == kept(cut) == texts
-    assert Rows.of(whole).ids(range(len(texts))) == Rows.of(cut).ids(range(len(texts)))
+    assert ids_of(Rows.of(whole)) == ids_of(Rows.of(cut))
 
 
 def test_a_record_of_many_chats_is_as_many_rows_and_the_next_records_come_after(tmp_path):
@@ -140,7 +141,7 @@ def test_chats_of_another_stage_keep_their_ids(tmp_path):
     table = chats_table("old", [([("user", text)], {"n": n}) for n, text in enumerate("abca")])
     write_rows(path, [table])
     rows = Rows.of(take(path, form=""))
-    assert sorted(rows.ids(range(4))) == table["id"].to_pylist()
+    assert sorted(ids_of(rows)) == table["id"].to_pylist()
 
 
 def test_equal_rows_are_numbered_in_the_order_of_sources(tmp_path):
@@ -154,7 +155,7 @@ def test_equal_rows_are_numbered_in_the_order_of_sources(tmp_path):
     ]
     rows = Rows.of(pa.concat_tables(tables))
     assert rows.number.tolist() == [0, 0, 1, 2]
-    assert len(set(rows.ids(range(4)))) == 4
+    assert len(set(ids_of(rows))) == 4
 
 
 ROWS = [{"text": f"number {number}", "extra": number} for number in range(5)]

@@ -16,7 +16,7 @@ from assay_pipelines.clean.near.shingles import words_of
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.near_duplicates import near_duplicates
 from assay_pipelines.clean.table import Chats
-from plain_steps import working
+from plain_steps import ids_of, working
 
 
 def compared(texts, *, sources=None, cuts=(), turned=False, live=None, **step):
@@ -106,9 +106,9 @@ def test_of_what_a_chain_of_similar_pairs_connects_one_stays_as_brute_force_says
     labels = clusters(texts, settings["shingle"], settings["jaccard"], settings["editSimilarity"])
     cuts = {cut for cut in cuts if cut <= len(texts)}
     rows, dropped = compared(texts, sources=sources, cuts=cuts, turned=turned, **settings)
-    groups = {}
+    ids, groups = ids_of(rows), {}
     for place, label in enumerate(labels):
-        groups.setdefault(label, []).append((sources[place], rows.id(place), place))
+        groups.setdefault(label, []).append((sources[place], ids[place], place))
     expected = {
         place: min(group)[2] for group in groups.values() for *_, place in group if place != min(group)[2]
     }
@@ -148,7 +148,7 @@ def test_a_chain_leaves_one_and_tells_how_far_the_others_are_from_it():
     chain = [joined(words(100)[: 100 - 5 * step], words(5 * step, "x")) for step in range(9)]
     assert all(jaccard(*pair) >= 0.8 for pair in pairwise(chain))
     rows, dropped = compared(chain)
-    survivor = min(range(9), key=rows.id)
+    survivor = min(range(9), key=ids_of(rows).__getitem__)
     assert {stays for stays, *_ in dropped.values()} == {survivor}
     assert min(score for _, score, _ in dropped.values()) < 0.5
 
@@ -172,7 +172,8 @@ def test_thousands_from_one_template_are_one_cluster():
 def test_clusters_are_numbered_in_the_order_of_their_survivors():
     texts = [joined(words(20, f"x{place % 7}-")) for place in range(30)]
     rows, dropped = compared(texts)
-    survivors = sorted({(rows.id(stays), number) for stays, _, number in dropped.values()})
+    ids = ids_of(rows)
+    survivors = sorted({(ids[stays], number) for stays, _, number in dropped.values()})
     assert [number for _, number in survivors] == list(range(1, 8))
 
 
@@ -180,7 +181,7 @@ def test_chats_shorter_than_a_shingle_are_similar_if_their_words_are_equal():
     texts = ["", " \n", "a b", "a  b", "a b c", "b a", "a b c d e", "a b c d", "a b c d"]
     rows, dropped = compared(texts)
     groups = [{0, 1}, {2, 3}, {7, 8}]
-    expected = {place: min(group, key=rows.id) for group in groups for place in group}
+    expected = {place: min(group, key=ids_of(rows).__getitem__) for group in groups for place in group}
     assert {place: stays for place, (stays, *_) in dropped.items()} == {
         place: stays for place, stays in expected.items() if place != stays
     }

@@ -1,0 +1,90 @@
+"""The sample's cleaning, with every step, on a real Ray: cores, the order of files and a killed worker leave no trace."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from assay.artifacts.kinds import Kind
+from assay_pipelines.clean import flow
+from assay_pipelines.clean.__main__ import main
+from assay_pipelines.clean.judge import judge
+from bench import Outcome
+
+SAMPLES = Path(__file__).parents[3] / "manifests/samples"
+FILES = 3  # per source
+PROGRAM = (
+    "import sys; from assay_pipelines.clean import blocks; from assay_pipelines.clean.__main__ import main;"
+    "blocks.SMALL_BYTES = -1; sys.exit(main(sys.argv[1:]))"
+)
+
+
+@pytest.fixture
+def sample(bench):
+    """Return what makes the sample's clean stage, with its chats spread over files in one order or another."""
+
+    def made(*, turned):
+        document = yaml.safe_load((SAMPLES / "cleaning.yaml").read_text())
+        spec = document["spec"]["pipeline"][0]["clean"]
+        for source in spec["sources"]:
+            source["uri"] = bench.outside(*spread(SAMPLES / source["uri"], bench.folder, turned=turned))
+        for step in spec["steps"]:
+            if "decontaminate" in step:
+                step["decontaminate"]["uri"] = bench.outside(SAMPLES / step["decontaminate"]["uri"])
+        return spec
+
+    return made
+
+
+def spread(path, folder, *, turned):
+    """Deal a file's lines to files; turned, the files change places, with other lines in each."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    folder = folder / ("turned" if turned else "straight")
+    folder.mkdir(exist_ok=True)
+    files = []
+    for number in range(FILES):
+        file = folder / f"{path.stem}-{number}.jsonl"
+        file.write_text("".join(lines[number::FILES][:: -1 if turned else 1]), encoding="utf-8")
+        files.append(file)
+    return files[::-1] if turned else files
+
+
+def digests(outcome):
+    assert outcome.summary["rows"] > 100
+    return {path: file.sha256 for path, file in outcome.record.outputs.files.items()}
+
+
+def dying(folder):
+    """Return a `judge` whose worker is killed in its first pass, and again in a later one."""
+
+    def judged(table, this):
+        try:
+            (folder / f"killed-{'first' if this.first else 'later'}").touch(exist_ok=False)
+        except FileExistsError:
+            return judge(table, this)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    return judged
+
+
+def test_no_row_is_lost_or_changed_by_more_cores_other_files_or_killed_workers(
+    bench, sample, on_ray, monkeypatch, tmp_path
+):
+    quiet = bench.run(main, Kind.CLEAN, sample(turned=False), cpus=1)
+
+    ref, arguments = bench.claimed(Kind.CLEAN, sample(turned=True), cpus=4, memoryGib=0.5)
+    code = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], check=False).returncode
+    wide = Outcome(store=bench.store, ref=ref, code=code)
+
+    monkeypatch.setattr(flow, "judge", dying(tmp_path))
+    disturbed = bench.run(main, Kind.CLEAN, sample(turned=True), attempt=2, cpus=2)
+
+    assert sorted(path.name for path in tmp_path.glob("killed-*")) == ["killed-first", "killed-later"]
+    assert digests(wide) == digests(quiet)
+    assert digests(disturbed) == digests(quiet)
+    assert disturbed.summary == wide.summary == quiet.summary
