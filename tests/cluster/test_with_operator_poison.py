@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from assay.artifacts.documents import ArtifactRef
+from assay.artifacts.documents import ArtifactRef, Progress
 from assay.stores.open import open_to_read
 from assay.workloads.names import STAGE, stage_name
 from cluster.access import Cluster
@@ -137,7 +137,7 @@ def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output
         installed.start()
         installed.wait_until_it_leads()
     while not killed:
-        killed = eventually(lambda: kill_a_training_pod(team), "a training pod runs", seconds=300)
+        killed = eventually(lambda: kill_a_training_pod(team), "a pod trains", seconds=600)
 
     assert team.finished("disturbed")["phase"] == "Succeeded"
     undisturbed, disturbed = (
@@ -155,14 +155,22 @@ def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output
 
 
 def kill_a_training_pod(team: Team) -> str:
-    """Kill one that runs, as a node that goes away does; return its stage, or nothing if there is none."""
-    place = f"--namespace={team.namespace}"
-    for pod in team.cluster.get("pods", place, "--selector=assay.dev/kind=train")["items"]:
-        if any(state["ready"] for state in pod["status"].get("containerStatuses", ())):
-            name = pod["metadata"]["name"]
-            team.cluster.kubectl("delete", "pod", name, place, "--grace-period=0", "--force")
-            stage: str = pod["metadata"]["labels"][STAGE]
-            return stage
+    """Kill a pod in the midst of a training, as a node that goes away does; return the stage, or nothing if none trains."""
+    store = open_to_read(team.store, team.cluster.s3_environment)
+    for info in store.keys("stages/train/"):
+        if not info.key.endswith("/progress.json"):
+            continue
+        progress = Progress.decode(store.get(info.key) or b"")
+        if progress.unit == "steps" and progress.total is not None and 0 < progress.done < progress.total / 2:
+            ref = ArtifactRef("/".join(info.key.split("/")[1:3]))
+            pods = team.cluster.get(
+                "pods", f"--namespace={team.namespace}", f"--selector={STAGE}={stage_name(ref)}"
+            )["items"]
+            name = next(pod["metadata"]["name"] for pod in pods if "-worker-" in pod["metadata"]["name"])
+            team.cluster.kubectl(
+                "delete", "pod", name, f"--namespace={team.namespace}", "--grace-period=0", "--force"
+            )
+            return stage_name(ref)
     return ""
 
 
