@@ -92,7 +92,7 @@ async def _serve(options: Options) -> None:
             tasks.create_task(_tick(health, metrics, queue, leadership)),
         ]
         threading.Thread(target=_watch, args=(options, registry, synced), name="watch", daemon=True).start()
-        leadership.start(lambda: loop.call_soon_threadsafe(workers.start))
+        leadership.start(lambda: loop.call_soon_threadsafe(_lead, options, workers))
         try:
             await stop.wait()
         finally:
@@ -100,6 +100,11 @@ async def _serve(options: Options) -> None:
             await asyncio.to_thread(leadership.release)
             for task in background:
                 task.cancel()
+
+
+def _lead(options: Options, workers: Workers) -> None:
+    _log.info("%s leads", options.identity)
+    workers.start()
 
 
 def _watch(options: Options, registry: kopf.OperatorRegistry, synced: threading.Event) -> None:

@@ -1,10 +1,11 @@
 """One wake-up of one experiment: read it, look, act, and say how it stands, once and last."""
 
 import contextlib
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from assay.api.written import Written
 from assay.artifacts.documents import ArtifactRef
 from assay.errors import AssayError, ClusterError, SpecError, StoreError
 from assay.plan.examine import examine_object
-from assay.plan.plan import Plan
+from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import Decision, Launch
 from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
@@ -29,16 +30,19 @@ from assay.settings.cluster import RETRY, Planned, SourceErrors, Surroundings, o
 from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
+from assay_operator.logs import about
 from assay_operator.metrics import Metrics
 from assay_operator.queue import Key
 
 Plain = dict[str, Any]
 
+_log = logging.getLogger(__name__)
+
 API_VERSION = f"{GROUP}/{VERSION}"
 _RESYNC = timedelta(minutes=10)
 _RETRY = timedelta(seconds=15)  # after a refusal of the store or the API
+_AT_ONCE = 16  # actions of one wake-up: then the experiment is read again, and its status written
 _LONGEST = 8000  # characters of a condition's message
-_FINAL_PHASES = frozenset({"Succeeded", "Failed"})
 
 
 class _ProfileMissing(SpecError):
@@ -68,6 +72,7 @@ class _Life:
     planned: Planned
     forget_at: datetime
     failed: set[tuple[ArtifactRef, int]] = field(default_factory=set)  # attempts whose failure was counted
+    verdicts: list[str] | None = None  # of the report, once it is written
 
 
 class Reconciler:
@@ -114,10 +119,12 @@ class Reconciler:
         self, key: Key, planned: Planned, found: Plain
     ) -> tuple[ExperimentStatus, datetime | None]:
         plan, decision = planned.control.look()
-        planned.control.act(decision)
-        for action in decision.actions:
+        now = replace(decision, actions=decision.actions[:_AT_ONCE])
+        planned.control.act(now)
+        for action in now.actions:
             if isinstance(action, Launch):
                 self._metrics.launched(action.stage.kind.value)
+                _about(key, action.stage, action.number).info("launched")
         if decision.actions:
             plan, decision = planned.control.look()
         self._count(key, plan, decision)
@@ -129,7 +136,7 @@ class Reconciler:
             suspended=planned.experiment.spec.suspend,
         )
         if decision.finished:
-            status = _with_verdicts(status, planned, found, plan)
+            status = self._with_verdicts(key, status, plan)
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         return status, self._again(decision)
@@ -146,6 +153,15 @@ class Reconciler:
             if judgement.failed and (stage.ref, judgement.attempt) not in life.failed:
                 life.failed.add((stage.ref, judgement.attempt))
                 self._metrics.failed(stage.kind.value, judgement.reason)
+                _about(key, stage, judgement.attempt).warning("%s: %s", judgement.reason, judgement.message)
+
+    def _with_verdicts(self, key: Key, status: ExperimentStatus, plan: Plan) -> ExperimentStatus:
+        """Add the verdicts, from the report that is written when everything is final."""
+        life = self._lives[key]
+        if life.verdicts is None:
+            life.verdicts = verdict_lines(write_report(plan, life.planned.store).data)
+        first = life.verdicts[0] if life.verdicts else None
+        return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})
 
     def _again(self, decision: Decision) -> datetime | None:
         if decision.finished:
@@ -212,6 +228,10 @@ class Reconciler:
         return True
 
 
+def _about(key: Key, stage: PlannedStage, attempt: int) -> logging.LoggerAdapter[logging.Logger]:
+    return about(_log, namespace=key.namespace, experiment=key.name, stage=stage.label, attempt=attempt)
+
+
 def told(found: Plain) -> ExperimentStatus:
     """Return the status that an object has; an empty one if another version of assay wrote what this one cannot read."""
     try:
@@ -266,12 +286,3 @@ def _hindered(found: Plain, reason: str, message: str) -> ExperimentStatus:
     conditions = (*(others or (_ACCEPTED,)), hindrance)
     generation = found["metadata"]["generation"]
     return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
-
-
-def _with_verdicts(status: ExperimentStatus, planned: Planned, found: Plain, plan: Plan) -> ExperimentStatus:
-    """Add the verdicts, from the report that is written when everything is final, once."""
-    before = told(found)
-    if before.phase in _FINAL_PHASES and before.plan == status.plan:
-        return status.model_copy(update={"verdict": before.verdict, "verdicts": before.verdicts})
-    lines = verdict_lines(write_report(plan, planned.store).data)
-    return status.model_copy(update={"verdict": lines[0] if lines else None, "verdicts": tuple(lines)})

@@ -14,11 +14,13 @@ from typing import Any
 from aiohttp import web
 
 from assay.api.experiment import GROUP, Experiment
+from assay.api.parse import profile_of
 from assay.api.profile import Profile
 from assay.api.validate import profile_faults
 from assay.api.written import Written
 from assay.errors import SpecError
 from assay.plan.examine import examine_object
+from assay.workloads.carrier import cluster_faults
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +131,9 @@ def _is_settled(value: Mapping[str, Any], old: Any) -> bool:
 
 def _judged(value: Mapping[str, Any], kind: str) -> tuple[Sequence[SpecError], list[str]]:
     if kind == Profile.__name__:
-        return profile_faults(Written(value=dict(value))), []
+        written = Written(value=dict(value))
+        faults = profile_faults(written)
+        return faults, [] if faults else [str(fault) for fault in cluster_faults(profile_of(written).spec)]
     if kind != Experiment.__name__:
         raise BadReviewError(f"found an object of kind {kind}, expected an Experiment or a Profile")
     found = examine_object(value)

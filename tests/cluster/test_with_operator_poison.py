@@ -1,5 +1,6 @@
 """The tiny poison ablation by `kubectl apply`: from chats in a bucket to a verdict in the status, on real controllers."""
 
+import json
 import random
 import threading
 from datetime import datetime
@@ -113,6 +114,25 @@ def test_the_operator_writes_little_and_stays_small(finished: Any, installed: Ru
     )
     assert len(ours) <= 3 * status["total"]
     assert len(str(status)) <= 100_000
+
+
+def test_a_verdict_that_somebody_else_writes_is_put_right(finished: Any) -> None:
+    team, status, _ = finished
+    forged = json.dumps({"status": {"verdict": "nothing", "verdicts": ["nothing"]}})
+    place = f"--namespace={team.namespace}"
+    team.cluster.kubectl(
+        "patch",
+        "experiment",
+        "poison-tiny",
+        place,
+        "--subresource=status",
+        "--type=merge",
+        f"--patch={forged}",
+    )
+
+    eventually(
+        lambda: team.status("poison-tiny").get("verdict") == status["verdict"], "the verdict of the store"
+    )
 
 
 def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output(

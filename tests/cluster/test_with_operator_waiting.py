@@ -36,6 +36,12 @@ def test_no_node_fits(team: Team) -> None:
     waits_for(team, "waits", reason="Pending", words="no node for pod")
 
 
+def test_a_quota_lets_no_pod_be_made(team: Team, cluster: Cluster) -> None:
+    cluster.kubectl("create", "quota", "none", "--hard=pods=0", f"--namespace={team.namespace}")
+    team.apply("waits", scores("one"))
+    waits_for(team, "waits", reason="Pending", words="exceeded quota: none")
+
+
 def test_an_image_cannot_be_pulled(team: Team) -> None:
     image = team.cluster.image
     team.profile(images={"clean": image, "train": image, "evaluate": NOBODYS})

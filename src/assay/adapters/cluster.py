@@ -31,7 +31,7 @@ from assay.workloads.names import (
     workload_name,
 )
 from assay.workloads.order import Order, Owner
-from assay.workloads.waiting import explain
+from assay.workloads.waiting import explain, warned
 
 Plain = dict[str, Any]
 
@@ -131,7 +131,8 @@ class ClusterBackend:
             self._refused(
                 ref,
                 attempt,
-                f"{carrier.kind} {name}: found one of another claim in its place, expected none. Delete it.",
+                f"{carrier.kind} {name}: found one of another claim in its place, expected none. Delete it: "
+                f"it is a stranger's, or this experiment's own from before its Profile named another store.",
             )
 
     def sights(self, attempts: Iterable[tuple[ArtifactRef, Attempt]]) -> Mapping[Key, Sight]:
@@ -222,7 +223,7 @@ class ClusterBackend:
         return self._api.get(self._path(carrier_of(ref.kind, self._profile), workload_name(ref, number)))
 
     def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, str]:
-        """Say why workloads do not run yet, from two lists of the namespace."""
+        """Say why workloads do not run yet, from two lists of the namespace, and from events where there is no pod."""
         if not waiting:
             return {}
         namespace = self._claimant.namespace
@@ -233,6 +234,9 @@ class ClusterBackend:
             uid, wanted = found["metadata"]["uid"], labels(*key).items()
             mine = [pod for pod in pods if wanted <= pod["metadata"].get("labels", {}).items()]
             note = explain(mine, [item for item in queued if uid in owners(item)])
+            if not note and not mine:
+                chosen = f"involvedObject.uid={uid},type=Warning"
+                note = warned(self._api.items(path_of("v1", "events", namespace), fields=chosen))
             if note:
                 notes[key] = note
         return notes

@@ -38,11 +38,12 @@ class ClusterApi:
                 return None
             raise
 
-    def items(self, path: str, selector: str = "") -> list[Plain]:
-        """List objects; none when there is no such kind."""
+    def items(self, path: str, selector: str = "", fields: str = "") -> list[Plain]:
+        """List objects, those that a label selector and a field selector choose; none when there is no such kind."""
+        query = [("labelSelector", selector), ("fieldSelector", fields)]
         found = None
         try:
-            found = self._call("GET", path, query=[("labelSelector", selector)] if selector else [])
+            found = self._call("GET", path, query=[(name, value) for name, value in query if value])
         except ClusterError as error:
             if error.status != _NOT_FOUND:
                 raise

@@ -45,7 +45,6 @@ _COLUMNS: dict[type[SpecModel], list[Schema]] = {
     ],
     Profile: [
         {"name": "Store", "type": "string", "jsonPath": ".spec.store.uri"},
-        {"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ],
 }
@@ -129,7 +128,7 @@ def _root(model: type[SpecModel], status: Schema) -> Schema:
         "x-kubernetes-validations": [
             {
                 "rule": "self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')",
-                "message": "a name has at most 63 small letters, digits and -",
+                "message": "metadata.name has at most 63 small letters, digits and -",
             }
         ],
     }

@@ -204,7 +204,7 @@ def _ended(attempt: AttemptFact) -> Judgement:
         reason, message = attempt.failure.reason, attempt.failure.message
     else:
         told = f" ({attempt.sight.note})" if attempt.phase is Phase.ENDED and attempt.sight.note else ""
-        reason, message = "Vanished", f"the program ended without a record or a reason{told}"
+        reason, message = "Vanished", f"the program ended without a record or a reason{told}: see its log"
     return Judgement(state=State.READY, reason=reason, message=message, attempt=attempt.number, failed=True)
 
 

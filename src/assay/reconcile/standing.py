@@ -95,9 +95,10 @@ def _progressing(
     ]
     pending = [item for item in running if item.message]
     if len(pending) < len(running) or counts[State.READY]:
-        return Condition(
-            type="Progressing", status="True", reason="Running", message=f"{len(running)} stages run"
-        )
+        message = f"{len(running)} {'stage runs' if len(running) == 1 else 'stages run'}"
+        if suspended:
+            message += " to the end, spec.suspend is true"
+        return Condition(type="Progressing", status="True", reason="Running", message=message)
     hindered = [*pending, *held_up]
     if not hindered:
         return Condition(type="Progressing", status="True", reason="Running")

@@ -21,6 +21,12 @@ def explain(pods: list[Object], kueue_workloads: list[Object]) -> str:
     return clipped(quota or _pods(live))
 
 
+def warned(events: list[Object]) -> str:
+    """Say what a controller warned of last (core/v1 Events), such as a quota or a class that lets it make no pod; "" if of nothing."""
+    latest = max(events, key=lambda event: text(event, "lastTimestamp"), default=None)
+    return clipped(f"{text(latest, 'reason')}: {text(latest, 'message')}") if latest else ""
+
+
 def _counts(pod: Object) -> bool:
     """Leave out pods that have ended or are about to."""
     return at(pod, "metadata", "deletionTimestamp") is None and text(pod, "status", "phase") not in {

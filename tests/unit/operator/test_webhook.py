@@ -212,3 +212,17 @@ def test_what_is_not_judged_in_time_is_allowed_with_a_warning(tmp_path):
     response = json.loads(text)["response"]
     assert (response["uid"], response["allowed"], len(response["warnings"])) == ("705ab4f5", True, 1)
     assert counted == ["late"]
+
+
+def test_a_profile_that_serves_only_a_laptop_is_a_warning():
+    profile = {
+        "apiVersion": "assay.dev/v1alpha1",
+        "kind": "Profile",
+        "metadata": {"name": "a"},
+        "spec": {"store": {"uri": "file:///store"}},
+    }
+
+    response = answer(a_review(profile, kind="Profile"))["response"]
+
+    assert response["allowed"]
+    assert any("spec.store.uri" in warning for warning in response["warnings"])

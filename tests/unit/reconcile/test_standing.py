@@ -61,7 +61,7 @@ def test_what_everything_waits_for_is_said():
     status = stands({**others, first.ref: running("ClusterQueue gpu: 8 of 8 in use")})
 
     if all(stage.ref in others or stage is first for stage in PLAN.stages if not stage.reads):
-        assert condition(status, "Progressing").message in ("ClusterQueue gpu: 8 of 8 in use", "1 stages run")
+        assert condition(status, "Progressing").message in ("ClusterQueue gpu: 8 of 8 in use", "1 stage runs")
 
 
 def test_an_obstacle_to_all_that_could_start_is_said():
@@ -75,6 +75,13 @@ def test_an_obstacle_to_all_that_could_start_is_said():
 
 def test_a_suspended_experiment_says_so():
     assert stands(policy=Policy(since=NOW, suspended=True)).phase == "Suspended"
+
+
+def test_what_still_runs_of_a_suspended_experiment_is_said():
+    status = stands({PLAN.stages[0].ref: running()}, policy=Policy(since=NOW, suspended=True))
+
+    assert status.phase == "Running"
+    assert condition(status, "Progressing").message == "1 stage runs to the end, spec.suspend is true"
 
 
 def test_what_needs_attention_comes_first():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.workloads.waiting import explain
+from assay.workloads.waiting import explain, warned
 
 IMAGE = f"registry.example/assay/train@sha256:{'1' * 64}"
 SHORT = "couldn't assign flavors to pod set main: insufficient quota for nvidia.com/gpu in flavor a100, 8 more needed"
@@ -164,3 +164,24 @@ def test_a_long_reason_is_cut():
     told = explain([a_pod("Pending", a_condition("PodScheduled", "False", "Unschedulable", "x" * 900))], [])
     assert len(told) == 300
     assert told.endswith("…")
+
+
+def test_the_last_warning_of_a_controller_is_told():
+    events = [
+        {
+            "reason": "FailedCreate",
+            "message": "exceeded quota: none",
+            "lastTimestamp": "2026-01-01T00:00:09Z",
+        },
+        {"reason": "Odd", "message": "before", "lastTimestamp": "2026-01-01T00:00:01Z"},
+    ]
+
+    assert (warned(events), warned([])) == ("FailedCreate: exceeded quota: none", "")
+
+
+@given(objects)
+def test_a_warning_is_total_one_line_and_short(events):
+    told = warned(events)
+
+    assert len(told) <= 300
+    assert "\n" not in told
