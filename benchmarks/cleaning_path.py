@@ -46,7 +46,7 @@ MILLION = 1_000_000
 CPUS, MEMORY_GIB = 2, 4
 GOAL_GIB = 6
 GOAL_GROWTH = 1.3
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 1.0  # a look takes 15 ms of the processor
 EARLIER = 5000  # chats that copies are taken from, a fair sample of all so far
 PROGRAM = (
     "import sys; from assay_pipelines.clean import blocks; from assay_pipelines.clean.__main__ import main;"
