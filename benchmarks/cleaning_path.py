@@ -1,10 +1,10 @@
 """How fast cleaning is with every step, and in what memory: `python benchmarks/cleaning_path.py [--million]`.
 
 The steps of `manifests/samples/cleaning.yaml`, carried out as a pod carries out a stage: a process, a store in a folder, two
-CPUs. All sizes go through Ray, also those that the program would clean without it, so that they can be compared; what a
-run of 300 chats takes is what starting costs, and is left out of the time per row. Beside the clock stands the
-processor's time of all processes, which other work on the machine lengthens less. Memory is the sum of their
-proportional set sizes: pages that processes share count once. A step's time is that during which `progress.json` told it.
+CPUs. All sizes go through Ray, also those that the program would clean without it, so that they can be compared. Beside
+the clock stands the processor's time of all processes, which other work on the machine lengthens less; what a run of 300
+chats takes of it is what starting costs, and is left out of the time per row. Memory is the sum of the processes'
+proportional set sizes: pages that they share count once. A step's time is that during which `progress.json` told it.
 
 The chats are the samples' own, recombined: each has the turns of a real one, filled with sentences of all, in which every
 eighth word or so is swapped. Of 100, 5 are copies of earlier ones, 5 are copies less a word, 2 hold a passage that
@@ -24,7 +24,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +46,7 @@ MILLION = 1_000_000
 CPUS, MEMORY_GIB = 2, 4
 GOAL_GIB = 6
 GOAL_GROWTH = 1.3
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 1.0  # a look takes 15 ms of the processor
 EARLIER = 5000  # chats that copies are taken from, a fair sample of all so far
 PROGRAM = (
     "import sys; from assay_pipelines.clean import blocks; from assay_pipelines.clean.__main__ import main;"
@@ -212,10 +211,10 @@ def watch(command: list[str], store: FolderStore, ref: ArtifactRef) -> Watched:
 
 
 def told(run: Run, start: Run) -> None:
-    clock, processor = run.clock - start.clock, run.processor - start.processor
+    processor = run.processor - start.processor
     print(
-        f"{run.chats} chats, {run.megabytes:.0f} MB: {run.clock:.0f} s, less the start {clock:.0f} s,"
-        f" {run.chats / clock:.0f} rows/s; processor {processor:.0f} s, {run.chats / processor:.0f} rows/s;"
+        f"{run.chats} chats, {run.megabytes:.0f} MB: {run.clock:.0f} s, {run.chats / run.clock:.0f} rows/s;"
+        f" processor {run.processor:.0f} s, less the start {processor:.0f} s, {run.chats / processor:.0f} rows/s;"
         f" peak {run.peak:.2f} GiB; {run.summary['rows']} rows are left"
     )
     dropped = {step["name"]: step["dropped"] for step in run.summary["steps"]}
@@ -237,7 +236,7 @@ def main() -> None:
     )
     sizes = (*SIZES, MILLION) if parser.parse_args().million else SIZES
     cleaned(START)  # compiles
-    start = cleaned(START)
+    start = min((cleaned(START) for _ in range(2)), key=lambda run: run.processor)
     print(
         f"start: {start.clock:.1f} s, processor {start.processor:.1f} s; load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
     )
@@ -250,11 +249,11 @@ def main() -> None:
         for run in runs
     ]
     per_row = [(run.processor - start.processor) / run.chats for run in runs]
-    for (one, before), (other, after) in (*pairwise(zip(runs, per_row, strict=True)),):
-        growth = after / before
+    for run, took in zip(runs[1:], per_row[1:], strict=True):
+        growth = took / per_row[0]
         goals.append(
             (
-                f"{other.chats} chats: {growth:.2f} times the processor's time per row of {one.chats}, at most {GOAL_GROWTH}",
+                f"{run.chats} chats: {growth:.2f} times the processor's time per row of {runs[0].chats}, at most {GOAL_GROWTH}",
                 growth <= GOAL_GROWTH,
             )
         )

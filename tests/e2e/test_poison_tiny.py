@@ -86,12 +86,12 @@ def test_running_again_runs_nothing(study):
 def test_a_one_field_edit_reuses_all_that_it_does_not_touch(study):
     spec, store, _ = study
     edited = spec.with_name("edited.yaml")
-    edited.write_text(spec.read_text().replace("temperature: 0.7", "temperature: 0.5"))
+    edited.write_text(spec.read_text().replace("temperature: 0.3", "temperature: 0.5"))
 
     plan = json.loads(assay("plan", edited, "--store", store, "-o", "json").stdout)
 
     changed = {row["kind"] for row in plan["stages"] if row["plan"] != "reuse"}
     assert changed == {"generate", "evaluate", "compare"}
-    assert "temperature: 0.5 here, 0.7 there" in next(
+    assert "temperature: 0.5 here, 0.3 there" in next(
         row["why"] for row in plan["stages"] if row["kind"] == "generate"
     )

@@ -198,8 +198,7 @@ def _compared(
     live = account.live(number)
     if step.exact_duplicates is not None:
         order = np.argsort(table["row"].to_numpy())
-        mine = order[np.flatnonzero(np.isin(np.arange(len(account.rows)), live))]
-        return exact_duplicates(account.rows, live, halves(table["key"].take(pa.array(mine))))
+        return exact_duplicates(account.rows, live, halves(table["key"].take(pa.array(order[live]))))
     if step.near_duplicates is not None:
         from assay_pipelines.clean.steps.near_duplicates import near_duplicates  # noqa: PLC0415 -- a second
 

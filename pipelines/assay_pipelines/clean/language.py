@@ -6,11 +6,14 @@ loaded at first use, read nothing from the network, and say the same at every ca
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 LEAST_LETTERS = 20
 LONGEST = 1000  # characters that are looked at; more do not make the answer surer
+REMEMBERED = (
+    1 << 15
+)  # texts of which the answer is kept: those of a batch, as two steps may ask; 40 MB at most in ASCII
 
 _FENCED = re.compile(r"(?:```|~~~).*?(?:```|~~~|\Z)", re.DOTALL)
 _NO_PROSE = re.compile(r"`[^`\n]*`|(?:https?://|www\.)\S+|</?[a-zA-Z][^<>]{0,200}>|\S+@\S+")
@@ -68,11 +71,13 @@ def _is_han(prose: str) -> bool:
     return 2 * han > len(_NO_LETTERS.sub("", prose)) and _KANA_OR_HANGUL.search(prose) is None
 
 
+@lru_cache(REMEMBERED)
 def _fast(prose: str) -> Language:
     best = _fast_detector().detect(prose, model="lite", k=1)[0]
     return Language(_SAME.get(best["lang"], best["lang"]), min(1.0, best["score"]))
 
 
+@lru_cache(REMEMBERED)
 def _second(prose: str) -> Language:
     best = _second_detector().compute_language_confidence_values(prose)[0]
     code = best.language.iso_code_639_1.name.lower()

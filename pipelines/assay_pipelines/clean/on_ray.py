@@ -46,7 +46,8 @@ class OnRay:
     def of(cls, tables: Iterable[pa.Table], *, cpus: int, memory_gib: float) -> "OnRay":
         """Put blocks into Ray's object store, and start Ray if need be."""
         connect(cpus=cpus, memory_gib=memory_gib)
-        return cls(ray.data.from_blocks(list(tables)))
+        references: list[Any] = [ray.put(table) for table in tables]  # at no time are all of them here
+        return cls(ray.data.from_arrow_refs(references))
 
     def map(self, function: OnBlock) -> "OnRay":
         """Put every block through a function, in Ray's workers."""
