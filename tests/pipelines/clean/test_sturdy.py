@@ -17,6 +17,7 @@ from bench import Outcome
 
 SAMPLES = Path(__file__).parents[3] / "manifests/samples"
 FILES = 3  # per source
+pytestmark = pytest.mark.timeout(600)  # Rays start, and workers compile
 PROGRAM = (
     "import sys; from assay_pipelines.clean import blocks; from assay_pipelines.clean.__main__ import main;"
     "blocks.SMALL_BYTES = -1; sys.exit(main(sys.argv[1:]))"
