@@ -13,10 +13,9 @@ import pyarrow as pa
 
 from assay_pipelines.clean.judge import carried, messages_array, replaced
 from assay_pipelines.clean.steps.duplicate_substrings import Shares
-from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered, pairs_of
+from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered
 from assay_pipelines.clean.substrings.equal import spread
-from assay_pipelines.clean.substrings.field import Points
-from assay_pipelines.clean.substrings.tokens import Tokens, tokens_of
+from assay_pipelines.clean.substrings.tokens import Marks, marks_of
 from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, Judgement, lines_array, no_lines
 
 _SPAN, _CHAT = "repeatedSpan", "minShare"
@@ -45,7 +44,7 @@ class _Piece(NamedTuple):
     end: int
 
 
-def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
+def cut_out(table: pa.Table, cuts: Cuts) -> pa.Table:
     """Carry out the cuts in a batch of the working table."""
     table = table.combine_chunks()
     row = table["row"].to_numpy()
@@ -54,7 +53,7 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
         return table.set_column(WORKING.get_field_index("lines"), WORKING.field("lines"), no_lines(len(row)))
     messages = messages_array(table)
     chats = Chats.of(messages.take(pa.array(places)))
-    tokens = tokens_of(chats.contents, points, cuts.tokenizer)
+    tokens = marks_of(chats.contents, cuts.tokenizer)
     texts, removed = list(chats.texts), none_removed(chats)
     kept = table["kept"].to_numpy(zero_copy_only=False).copy()
     lines: list[list[dict[str, Any]]] = [[] for _ in row]
@@ -99,7 +98,7 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
     return carried(table, kept, messages, lines_array(lines), None)
 
 
-def _pieces(tokens: Tokens, begin: Ints, end: Ints) -> list[list[_Piece]]:
+def _pieces(tokens: Marks, begin: Ints, end: Ints) -> list[list[_Piece]]:
     """Give the characters of spans, for each message by message. Spans begin and end at tokens, counted over all messages."""
     first = np.searchsorted(tokens.bounds, begin, side="right") - 1
     crossed = np.searchsorted(tokens.bounds, end) - first
@@ -146,6 +145,6 @@ def _struck(
     for message in blank:
         removed[message] = True
     gone, stay = cut(chats, chat, removed, lambda pair: not blank.isdisjoint(pair))
-    if pairs_of(chats, chat):
+    if gone or stay:
         return stay > 0, gone
     return any(texts[turn].strip() for turn in chats.turns(chat)), gone

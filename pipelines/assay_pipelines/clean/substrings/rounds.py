@@ -93,7 +93,7 @@ def without_repeats(
         begin=spans.begin[turn],
         end=spans.end[turn],
     )
-    return blocks.map(partial(cut_out, cuts=cuts, points=search.points)).held()
+    return blocks.map(partial(cut_out, cuts=cuts)).held()
 
 
 def fingerprints(table: pa.Table, search: Search) -> pa.Table:

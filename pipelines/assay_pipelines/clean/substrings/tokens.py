@@ -24,34 +24,49 @@ _1, _3, _7, _63 = (np.uint64(number) for number in (1, 3, 7, 63))
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """The tokens of some messages, one message after another."""
+class Marks:
+    """Where the tokens of some messages stand, one message after another."""
 
-    values: Numbers  # 2 × tokens
     begin: Places  # the first character, counted in its message
     end: Places  # the character behind the last
     bounds: Ints  # where the tokens of each message begin; one more than there are messages
 
 
+@dataclass(frozen=True)
+class Tokens(Marks):
+    """The tokens of some messages."""
+
+    values: Numbers  # 2 × tokens
+
+
+def marks_of(contents: pa.Array, tokenizer: str | None) -> Marks:
+    """Tokenize messages as `tokens_of` does, and number no words."""
+    return _words(contents)[0] if tokenizer is None else _encoded(contents, tokenizer)
+
+
 def tokens_of(contents: pa.Array, points: Points, tokenizer: str | None) -> Tokens:
     """Tokenize messages: into words, or by a tokenizer given as the JSON of its file."""
-    return _words(contents, points) if tokenizer is None else _encoded(contents, tokenizer)
+    if tokenizer is not None:
+        return _encoded(contents, tokenizer)
+    marks, data, places = _words(contents)
+    values = np.empty((2, len(places)), np.uint64)
+    one, two = (np.uint64(point) for point in points.word)
+    _hashed(data.view(np.uint64), places, one, two, values)
+    return Tokens(marks.begin, marks.end, marks.bounds, values)
 
 
-def _words(contents: pa.Array, points: Points) -> Tokens:
+def _words(contents: pa.Array) -> tuple[Marks, Bytes, Places]:
+    """Return where words stand; also all text, and where in it each word begins and ends."""
     offsets, data = _buffers(contents)
     most = (len(data) + len(contents) + 1) // 2  # a word and a space are two bytes at least
     places, characters = (np.empty((most + 1, 2), np.int32) for _ in range(2))
     bounds = np.zeros(len(contents) + 1, np.int64)
     count = _split(data, offsets, places.reshape(-1), characters.reshape(-1), bounds)
-    values = np.empty((2, count), np.uint64)
-    one, two = (np.uint64(point) for point in points.word)
-    _hashed(data.view(np.uint64), places[:count], one, two, values)
-    return Tokens(values=values, begin=characters[:count, 0], end=characters[:count, 1], bounds=bounds)
+    return Marks(characters[:count, 0], characters[:count, 1], bounds), data, places[:count]
 
 
 def _buffers(contents: pa.Array) -> tuple[Ints, Bytes]:
-    """Copy the text of an array, and 8 to 15 zeros behind it: where each string begins, and all bytes."""
+    """Copy the text of an array, and 9 to 16 zeros behind it: where each string begins, and all bytes."""
     if not len(contents):
         return np.zeros(1, np.int64), np.zeros(8, np.uint8)
     _, offsets, data = contents.buffers()
