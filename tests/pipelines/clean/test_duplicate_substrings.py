@@ -264,6 +264,14 @@ def test_words_are_what_split_finds_and_their_characters(texts):
     assert len(set(by_word.values())) == len(by_word)
 
 
+def test_a_word_has_one_number_wherever_it_stands_and_no_other_has_it():
+    names = [letter * count for letter in "ab\0" for count in range(1, 40)]
+    texts = [" " * shift + " ".join(names) for shift in range(9)]
+    values = tokens_of(pa.array(texts), POINTS, None).values.reshape(2, len(texts), len(names))
+    assert (values == values[:, :1]).all()
+    assert all(len(set(mine[0].tolist())) == len(names) for mine in values)
+
+
 def test_every_character_of_unicode_is_white_space_or_not_as_in_split():
     characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     text = "".join(f"a{character}b" for character in characters)

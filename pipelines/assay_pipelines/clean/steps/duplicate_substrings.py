@@ -25,11 +25,12 @@ Shares = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows that may be repeated, in survivor order."""
+    """Windows that may be repeated, in survivor order: stretches of neighbours, which equal one another whole or not at all."""
 
-    chat: Ints  # of each window: its chat's place in survivor order
-    at: Ints  # of each window: its place in the chat
-    first: Ints  # of each window: the number of the first window that equals it
+    chat: Ints  # of each stretch: its chat's place in survivor order
+    at: Ints  # of each stretch: the place of its first window in the chat
+    count: Ints  # of each stretch: of windows
+    first: Ints  # of each stretch: the number of the first that equals it
     tokens: Ints  # of each chat: how many it has
 
 
@@ -52,13 +53,14 @@ def duplicate_substrings(windows: Windows, step: DuplicateSubstrings) -> Spans:
     else:
         struck = _repeated(windows) if step.action == "strike" else _later(windows, length)
         original = _originals(windows, struck)
-    chat, begin, end = _joined(windows.chat[struck], windows.at[struck], length)
+    ends = windows.at + (windows.count - 1 + length)
+    chat, begin, end = _joined(windows.chat[struck], windows.at[struck], ends[struck])
     lost = np.bincount(chat, weights=end - begin, minlength=len(windows.tokens))
     return Spans(chat, begin, end, lost / np.maximum(windows.tokens, 1), original)
 
 
 def _repeated(windows: Windows) -> Bools:
-    """Mark the windows with two places or more."""
+    """Mark the stretches with two places or more."""
     again: Bools = windows.first != np.arange(len(windows.first))
     struck = again.copy()
     struck[windows.first[again]] = True
@@ -66,7 +68,7 @@ def _repeated(windows: Windows) -> Bools:
 
 
 def _later(windows: Windows, length: int) -> Bools:
-    """Mark the windows that stand, without overlap, behind the first of their equals."""
+    """Mark the stretches that stand, without overlap, behind the first of their equals."""
     apart = windows.chat != windows.chat[windows.first]
     later: Bools = apart | (windows.at - windows.at[windows.first] >= length)
     return later
@@ -80,21 +82,21 @@ def _originals(windows: Windows, struck: Bools) -> Ints:
     return original
 
 
-def _joined(chat: Ints, at: Ints, length: int) -> tuple[Ints, Ints, Ints]:
-    """Join windows that overlap or touch to spans: their chats, first tokens, and tokens behind the last."""
+def _joined(chat: Ints, at: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
+    """Join stretches that overlap or touch to spans: their chats, first tokens, and tokens behind the last."""
     opens = np.ones(len(chat), np.bool_)
-    opens[1:] = (chat[1:] != chat[:-1]) | (at[1:] > at[:-1] + length)
+    opens[1:] = (chat[1:] != chat[:-1]) | (at[1:] > ends[:-1])
     begins = np.flatnonzero(opens)
     lasts = np.append(begins[1:], len(chat))[: len(begins)] - 1
-    return chat[begins], at[begins], at[lasts] + length
+    return chat[begins], at[begins], ends[lasts]
 
 
 def _dropping(windows: Windows, length: int, least: float) -> tuple[Bools, Ints]:
-    """Mark the repeated windows of the chats that are dropped; their originals hold most of these windows."""
+    """Mark the repeated stretches of the chats that are dropped; their originals hold most of these windows."""
     struck = np.zeros(len(windows.first), np.bool_)
     original = np.full(len(windows.tokens), -1, np.int64)
     bounds = np.searchsorted(windows.chat, np.arange(len(windows.tokens) + 1))
-    _visit(windows.first, windows.at, bounds, windows.tokens, length, least, struck, original)
+    _visit(windows.first, windows.at, windows.count, bounds, windows.tokens, length, least, struck, original)
     return struck, original
 
 
@@ -102,6 +104,7 @@ def _dropping(windows: Windows, length: int, least: float) -> tuple[Bools, Ints]
 def _visit(  # noqa: C901, PLR0912, PLR0913, PLR0917 -- a kernel: one sweep, and arrays that it writes into
     first: Ints,
     at: Ints,
+    count: Ints,
     bounds: Ints,
     tokens: Ints,
     length: int,
@@ -125,14 +128,14 @@ def _visit(  # noqa: C901, PLR0912, PLR0913, PLR0917 -- a kernel: one sweep, and
             group = first[window]
             if owner[group] >= 0 or twice[group] == chat:
                 struck[window] = True
-                covered += at[window] + length - max(end, at[window])
-                end = at[window] + length
+                begin, end = max(end, at[window]), at[window] + count[window] - 1 + length
+                covered += end - begin
         if covered > 0 and covered / tokens[chat] >= least:
             most = 0
             for window in mine:
                 kept = owner[first[window]]
                 if kept >= 0:
-                    shared[kept] += 1
+                    shared[kept] += count[window]
             for window in mine:
                 kept = owner[first[window]]
                 if kept >= 0 and (shared[kept] > most or (shared[kept] == most and kept < original[chat])):

@@ -5,18 +5,17 @@ span shares stays. All else stays as it is, white space beside a span too. A tur
 turn that it answers, or what answers it; a chat of which no such pair is left is dropped.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from assay_pipelines.clean.judge import carried, messages_array, replaced
 from assay_pipelines.clean.steps.duplicate_substrings import Shares
-from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered, pairs_of
-from assay_pipelines.clean.substrings.field import Points
-from assay_pipelines.clean.substrings.tokens import Tokens, tokens_of
+from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered
+from assay_pipelines.clean.substrings.equal import spread
+from assay_pipelines.clean.substrings.tokens import Marks, marks_of
 from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, Judgement, lines_array, no_lines
 
 _SPAN, _CHAT = "repeatedSpan", "minShare"
@@ -37,8 +36,7 @@ class Cuts:
     end: Ints
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """The part of a span that lies in one message."""
 
     message: int
@@ -46,7 +44,7 @@ class _Piece:
     end: int
 
 
-def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
+def cut_out(table: pa.Table, cuts: Cuts) -> pa.Table:
     """Carry out the cuts in a batch of the working table."""
     table = table.combine_chunks()
     row = table["row"].to_numpy()
@@ -55,13 +53,26 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
         return table.set_column(WORKING.get_field_index("lines"), WORKING.field("lines"), no_lines(len(row)))
     messages = messages_array(table)
     chats = Chats.of(messages.take(pa.array(places)))
-    tokens = tokens_of(chats.contents, points, cuts.tokenizer)
+    tokens = marks_of(chats.contents, cuts.tokenizer)
     texts, removed = list(chats.texts), none_removed(chats)
     kept = table["kept"].to_numpy(zero_copy_only=False).copy()
     lines: list[list[dict[str, Any]]] = [[] for _ in row]
-    for chat, place in enumerate(places.tolist()):
-        which = int(np.searchsorted(cuts.row, row[place]))
-        spans = [list(_pieces(tokens, chats, chat, span)) for span in _spans(cuts, which)]
+    which = np.searchsorted(cuts.row, row[places])
+    counts = cuts.bounds[which + 1] - cuts.bounds[which]
+    mine = spread(cuts.bounds[which], counts)
+    before = np.repeat(tokens.bounds[chats.starts[:-1]], counts)
+    found = _pieces(tokens, before + cuts.begin[mine], before + cuts.end[mine])
+    ends = np.cumsum(counts)
+    told = zip(
+        places.tolist(),
+        (ends - counts).tolist(),
+        ends.tolist(),
+        cuts.share[which].tolist(),
+        cuts.original[which].tolist(),
+        strict=True,
+    )
+    for chat, (place, begin, end, share, original) in enumerate(told):
+        spans = found[begin:end]
         detail = "; ".join(_told(chats, chat, pieces) for pieces in spans if pieces)
         if cuts.drop:
             stays = False
@@ -71,13 +82,12 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
             )
             detail = "; ".join([detail, *([numbered(pairs)] if pairs else [])])
         kept[place] = stays
-        original = int(cuts.original[which])
         lines[place].append(
             {
                 "step": cuts.step,
                 "dropped": not stays,
                 "rule": _CHAT if cuts.drop else _SPAN,
-                "score": float(cuts.share[which]),
+                "score": share,
                 "detail": detail,
                 "original": None if original < 0 else original,
             }
@@ -88,29 +98,27 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
     return carried(table, kept, messages, lines_array(lines), None)
 
 
-def _spans(cuts: Cuts, which: int) -> Iterator[tuple[int, int]]:
-    mine = slice(cuts.bounds[which], cuts.bounds[which + 1])
-    return zip(cuts.begin[mine].tolist(), cuts.end[mine].tolist(), strict=True)
-
-
-def _pieces(tokens: Tokens, chats: Chats, chat: int, span: tuple[int, int]) -> Iterator[_Piece]:
-    """Give the characters of a span, message by message."""
-    before = int(tokens.bounds[chats.starts[chat]])
-    begin, end = before + span[0], before + span[1]
-    message = int(np.searchsorted(tokens.bounds, begin, side="right")) - 1
-    while begin < end:
-        low, high = int(tokens.bounds[message]), int(tokens.bounds[message + 1])
-        stop = min(end, high)
-        if begin < stop:
-            first, last = int(tokens.begin[begin]), int(tokens.end[stop - 1])
-            if begin > low:
-                first = max(first, int(tokens.end[begin - 1]))
-            if stop < high:
-                last = min(last, int(tokens.begin[stop]))
-            if first < last:
-                yield _Piece(message, first, last)
-            begin = stop
-        message += 1
+def _pieces(tokens: Marks, begin: Ints, end: Ints) -> list[list[_Piece]]:
+    """Give the characters of spans, for each message by message. Spans begin and end at tokens, counted over all messages."""
+    first = np.searchsorted(tokens.bounds, begin, side="right") - 1
+    crossed = np.searchsorted(tokens.bounds, end) - first
+    message, span = spread(first, crossed), np.repeat(np.arange(len(begin)), crossed)
+    low, high = tokens.bounds[message], tokens.bounds[message + 1]
+    start, stop = np.maximum(begin[span], low), np.minimum(end[span], high)
+    some = start < stop
+    message, span, low, high, start, stop = (
+        values[some] for values in (message, span, low, high, start, stop)
+    )
+    # a token of a tokenizer may share a character with its neighbour
+    front, back = tokens.begin[start], tokens.end[stop - 1]
+    front = np.where(start > low, np.maximum(front, tokens.end[start - 1]), front)
+    following = tokens.begin[np.minimum(stop, len(tokens.begin) - 1)]
+    back = np.where(stop < high, np.minimum(back, following), back)
+    pieces: list[list[_Piece]] = [[] for _ in begin]
+    for which, *piece in zip(*(values.tolist() for values in (span, message, front, back)), strict=True):
+        if piece[1] < piece[2]:
+            pieces[which].append(_Piece(*piece))
+    return pieces
 
 
 def _told(chats: Chats, chat: int, pieces: list[_Piece]) -> str:
@@ -137,6 +145,6 @@ def _struck(
     for message in blank:
         removed[message] = True
     gone, stay = cut(chats, chat, removed, lambda pair: not blank.isdisjoint(pair))
-    if pairs_of(chats, chat):
+    if gone or stay:
         return stay > 0, gone
     return any(texts[turn].strip() for turn in chats.turns(chat)), gone

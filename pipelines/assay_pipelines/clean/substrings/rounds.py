@@ -2,8 +2,10 @@
 
 1. Every block takes the fingerprints of its windows and tells each once, about 0.6 bytes per token. The driver sees which are
    taken twice, and then in which rows.
-2. Every block makes keys of the windows with such fingerprints. They are held with the blocks, 16 bytes per window, and come to
-   the driver in parts, by fingerprint, so that equal windows meet. It keeps 24 bytes of each: chat, place, first equal.
+2. Every block makes keys of the windows with such fingerprints and holds them, 16 bytes per window. The driver sees which
+   fingerprints are owed by runs of windows that differ. Of these runs each window is compared, other runs are compared whole: at
+   the ends of a repeat runs differ, within it they do not. Keys come to the driver in parts, by fingerprint, so that equals
+   meet. It keeps 32 bytes of each: chat, place, windows, first equal.
 3. Every block cuts out what the driver decided, which is told by row and token.
 """
 
@@ -42,11 +44,13 @@ _RUNS = pa.schema(
         pa.field("at", pa.int64()),
         pa.field("fingerprint", pa.uint64()),
         pa.field("count", pa.int64()),
+        pa.field("stretches", pa.int64()),  # that its windows are compared in
         pa.field("high", pa.list_(pa.uint64())),
         pa.field("low", pa.list_(pa.uint64())),
     ]
 )
-_PLACES = ["row", "tokens", "at", "count"]
+_PLACES = ["row", "tokens", "at", "count", "stretches"]
+_ENDS = pa.schema([(name, pa.uint64()) for name in ("fingerprint", "high", "low", "last_high", "last_low")])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,7 @@ def without_repeats(
     recurring = _recurring(taken)
     search = replace(search, rows=_rows_with(taken, recurring))
     found = blocks.map(partial(candidates, search=search, recurring=recurring)).held()
+    found = found.map(partial(_parted, differing=_differing(found))).held()
     order = live[np.lexsort((rows.rank[live], rows.source[live]))]
     chats, windows = _windows(found, rows, order)
     spans = duplicate_substrings(windows, step)
@@ -88,7 +93,7 @@ def without_repeats(
         begin=spans.begin[turn],
         end=spans.end[turn],
     )
-    return blocks.map(partial(cut_out, cuts=cuts, points=search.points)).held()
+    return blocks.map(partial(cut_out, cuts=cuts)).held()
 
 
 def fingerprints(table: pa.Table, search: Search) -> pa.Table:
@@ -117,6 +122,7 @@ def _with_keys(chunk: "_Chunk", search: Search, recurring: Numbers) -> pa.Table:
         "at": runs.at,
         "fingerprint": runs.fingerprint,
         "count": runs.count,
+        "stretches": runs.count,
         "high": pa.ListArray.from_arrays(offsets, pa.array(keys[0])),
         "low": pa.ListArray.from_arrays(offsets, pa.array(keys[1])),
     }
@@ -177,6 +183,40 @@ def _rows_here(table: pa.Table, recurring: Numbers) -> pa.Table:
     return pa.table({"row": np.unique(row[_among(table["fingerprint"].to_numpy(), recurring)])})
 
 
+def _differing(found: Blocks) -> Numbers:
+    """Return the fingerprints that runs have which differ, sorted.
+
+    Runs are equal if their first and their last windows are: these overlap, as both hold the k-gram of the fingerprint.
+    """
+    table = pa.concat_tables([_ENDS.empty_table(), *found.map(_ends).tables()])
+    fingerprint, *keys = (column.to_numpy() for column in table.columns)
+    first, ones = np.empty(len(table), np.int64), np.ones(len(table), np.int64)
+    find_first(fingerprint, fingerprint, np.arange(len(table)), ones, first)
+    return np.unique(fingerprint[np.any([key != key[first] for key in keys], axis=0)])
+
+
+def _ends(table: pa.Table) -> pa.Table:
+    """Return the keys of the first and the last windows of runs."""
+    last = np.cumsum(table["count"].to_numpy()) - 1
+    first = last - table["count"].to_numpy() + 1
+    high, low = _flat(table["high"]), _flat(table["low"])
+    columns = [table["fingerprint"].to_numpy(), high[first], low[first], high[last], low[last]]
+    return pa.table(columns, schema=_ENDS)
+
+
+def _parted(table: pa.Table, differing: Numbers) -> pa.Table:
+    """Leave the first key of each run, but all keys of those with some fingerprints."""
+    count = table["count"].to_numpy()
+    stretches = np.where(_among(table["fingerprint"].to_numpy(), differing), count, 1)
+    kept = spread(np.cumsum(count) - count, stretches)
+    offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(stretches)]), pa.int32())
+    columns = {name: table[name] for name in table.column_names}
+    columns["stretches"] = pa.array(stretches)
+    for name in ("high", "low"):
+        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(_flat(table[name])[kept]))
+    return pa.table(columns, schema=_RUNS)
+
+
 def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     """Number all windows in survivor order and find the first equal of each. Returns also their chats' places in `rows`.
 
@@ -193,11 +233,13 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     opens = np.ones(len(turn), np.bool_)
     opens[1:] = runs["row"][1:] != runs["row"][:-1]
     chat = np.cumsum(opens) - 1
-    offsets = np.cumsum(runs["count"]) - runs["count"]
-    total = int(runs["count"].sum())
+    stretches = runs["stretches"]
+    offsets = np.cumsum(stretches) - stretches
+    total = int(stretches.sum())
     windows = Windows(
-        chat=np.repeat(chat, runs["count"]),
-        at=spread(runs["at"], runs["count"]),
+        chat=np.repeat(chat, stretches),
+        at=spread(runs["at"], stretches),
+        count=np.repeat(np.where(stretches == 1, runs["count"], 1), stretches),
         first=np.empty(total, np.int64),
         tokens=runs["tokens"][opens],
     )
@@ -209,7 +251,7 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
         table = pa.concat_tables([_RUNS.empty_table(), *tables])
         begins = known.windows(table["row"].to_numpy(), table["at"].to_numpy())
         find_first(
-            _flat(table["high"]), _flat(table["low"]), begins, table["count"].to_numpy(), windows.first
+            _flat(table["high"]), _flat(table["low"]), begins, table["stretches"].to_numpy(), windows.first
         )
     return chats, windows
 
