@@ -84,7 +84,8 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
         )
     if not cuts.drop:
         changed = Chats(chats.starts, chats.roles, pa.array(texts, pa.string()))
-        messages = replaced(messages, places, changed.changed(Judgement(lines=[], removed=removed)))
+        left = changed.changed(Judgement(lines=[], removed=removed))
+        messages = replaced(messages, places, left.messages)
     return carried(table, kept, messages, lines_array(lines), None)
 
 
