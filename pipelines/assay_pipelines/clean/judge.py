@@ -36,7 +36,7 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     kept = table["kept"].to_numpy(zero_copy_only=False) & ~among(row, this.gone)
     judged = kept & ~among(row, this.aside)
     joining = np.array(this.joining, np.int64)[table["source"].to_numpy()]
-    chats = whole = Chats.of(messages_array(table))
+    chats = Chats.of(messages_array(table))
     lines = _one_piece(table["lines"]) if this.first else no_lines(len(row))
     for number, kind, given in this.steps:
         live = np.flatnonzero(judged & kept & (joining <= number))
@@ -46,15 +46,14 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
         lines = with_lines(lines, places, more)
         kept[places] &= ~more.field("dropped").to_numpy(zero_copy_only=False)
         if judgement.changes:
-            chats = chats.changed(judgement.within(chats, chosen))
+            chats = chats.changed(judgement.within(chats, live))
     keys = pa.nulls(len(row), WORKING.field("key").type)
     if this.key_for is not None:
         number, settings = this.key_for
         live = np.flatnonzero(judged & kept & (joining <= number))
         made = pa.array(text_keys(chats.only(live), settings), keys.type)
         keys = _spread(made, live, len(row))
-    messages = messages_array(table) if chats is whole else chats.messages
-    return carried(table, kept, messages, lines, keys)
+    return carried(table, kept, chats, lines, keys)
 
 
 def messages_array(table: pa.Table) -> pa.Array:
@@ -69,30 +68,19 @@ def _one_piece(column: pa.ChunkedArray) -> pa.Array:
     return column
 
 
-def carried(
-    table: pa.Table, kept: Bools, messages: pa.Array, lines: pa.Array, keys: pa.Array | None
-) -> pa.Table:
+def carried(table: pa.Table, kept: Bools, chats: Chats, lines: pa.Array, keys: pa.Array | None) -> pa.Table:
     """Return a batch after a pass: rows that fell lose their messages."""
     return pa.table(
         {
             **{name: table[name] for name in ("row", "source", "hash", "tie")},
             "kept": pa.array(kept),
-            "messages": _emptied(messages, kept),
+            "messages": chats.less(~kept[chats.chat]).messages,
             "meta": pc.if_else(pa.array(kept), table["meta"], ""),
             "lines": lines,
             "key": pa.nulls(len(table), WORKING.field("key").type) if keys is None else keys,
         },
         schema=WORKING,
     )
-
-
-def _emptied(messages: pa.Array, kept: Bools) -> pa.Array:
-    lengths = pc.list_value_length(messages).to_numpy()
-    left = messages.flatten()
-    if not kept.all():
-        left = left.filter(pa.array(np.repeat(kept, lengths)))
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths * kept)])
-    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), left, type=messages.type)
 
 
 def _noted(live: Ints, number: int, lines: list[Line]) -> tuple[Ints, pa.Array]:
@@ -108,13 +96,6 @@ def _noted(live: Ints, number: int, lines: list[Line]) -> tuple[Ints, pa.Array]:
     arrays = [columns[each.name].cast(each.type) for each in LINES.value_type]
     places = live[np.fromiter((line.chat for line in lines), np.int64, len(lines))]
     return places, pa.StructArray.from_arrays(arrays, fields=list(LINES.value_type))
-
-
-def replaced(messages: pa.Array, live: Ints, changed: pa.Array) -> pa.Array:
-    """Put changed chats in their places."""
-    source = np.arange(len(messages))
-    source[live] = len(messages) + np.arange(len(live))
-    return pa.concat_arrays([messages, changed]).take(pa.array(source))
 
 
 def _spread(values: pa.Array, places: Ints, length: int) -> pa.Array:

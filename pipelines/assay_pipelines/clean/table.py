@@ -56,13 +56,25 @@ _CODE_TABLE = np.frombuffer(bytes(CODES.values()), np.uint8)
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What the messages of a batch say, of which chats may have a part."""
+
+    contents: pa.Array
+
+    @cached_property
+    def words(self) -> Ints:
+        """Their numbers of words."""
+        return word_counts(self.contents)
+
+
+@dataclass(frozen=True)
 class Chats:
     """Some chats: message by message, with `starts` telling where each begins."""
 
     starts: Ints  # one more than there are chats
     roles: bytes  # one letter per message: S, U, A, T or X
-    contents: pa.Array
-    part_of: "tuple[Chats, Ints] | None" = None  # other chats, and where the messages stand among theirs
+    batch: Texts
+    places: Ints | None = None  # where the messages stand in the batch; None if they are all of it
 
     @classmethod
     def of(cls, messages: pa.Array) -> "Chats":
@@ -73,7 +85,7 @@ class Chats:
         return cls(
             starts=_starts(_lengths(messages)),
             roles=letters.tobytes(),
-            contents=flat.field("content"),
+            batch=Texts(flat.field("content")),
         )
 
     @classmethod
@@ -86,18 +98,20 @@ class Chats:
         return len(self.starts) - 1
 
     @cached_property
+    def contents(self) -> pa.Array:
+        """The messages' contents, which are copied only if they are asked for."""
+        return self.batch.contents if self.places is None else self.batch.contents.take(pa.array(self.places))
+
+    @cached_property
     def texts(self) -> list[str]:
-        """The messages' contents."""
+        """The messages' contents in Python."""
         texts: list[str] = self.contents.to_pylist()
         return texts
 
     @cached_property
     def words(self) -> Ints:
-        """The messages' numbers of words; counted once for all parts of the same chats."""
-        if self.part_of is None:
-            return word_counts(self.contents)
-        whole, places = self.part_of
-        return whole.words[places]
+        """The messages' numbers of words, counted once per batch."""
+        return self.batch.words if self.places is None else self.batch.words[self.places]
 
     @cached_property
     def letters(self) -> Bytes:
@@ -115,17 +129,26 @@ class Chats:
         places = pa.py_buffer(self.starts.astype(np.int32))
         return pa.StringArray.from_buffers(len(self), places, pa.py_buffer(self.roles))
 
+    def of_chats(self, chats: Ints) -> Ints:
+        """Return where the messages of some chats are."""
+        chosen = np.zeros(len(self), np.bool_)
+        chosen[chats] = True
+        return np.flatnonzero(chosen[self.chat])
+
     def only(self, chats: Ints) -> "Chats":
         """Return some of the chats, given by their places, rising."""
         if len(chats) == len(self):
             return self
-        chosen = np.zeros(len(self), np.bool_)
-        chosen[chats] = True
-        return self._part(_starts(np.diff(self.starts)[chats]), np.flatnonzero(chosen[self.chat]))
+        return self._part(_starts(np.diff(self.starts)[chats]), self.of_chats(chats))
+
+    def less(self, removed: Bools) -> "Chats":
+        """Return the chats less some of their messages."""
+        kept = ~removed
+        return self._part(_starts(kept)[self.starts], np.flatnonzero(kept))
 
     def _part(self, starts: Ints, places: Ints) -> "Chats":
-        contents = self.contents.take(pa.array(places))
-        return Chats(starts, self.letters[places].tobytes(), contents, (self, places))
+        in_batch = places if self.places is None else self.places[places]
+        return Chats(starts, self.letters[places].tobytes(), self.batch, in_batch)
 
     def turns(self, chat: int) -> range:
         """Return where the messages of one chat are."""
@@ -139,12 +162,13 @@ class Chats:
         """Return the chats less the messages that a judgement removes, with the contents that it replaces."""
         chats = self
         if judgement.replaced:
-            texts = [judgement.replaced.get(turn, text) for turn, text in enumerate(self.texts)]
-            chats = Chats(self.starts, self.roles, pa.array(texts, pa.string()))
-        if judgement.removed is None:
-            return chats
-        kept = ~judgement.removed
-        return chats._part(_starts(kept)[self.starts], np.flatnonzero(kept))
+            turns = sorted(judgement.replaced)
+            theirs = np.zeros(len(self.roles), np.bool_)
+            theirs[turns] = True
+            texts = pa.array([judgement.replaced[turn] for turn in turns], pa.string())
+            contents = pc.replace_with_mask(self.contents, pa.array(theirs), texts)
+            chats = Chats(self.starts, self.roles, Texts(contents))
+        return chats if judgement.removed is None else chats.less(judgement.removed)
 
     @property
     def messages(self) -> pa.Array:
@@ -185,11 +209,9 @@ class Judgement:
         """Whether any message goes or says something else."""
         return bool(self.replaced) or (self.removed is not None and bool(self.removed.any()))
 
-    def within(self, chats: Chats, part: Chats) -> "Judgement":
-        """Return the same changes, said of all chats, of which a part was judged."""
-        if part is chats or part.part_of is None:
-            return self
-        places = part.part_of[1]
+    def within(self, chats: Chats, judged: Ints) -> "Judgement":
+        """Return the same changes, said of all chats, of which some were judged."""
+        places = chats.of_chats(judged)
         removed = None
         if self.removed is not None:
             removed = np.zeros(len(chats.roles), np.bool_)

@@ -4,6 +4,8 @@ Bytes of UTF-8 are marked as part of a word or not; a word begins at a marked by
 what is not ASCII only the few characters matter that part words or are one.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -27,11 +29,13 @@ def word_counts(texts: pa.Array) -> Ints:
     _, offsets, data = texts.buffers()
     places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
     all_bytes = np.frombuffer(data or b"", np.uint8)
-    near = np.searchsorted(places, np.arange(places[0], places[-1], _AT_ONCE))  # whole texts, about as many bytes
+    near = np.searchsorted(
+        places, np.arange(places[0], places[-1], _AT_ONCE)
+    )  # whole texts, about as many bytes
     cuts = np.unique([0, *near, len(texts)])
     parts = [
         _counted(all_bytes[places[begin] : places[end]], places[begin : end + 1] - places[begin])
-        for begin, end in zip(cuts[:-1], cuts[1:], strict=True)
+        for begin, end in pairwise(cuts)
     ]
     return np.concatenate(parts)
 
@@ -54,7 +58,9 @@ def _counted(data: Bytes, places: Ints) -> Ints:
 
 def _parting(data: Bytes) -> Bools:
     """Mark white space of ASCII; two bounds cost one comparison, since smaller bytes wrap to larger ones."""
-    apart: Bools = (data == ord(" ")) | (data - np.uint8(0x09) < 5) | (data - np.uint8(0x1C) < 4)  # noqa: PLR2004 -- to 0x0D, to 0x1F
+    apart: Bools = (
+        (data == ord(" ")) | (data - np.uint8(0x09) < 5) | (data - np.uint8(0x1C) < 4)
+    )  # to 0x0D, to 0x1F
     return apart
 
 
@@ -62,7 +68,7 @@ def _mark_wide(data: Bytes, apart: Bools) -> Ints:
     """Mark the bytes of parting characters that are not ASCII; returns where those that are a word by themselves begin."""
     if data.max() < _LEAD:
         return np.empty(0, np.int64)
-    leads = np.flatnonzero(data >= _LEAD)
+    leads: Ints = np.flatnonzero(data >= _LEAD)
     leads = leads[_MATTERS[data[leads]]]
     kinds, width = np.empty(len(leads), np.uint8), np.empty(len(leads), np.int64)
     first = data[leads]
@@ -72,7 +78,8 @@ def _mark_wide(data: Bytes, apart: Bools) -> Ints:
         for place in range(1, size):
             code = code << 6 | (data[leads[chosen] + place] & 0x3F)
         kinds[chosen], width[chosen] = _KINDS.take(code, mode="clip"), size
-    leads, kinds, width = (values[kinds != _IN_WORD] for values in (leads, kinds, width))
+    wide = kinds != _IN_WORD
+    leads, kinds, width = leads[wide], kinds[wide], width[wide]
     for place in range(4):
         apart[leads[width > place] + place] = True
     return leads[kinds == _ALONE]

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from assay.api.clean import Alternation
 from assay_pipelines.clean.table import Chats, Judgement, Line
 
-_PAIR = rb"UA(?:T+A)*"
-_WHOLE = r"^S*(?:%s)+$" % _PAIR.decode()
-_BEGIN = re.compile(rb"S*(?:%b)*" % _PAIR)
+_PAIR = "UA(?:T+A)*"
+_WHOLE = f"^S*(?:{_PAIR})+$"
+_BEGIN = re.compile(f"S*(?:{_PAIR})*".encode())
 
 
 def alternation(chats: Chats, _step: Alternation) -> Judgement:

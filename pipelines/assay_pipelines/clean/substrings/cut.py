@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assay_pipelines.clean.judge import carried, messages_array, replaced
+from assay_pipelines.clean.judge import carried, messages_array
 from assay_pipelines.clean.steps.duplicate_substrings import Shares
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered, pairs_of
 from assay_pipelines.clean.substrings.field import Points
@@ -53,8 +53,8 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
     places = np.flatnonzero(np.isin(row, cuts.row))
     if not len(places):
         return table.set_column(WORKING.get_field_index("lines"), WORKING.field("lines"), no_lines(len(row)))
-    messages = messages_array(table)
-    chats = Chats.of(messages.take(pa.array(places)))
+    whole = Chats.of(messages_array(table))
+    chats = whole.only(places)
     tokens = tokens_of(chats.contents, points, cuts.tokenizer)
     texts, removed = list(chats.texts), none_removed(chats)
     kept = table["kept"].to_numpy(zero_copy_only=False).copy()
@@ -83,10 +83,10 @@ def cut_out(table: pa.Table, cuts: Cuts, points: Points) -> pa.Table:
             }
         )
     if not cuts.drop:
-        changed = Chats(chats.starts, chats.roles, pa.array(texts, pa.string()))
-        left = changed.changed(Judgement(lines=[], removed=removed))
-        messages = replaced(messages, places, left.messages)
-    return carried(table, kept, messages, lines_array(lines), None)
+        replaced = {turn: text for turn, text in enumerate(texts) if text != chats.texts[turn]}
+        judgement = Judgement(lines=[], removed=removed, replaced=replaced)
+        whole = whole.changed(judgement.within(whole, places))
+    return carried(table, kept, whole, lines_array(lines), None)
 
 
 def _spans(cuts: Cuts, which: int) -> Iterator[tuple[int, int]]:
