@@ -82,7 +82,8 @@ def _mark_wide(data: Bytes, apart: Bools) -> Ints:
     leads, kinds, width = leads[wide], kinds[wide], width[wide]
     for place in range(4):
         apart[leads[width > place] + place] = True
-    return leads[kinds == _ALONE]
+    alone: Ints = leads[kinds == _ALONE]
+    return alone
 
 
 def _kinds() -> Bytes:
