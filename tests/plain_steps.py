@@ -16,7 +16,7 @@ def judged(step, chats, files=()):
     made = Step.model_validate(step)
     view = Chats.from_messages(chats)
     judgement = LOCAL[made.chosen](view, *given(made, files))
-    left = plain(view.changed(judgement)) if judgement.changes else list(chats)
+    left = plain(view.changed(judgement).messages) if judgement.changes else list(chats)
     for line in judgement.lines:
         if line.dropped:
             left[line.chat] = None

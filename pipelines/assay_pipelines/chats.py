@@ -58,9 +58,26 @@ def text_of(messages: Iterable[tuple[str, str]]) -> str:
     return "\n".join(content for _, content in messages)
 
 
-_ALONE = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
-_CHARACTER = re.compile(f"[{_ALONE}]")
-_CHARACTER_OR_MARK = re.compile(f"[{_ALONE}\u3000-\u303f\uff00-\uff65]")
+Ranges = tuple[tuple[int, int], ...]  # first and last code point of each
+
+ALONE: Ranges = (  # Chinese characters and Japanese kana: each is a word
+    (0x3040, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9F),
+    (0x20000, 0x323AF),
+)
+MARKS: Ranges = ((0x3000, 0x303F), (0xFF00, 0xFF65))  # their punctuation, which parts words
+
+
+def _class(ranges: Ranges) -> str:
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+_CHARACTER = re.compile(f"[{_class(ALONE)}]")
+_CHARACTER_OR_MARK = re.compile(f"[{_class(ALONE + MARKS)}]")
 
 
 def count_words(text: str) -> int:

@@ -218,6 +218,7 @@ _NO_SUBSTANCE = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.!?:])[\"')\]]* |(?<=\") (?=[a-z])")
 _SENTENCE_END = re.compile("[.!?:][\"')\\]]* ")
+_WORD = re.compile(r"\S+")
 _TURNING = re.compile(r"[,;.] (?:but|however|although|nevertheless|that said|nonetheless)\b")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u201c": '"', "\u201d": '"'})
 _TAG = re.compile(r"^(?:[\[(<*#]*[\w .#-]{1,24}[\])>*]*: ?|\[[^\]]{1,24}\] ?)+")  # who speaks
@@ -279,7 +280,7 @@ def _later(folded: str, opening: int) -> re.Match[str] | None:
 
 def _hinted(folded: str, start: int, end: int, hints: tuple[str, ...]) -> bool:
     """Say whether one of the hints is there at all."""
-    return any(folded.find(hint, start, end) >= 0 for hint in hints)
+    return any(map(folded[start:end].__contains__, hints))
 
 
 def _openings(folded: str, begin: int) -> list[int]:
@@ -328,14 +329,14 @@ def _substance(folded: str, start: int, least: int) -> bool:
 def _offset(text: str, folded: int) -> int:
     """Return where in the text the character stands that is at a place of its folded form."""
     place = 0
-    space = True  # leading white space folds to nothing
-    for index, character in enumerate(text):
-        if character.isspace():
-            place += 0 if space else 1
-            space = True
-            continue
-        if place >= folded:
-            return index
-        space = False
-        place += len(character.lower())
+    for word in _WORD.finditer(text):
+        length = len(word[0].lower())
+        if folded < place + length:
+            for index, character in enumerate(word[0], word.start()):
+                if place >= folded:
+                    return index
+                place += len(character.lower())
+        else:
+            place += length
+        place += 1
     return len(text)

@@ -14,7 +14,7 @@ from assay.api.clean import ExactDuplicates
 from assay_pipelines.clean.rows import among
 from assay_pipelines.clean.steps import LOCAL
 from assay_pipelines.clean.steps.exact_duplicates import text_keys
-from assay_pipelines.clean.table import WORKING, Bools, Chats, Ints, Judgement, lines_array
+from assay_pipelines.clean.table import LINES, WORKING, Bools, Chats, Ints, Line, no_lines, with_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,44 +36,46 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
     kept = table["kept"].to_numpy(zero_copy_only=False) & ~among(row, this.gone)
     judged = kept & ~among(row, this.aside)
     joining = np.array(this.joining, np.int64)[table["source"].to_numpy()]
-    lines: list[list[dict[str, Any]]] = table["lines"].to_pylist() if this.first else [[] for _ in row]
-    messages = messages_array(table)
+    chats = Chats.of(messages_array(table))
+    lines = _one_piece(table["lines"]) if this.first else no_lines(len(row))
     for number, kind, given in this.steps:
         live = np.flatnonzero(judged & kept & (joining <= number))
-        chosen = Chats.of(messages.take(pa.array(live)))
+        chosen = chats.only(live)
         judgement = LOCAL[kind](chosen, *given)
-        _note(lines, kept, live, number, judgement)
+        places, more = _noted(live, number, judgement.lines)
+        lines = with_lines(lines, places, more)
+        kept[places] &= ~more.field("dropped").to_numpy(zero_copy_only=False)
         if judgement.changes:
-            messages = replaced(messages, live, chosen.changed(judgement))
+            chats = chats.changed(judgement.within(chats, live))
     keys = pa.nulls(len(row), WORKING.field("key").type)
     if this.key_for is not None:
         number, settings = this.key_for
         live = np.flatnonzero(judged & kept & (joining <= number))
-        made = pa.array(text_keys(Chats.of(messages.take(pa.array(live))), settings), keys.type)
+        made = pa.array(text_keys(chats.only(live), settings), keys.type)
         keys = _spread(made, live, len(row))
-    return carried(table, kept, messages, lines_array(lines), keys)
+    return carried(table, kept, chats, lines, keys)
 
 
 def messages_array(table: pa.Table) -> pa.Array:
     """Return a batch's messages in one piece."""
-    messages = table["messages"].combine_chunks()
-    if isinstance(messages, pa.ChunkedArray):
-        return pa.concat_arrays(messages.chunks) if messages.num_chunks else pa.array([], messages.type)
-    return messages
+    return _one_piece(table["messages"])
 
 
-def carried(
-    table: pa.Table, kept: Bools, messages: pa.Array, lines: pa.Array, keys: pa.Array | None
-) -> pa.Table:
+def _one_piece(column: pa.ChunkedArray) -> pa.Array:
+    column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return column
+
+
+def carried(table: pa.Table, kept: Bools, chats: Chats, lines: pa.Array, keys: pa.Array | None) -> pa.Table:
     """Return a batch after a pass: rows that fell lose their messages."""
-    dropped = pa.array(~kept)
-    empty = pa.array([[]], messages.type)[0]
     return pa.table(
         {
             **{name: table[name] for name in ("row", "source", "hash", "tie")},
             "kept": pa.array(kept),
-            "messages": pc.if_else(dropped, empty, messages),
-            "meta": pc.if_else(dropped, "", table["meta"]),
+            "messages": chats.less(~kept[chats.chat]).messages,
+            "meta": pc.if_else(pa.array(kept), table["meta"], ""),
             "lines": lines,
             "key": pa.nulls(len(table), WORKING.field("key").type) if keys is None else keys,
         },
@@ -81,32 +83,22 @@ def carried(
     )
 
 
-def _note(
-    lines: list[list[dict[str, Any]]], kept: Bools, live: Ints, number: int, judgement: Judgement
-) -> None:
-    for line in judgement.lines:
-        place = int(live[line.chat])
-        kept[place] &= not line.dropped
-        lines[place].append(
-            {
-                "step": number,
-                "dropped": line.dropped,
-                "rule": line.rule,
-                "score": line.score,
-                "detail": line.detail,
-            }
-        )
-
-
-def replaced(messages: pa.Array, live: Ints, changed: pa.Array) -> pa.Array:
-    """Put changed chats in their places."""
-    source = np.arange(len(messages))
-    source[live] = len(messages) + np.arange(len(live))
-    return pa.concat_arrays([messages, changed]).take(pa.array(source))
+def _noted(live: Ints, number: int, lines: list[Line]) -> tuple[Ints, pa.Array]:
+    """Encode the ledger lines of a step, and say at which places of the batch their rows are."""
+    columns = {
+        "step": pa.repeat(number, len(lines)),
+        "dropped": pa.array([line.dropped for line in lines]),
+        "rule": pa.array([line.rule for line in lines]),
+        "score": pa.array([line.score for line in lines]),
+        "detail": pa.array([line.detail for line in lines]),
+        "original": pa.nulls(len(lines)),
+    }
+    arrays = [columns[each.name].cast(each.type) for each in LINES.value_type]
+    places = live[np.fromiter((line.chat for line in lines), np.int64, len(lines))]
+    return places, pa.StructArray.from_arrays(arrays, fields=list(LINES.value_type))
 
 
 def _spread(values: pa.Array, places: Ints, length: int) -> pa.Array:
-    source: list[int | None] = [None] * length
-    for index, place in enumerate(places.tolist()):
-        source[place] = index
-    return values.take(pa.array(source, pa.int64()))
+    source = np.full(length, -1)
+    source[places] = np.arange(len(places))
+    return values.take(pa.array(source, mask=source < 0))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from assay.api.clean import LowAverage
-from assay_pipelines.clean.table import Chats, Ints, Judgement, Line
+from assay_pipelines.clean.table import CODES, Chats, Ints, Judgement, Line
 from assay_pipelines.clean.tokenizer import encoded, tokenizer_of
 
 
@@ -18,13 +18,17 @@ def tokenizer_for(step: LowAverage, outside: Callable[[str], list[Path]]) -> str
 def low_average(chats: Chats, step: LowAverage, tokenizer: str | None) -> Judgement:
     """Judge each chat by the mean number of tokens of its turns; without a tokenizer, words are tokens."""
     sizes = chats.words if tokenizer is None else _tokens(chats, tokenizer)
-    lines = []
-    for chat in range(len(chats)):
-        tokens = [int(sizes[turn]) for turn in chats.turns(chat) if chats.roles[turn] != ord("S")]
-        mean = sum(tokens) / len(tokens) if tokens else 0.0
-        if mean < step.min_tokens_per_message:
-            lines.append(Line(chat=chat, rule="minTokensPerMessage", score=mean))
-    return Judgement(lines=lines)
+    turns = chats.letters != CODES["system"]
+    tokens = np.bincount(chats.chat[turns], sizes[turns], len(chats))  # doubles, exact below 2^53
+    number = np.bincount(chats.chat[turns], minlength=len(chats))
+    means = tokens / np.maximum(number, 1)
+    low = np.flatnonzero(means < step.min_tokens_per_message)
+    return Judgement(
+        lines=[
+            Line(chat=chat, rule="minTokensPerMessage", score=mean)
+            for chat, mean in zip(low.tolist(), means[low].tolist(), strict=True)
+        ]
+    )
 
 
 def _tokens(chats: Chats, tokenizer: str) -> Ints:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from assay_pipelines.clean.judge import carried, messages_array, replaced
+from assay_pipelines.clean.judge import carried, messages_array
 from assay_pipelines.clean.steps.duplicate_substrings import Shares
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered
 from assay_pipelines.clean.substrings.equal import spread
@@ -51,8 +51,8 @@ def cut_out(table: pa.Table, cuts: Cuts) -> pa.Table:
     places = np.flatnonzero(np.isin(row, cuts.row))
     if not len(places):
         return table.set_column(WORKING.get_field_index("lines"), WORKING.field("lines"), no_lines(len(row)))
-    messages = messages_array(table)
-    chats = Chats.of(messages.take(pa.array(places)))
+    whole = Chats.of(messages_array(table))
+    chats = whole.only(places)
     tokens = marks_of(chats.contents, cuts.tokenizer)
     texts, removed = list(chats.texts), none_removed(chats)
     kept = table["kept"].to_numpy(zero_copy_only=False).copy()
@@ -93,9 +93,10 @@ def cut_out(table: pa.Table, cuts: Cuts) -> pa.Table:
             }
         )
     if not cuts.drop:
-        changed = Chats(chats.starts, chats.roles, pa.array(texts, pa.string()))
-        messages = replaced(messages, places, changed.changed(Judgement(lines=[], removed=removed)))
-    return carried(table, kept, messages, lines_array(lines), None)
+        replaced = {turn: text for turn, text in enumerate(texts) if text != chats.texts[turn]}
+        judgement = Judgement(lines=[], removed=removed, replaced=replaced)
+        whole = whole.changed(judgement.within(whole, places))
+    return carried(table, kept, whole, lines_array(lines), None)
 
 
 def _pieces(tokens: Marks, begin: Ints, end: Ints) -> list[list[_Piece]]:
