@@ -1,4 +1,4 @@
-"""What the refusal patterns find of human labels: `python benchmarks/refusals.py FOLDER`.
+"""What the refusal patterns find of human labels: `python benchmarks/labelled/refusals.py FOLDER`.
 
 FOLDER holds GPTFuzz's `datasets/responses_labeled` (github.com/sherdencooper/GPTFuzz), where 0 is a rejection and 1 a
 harmful answer. Prints figures alone, no text. The patterns were tuned on texts of `train.csv`.
