@@ -119,9 +119,9 @@ class Reconciler:
         self, key: Key, planned: Planned, found: Plain
     ) -> tuple[ExperimentStatus, datetime | None]:
         plan, decision = planned.control.look()
-        now = replace(decision, actions=decision.actions[:_AT_ONCE])
-        planned.control.act(now)
-        for action in now.actions:
+        turn = replace(decision, actions=decision.actions[:_AT_ONCE])
+        planned.control.act(turn)
+        for action in turn.actions:
             if isinstance(action, Launch):
                 self._metrics.launched(action.stage.kind.value)
                 _about(key, action.stage, action.number).info("launched")

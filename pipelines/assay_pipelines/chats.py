@@ -8,7 +8,6 @@ with the row. Files are sorted by id, and equal rows make equal bytes.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,35 +55,6 @@ def content_hash(messages: Sequence[tuple[str, str]]) -> bytes:
 def text_of(messages: Iterable[tuple[str, str]]) -> str:
     """Return a chat's canonical text: the contents of its turns, joined by newlines, without roles."""
     return "\n".join(content for _, content in messages)
-
-
-Ranges = tuple[tuple[int, int], ...]  # first and last code point of each
-
-ALONE: Ranges = (  # Chinese characters and Japanese kana: each is a word
-    (0x3040, 0x30FF),
-    (0x31F0, 0x31FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0xFF66, 0xFF9F),
-    (0x20000, 0x323AF),
-)
-MARKS: Ranges = ((0x3000, 0x303F), (0xFF00, 0xFF65))  # their punctuation, which parts words
-
-
-def _class(ranges: Ranges) -> str:
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
-
-
-_CHARACTER = re.compile(f"[{_class(ALONE)}]")
-_CHARACTER_OR_MARK = re.compile(f"[{_class(ALONE + MARKS)}]")
-
-
-def count_words(text: str) -> int:
-    """Count words: what white space parts, and each Chinese character and Japanese kana by itself, less their punctuation."""
-    if text.isascii():
-        return len(text.split())
-    return len(_CHARACTER.findall(text)) + len(_CHARACTER_OR_MARK.sub(" ", text).split())
 
 
 def chats_table(source: str, chats: Iterable[tuple[Sequence[tuple[str, str]], dict[str, Any]]]) -> pa.Table:

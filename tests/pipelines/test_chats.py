@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay_pipelines import chats
-from assay_pipelines.chats import CHATS, chats_table, count_words, messages_of, read_chats, write_rows
+from assay_pipelines.chats import CHATS, chats_table, messages_of, read_chats, write_rows
 
 SOME = [([("user", f"Question {place % 7}?"), ("assistant", "Yes.")], {"n": place}) for place in range(40)]
 
@@ -44,19 +44,3 @@ def test_bytes_do_not_depend_on_how_rows_are_cut_into_tables(tmp_path, monkeypat
     write_rows(whole, [table])
     write_rows(cut, parts)
     assert hashlib.sha256(whole.read_bytes()).digest() == hashlib.sha256(cut.read_bytes()).digest()
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", 0),
-        ("one  two\nthree", 3),
-        ("你好，世界。", 4),
-        ("我用 Python 写 code", 5),
-        ("カタカナ", 4),
-        ("안녕 세상", 2),
-        ("naïve café", 2),
-    ],
-)
-def test_words_are_parted_by_white_space_and_characters_of_cjk_stand_alone(text, words):
-    assert count_words(text) == words

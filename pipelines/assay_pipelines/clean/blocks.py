@@ -7,6 +7,7 @@ which a test holds them to.
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol, Self
 
 import pyarrow as pa
@@ -50,6 +51,16 @@ class Here:
     def tables(self) -> Iterable[pa.Table]:
         """Return the blocks."""
         return self._tables
+
+
+def collected(blocks: Blocks, schema: pa.Schema) -> pa.Table:
+    """Bring the columns of a schema, of all rows, to this process."""
+    some = blocks.map(partial(_select, columns=schema.names))
+    return pa.concat_tables([schema.empty_table(), *some.tables()]).combine_chunks()
+
+
+def _select(table: pa.Table, columns: list[str]) -> pa.Table:
+    return table.select(columns)
 
 
 def open_blocks(tables: Iterable[pa.Table], *, size: int, cpus: int, memory_gib: float) -> Blocks:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from assay.api.clean import Clean, DuplicateSubstrings, ExactDuplicates, Step
 from assay.errors import BugError, StageError
 from assay_pipelines.clean.account import Account, joining
-from assay_pipelines.clean.blocks import Blocks
+from assay_pipelines.clean.blocks import Blocks, collected
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.judge import Pass, judge
 from assay_pipelines.clean.rows import Rows, halves
@@ -26,8 +26,8 @@ from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.steps.verdict import NOWHERE, Verdict
 from assay_pipelines.clean.table import WORKING, Ints
 
-_DRIVER_COLUMNS = ["row", "source", "hash", "tie", "kept", "lines", "key"]
-_PASS_COLUMNS = ["row", "kept", "lines", "key"]
+_PASS = pa.schema([WORKING.field(name) for name in ("row", "kept", "lines", "key")])
+_FIRST_PASS = pa.schema([*_PASS, *(WORKING.field(name) for name in ("source", "hash", "tie"))])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,7 @@ class Given:
     """What steps need from outside, by their numbers."""
 
     likes: dict[int, int]  # the rows that a subsample shall equal
-    tokenizers: dict[int, str]  # the JSON of the tokenizer of a step
-    local: dict[int, tuple[Any, ...]]  # what a local step is given besides chats
+    prepared: dict[int, tuple[Any, ...]]  # a step's settings, and what it needs of its outside inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +95,9 @@ def fly(
     for segment in segments(clean.steps):
         if account is None or segment.local or segment.key_for:
             tell(_names(segment), 0 if account is None else int(account.alive.sum()))
-            told = _DRIVER_COLUMNS if account is None else _PASS_COLUMNS
+            told = _FIRST_PASS if account is None else _PASS
             blocks = _passed(blocks, _Next(clean, given, segment), account, gone)
-            table = _collected(blocks, told)
+            table = collected(blocks, told)
             if account is None:
                 account = _opened(clean, table)
             account.take(table)
@@ -107,10 +106,8 @@ def fly(
             number, step = segment.comparing
             tell(step.label, int(account.alive.sum()))
             if step.duplicate_substrings is not None:
-                blocks = _struck(
-                    blocks, account, number, step.duplicate_substrings, given.tokenizers.get(number)
-                )
-                account.take(_collected(blocks, _PASS_COLUMNS))
+                blocks = _struck(blocks, account, number, *given.prepared[number])
+                account.take(collected(blocks, _PASS))
             else:
                 verdict = _compared(account, table, blocks, segment.comparing, given.likes.get(number))
                 account.decide(number, verdict)
@@ -138,7 +135,8 @@ def _passed(blocks: Blocks, following: _Next, account: Account | None, gone: Int
     this = Pass(
         first=account is None,
         steps=tuple(
-            (number, step.chosen, following.given.local[number]) for number, step in following.segment.local
+            (number, step.chosen, following.given.prepared[number])
+            for number, step in following.segment.local
         ),
         joining=tuple(joining(following.clean)),
         key_for=following.segment.key_for,
@@ -166,16 +164,6 @@ def _without(table: pa.Table, gone: Ints) -> pa.Table:
 
 def _only_kept(table: pa.Table) -> pa.Table:
     return table.filter(table["kept"]).select(["row", "messages", "meta"])
-
-
-def _collected(blocks: Blocks, columns: list[str]) -> pa.Table:
-    """Bring some columns of all rows to the driver."""
-    some = blocks.map(partial(_select, columns=columns))
-    return pa.concat_tables([WORKING.empty_table().select(columns), *some.tables()]).combine_chunks()
-
-
-def _select(table: pa.Table, columns: list[str]) -> pa.Table:
-    return table.select(columns)
 
 
 def _opened(clean: Clean, table: pa.Table) -> Account:

@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from assay.artifacts.outputs import LEDGER, chats_file
 from assay.errors import BugError
-from assay_pipelines.chats import CHATS, count_words, write_rows
+from assay_pipelines.chats import CHATS, write_rows
 from assay_pipelines.clean.account import LINES, Account
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.table import Ints
+from assay_pipelines.clean.words import word_counts
 
 BUCKET_BYTES = 256 << 20
 
@@ -67,7 +68,7 @@ def _part(buckets: "_Buckets", number: int, counts: list[int]) -> Iterator[pa.Ta
         if number == 0:
             contents = chosen["messages"].combine_chunks().flatten().field("content")
             counts[0] += len(contents)
-            counts[1] += sum(map(count_words, contents.to_pylist()))
+            counts[1] += int(word_counts(contents).sum())
         yield chosen
 
 

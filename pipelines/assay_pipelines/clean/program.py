@@ -10,8 +10,7 @@ from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import Given, fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
-from assay_pipelines.clean.steps import LOCAL, prepared
-from assay_pipelines.clean.tokenizer import tokenizer_of
+from assay_pipelines.clean.steps import prepared
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
 
@@ -26,14 +25,6 @@ def clean(run: StageRun) -> dict[str, Any]:
         for number, step in enumerate(spec.steps)
         if step.subsample and (ref := step.subsample.like)
     }
-    tokenizers = {
-        number: tokenizer_of(identity, run.outside)
-        for number, step in enumerate(spec.steps)
-        if step.duplicate_substrings and (identity := step.duplicate_substrings.tokenizer)
-    }
-    local = {
-        number: prepared(step, run.outside) for number, step in enumerate(spec.steps) if step.chosen in LOCAL
-    }
     execution = CleanExecution.model_validate(run.execution)
     origins = list(_origins(run, spec))
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
@@ -46,7 +37,10 @@ def clean(run: StageRun) -> dict[str, Any]:
     flown = fly(
         spec,
         blocks,
-        Given(likes=likes, tokenizers=tokenizers, local=local),
+        Given(
+            likes=likes,
+            prepared={number: prepared(step, run.outside) for number, step in enumerate(spec.steps)},
+        ),
         lambda doing, rows: run.progress(f"clean: {doing}", done=rows, unit="rows"),
     )
     account = flown.account

@@ -6,6 +6,7 @@ Arrays, sorted by row number, about 40 bytes per row; steps that compare rows wo
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from assay_pipelines.chats import HASH_BYTES
 from assay_pipelines.clean.table import Bools, Ints
 
 Hashes = npt.NDArray[np.uint64]
+_Number = TypeVar("_Number", np.int64, np.uint64)
 
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
@@ -85,20 +87,33 @@ def halves(hashes: pa.ChunkedArray) -> tuple[Hashes, Hashes]:
     return both[:, 0].copy(), both[:, 1].copy()
 
 
-def first_of_group(sorted_keys: npt.NDArray[np.uint64]) -> Bools:
+def first_of_group(sorted_keys: npt.NDArray[_Number]) -> Bools:
     """Say for each column of sorted keys whether it differs from the one before."""
     first = np.ones(sorted_keys.shape[1], np.bool_)
     first[1:] = (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)
     return first
 
 
-def among(row: Ints, chosen: Ints) -> Bools:
-    """Say which rows are among some chosen, which are sorted."""
+def among(values: npt.NDArray[_Number], chosen: npt.NDArray[_Number]) -> Bools:
+    """Say which values are among some chosen, which are sorted."""
     if not len(chosen):
-        return np.zeros(len(row), np.bool_)
-    found = np.minimum(np.searchsorted(chosen, row), len(chosen) - 1)
-    result: Bools = chosen[found] == row
+        return np.zeros(len(values), np.bool_)
+    found = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
+    result: Bools = chosen[found] == values
     return result
+
+
+def survivors(rows: "Rows", live: Ints, *keys: npt.NDArray[_Number]) -> Ints:
+    """Say for each live row which of them stands for all with its keys: that of the source listed first, then of the smallest id.
+
+    `live` are places; the keys stand beside them, and so do the answers, which count within `live`.
+    """
+    by: list[npt.NDArray[Any]] = [rows.rank[live], rows.source[live], *keys]
+    order = np.lexsort(by)
+    first = first_of_group(np.stack([key[order] for key in keys]))
+    survivor = np.empty(len(live), np.int64)
+    survivor[order] = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
+    return survivor
 
 
 def _place_in_group(sorted_keys: npt.NDArray[np.uint64]) -> Ints:

@@ -9,23 +9,26 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
+from assay.api.clean import DuplicateSubstrings, LowAverage
 from assay.errors import StageError
 
 _FILE = "tokenizer.json"
 
 
-def tokenizer_of(identity: str, outside: Callable[[str], list[Path]]) -> str:
-    """Read the fast tokenizer of a folder.
+def tokenizer_of(step: LowAverage | DuplicateSubstrings, outside: Callable[[str], list[Path]]) -> str | None:
+    """Read the fast tokenizer of a folder, if the step names one.
 
     Raises:
         StageError: `TokenizerMissing`, or what `outside` raises.
 
     """
-    found = next((path for path in outside(identity) if path.name == _FILE), None)
+    if step.tokenizer is None:
+        return None
+    found = next((path for path in outside(step.tokenizer) if path.name == _FILE), None)
     if found is None:
         raise StageError(
             "TokenizerMissing",
-            f"tokenizer {identity}",
+            f"tokenizer {step.tokenizer}",
             f"found no {_FILE}, expected a folder with one",
             "Save the fast tokenizer into it.",
         )

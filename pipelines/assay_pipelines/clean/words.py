@@ -1,4 +1,4 @@
-"""Numbers of words of many texts at once, each what `count_words` says of it.
+"""Numbers of words of many texts at once: what white space parts, and each Chinese character and Japanese kana by itself.
 
 Bytes of UTF-8 are marked as part of a word or not; a word begins at a marked byte behind one that is not, or at a text's begin. Of
 what is not ASCII only the few characters matter that part words or are one.
@@ -10,11 +10,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from assay_pipelines.chats import ALONE, MARKS
+from assay_pipelines.clean.utf8 import utf8
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
+
+Ranges = tuple[tuple[int, int], ...]  # first and last code point of each
+
+ALONE: Ranges = (  # Chinese characters and Japanese kana: each is a word
+    (0x3040, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9F),
+    (0x20000, 0x323AF),
+)
+MARKS: Ranges = ((0x3000, 0x303F), (0xFF00, 0xFF65))  # their punctuation, which parts words
 
 _IN_WORD, _PARTS, _ALONE = range(3)
 _ASCII = 0x80
@@ -24,11 +37,10 @@ _AT_ONCE = 1 << 18  # bytes: what is made of them stays in the processor's cache
 
 def word_counts(texts: pa.Array) -> Ints:
     """Return how many words each text has; texts are not null."""
-    if not len(texts):  # such an array may have no buffers
+    if not len(texts):
         return np.empty(0, np.int64)
-    _, offsets, data = texts.buffers()
-    places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-    all_bytes = np.frombuffer(data or b"", np.uint8)
+    places, all_bytes = utf8(texts)
+    places = places.astype(np.int64)
     near = np.searchsorted(
         places, np.arange(places[0], places[-1], _AT_ONCE)
     )  # whole texts, about as many bytes

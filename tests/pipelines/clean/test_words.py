@@ -1,14 +1,28 @@
-"""Words of many texts at once, against `count_words` of each."""
+"""Words of many texts at once, against a count of each by regular expressions."""
 
+import re
 import sys
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_pipelines.chats import count_words
-from assay_pipelines.clean.words import word_counts
+from assay_pipelines.clean.words import ALONE, MARKS, word_counts
+
+
+def character_class(ranges):
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+CHARACTER = re.compile(f"[{character_class(ALONE)}]")
+CHARACTER_OR_MARK = re.compile(f"[{character_class(ALONE + MARKS)}]")
+
+
+def count_words(text):
+    return len(CHARACTER.findall(text)) + len(CHARACTER_OR_MARK.sub(" ", text).split())
+
 
 CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 PIECES = [
@@ -58,3 +72,20 @@ def test_letter_case_changes_no_number_of_words_so_that_equal_queries_have_equal
 def test_white_space_is_the_same_to_arrow_and_to_python():
     blank = pc.utf8_is_space(pa.array(CHARACTERS)).to_pylist()
     assert blank == [character.isspace() for character in CHARACTERS]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", 0),
+        ("one  two\nthree", 3),
+        ("你好，世界。", 4),
+        ("我用 Python 写 code", 5),
+        ("カタカナ", 4),
+        ("안녕 세상", 2),
+        ("naïve café", 2),
+    ],
+)
+def test_words_are_parted_by_white_space_and_characters_of_cjk_stand_alone(text, words):
+    assert count_words(text) == words
+    assert word_counts(pa.array([text])).tolist() == [words]

@@ -12,6 +12,7 @@ import pyarrow as pa
 from assay_pipelines.clean.compiled import compiled
 from assay_pipelines.clean.rows import Hashes
 from assay_pipelines.clean.table import Bytes, Chats, Ints
+from assay_pipelines.clean.utf8 import utf8
 from assay_pipelines.clean.white_space import perhaps_white_space, white_space
 
 SHINGLED = pa.schema(
@@ -38,11 +39,7 @@ def words_of(chats: Chats) -> tuple[Hashes, Ints]:
     """Hash the words of each chat; returns the hashes, and where each chat's begin: one more than there are chats."""
     contents = chats.contents
     starts = np.zeros(len(chats) + 1, np.int64)
-    if not len(contents):
-        return np.empty(0, np.uint64), starts
-    _, offsets, data = contents.buffers()
-    places = np.frombuffer(offsets, np.int32)[contents.offset : contents.offset + len(contents) + 1]
-    data = np.frombuffer(data if data is not None and data.size else b"\0", np.uint8)
+    places, data = utf8(contents)
     most = (int(places[-1] - places[0]) + len(contents)) // 2 + 1  # words: every other byte is white space
     words = np.empty(most, np.uint64)
     _hash_words(data, places, chats.starts, words, starts)

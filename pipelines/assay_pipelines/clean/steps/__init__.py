@@ -1,8 +1,7 @@
 """The steps, one file each.
 
 `LOCAL` steps judge each chat by itself: a pure function of a batch, of the step, and of what `prepared` made of the
-step's outside inputs, if it has any. The others compare rows: `exact_duplicates`,
-`split` and `subsample` judge the rows' hashes, all at once, on the driver.
+step's outside inputs, if it has any. The others compare rows, and `flow.py` carries them out.
 """
 
 from collections.abc import Callable
@@ -13,12 +12,13 @@ from assay.api.clean import Step
 from assay_pipelines.clean.steps.alternation import alternation
 from assay_pipelines.clean.steps.decontaminate import decontaminate, items_of
 from assay_pipelines.clean.steps.languages import languages, mixed_language
-from assay_pipelines.clean.steps.low_average import low_average, tokenizer_for
+from assay_pipelines.clean.steps.low_average import low_average
 from assay_pipelines.clean.steps.refusals import answers_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.rule import rule
 from assay_pipelines.clean.steps.short_input import short_input
 from assay_pipelines.clean.table import Judgement
+from assay_pipelines.clean.tokenizer import tokenizer_of
 
 LOCAL: dict[str, Callable[..., Judgement]] = {
     "alternation": alternation,
@@ -35,13 +35,14 @@ LOCAL: dict[str, Callable[..., Judgement]] = {
 Outside = Callable[[str], list[Path]]  # from an outside input's identity to its files
 
 _PREPARE: dict[str, Callable[[Any, Outside], Any]] = {
-    "lowAverage": tokenizer_for,
+    "lowAverage": tokenizer_of,
+    "duplicateSubstrings": tokenizer_of,
     "decontaminate": items_of,
     "refusals": answers_of,
 }
 
 
 def prepared(step: Step, outside: Outside) -> tuple[Any, ...]:
-    """Return what a local step is given besides chats: its settings, and what it needs of its outside inputs."""
+    """Return what a step is given besides rows: its settings, and what it needs of its outside inputs, if it may."""
     prepare = _PREPARE.get(step.chosen)
     return (step.body,) if prepare is None else (step.body, prepare(step.body, outside))

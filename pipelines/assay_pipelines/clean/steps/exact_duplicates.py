@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.api.clean import ExactDuplicates
 from assay_pipelines.chats import HASH_BYTES
-from assay_pipelines.clean.rows import Hashes, Rows, first_of_group
+from assay_pipelines.clean.rows import Hashes, Rows, survivors
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import Chats, Ints
 
@@ -31,7 +31,6 @@ def text_keys(chats: Chats, step: ExactDuplicates) -> list[bytes]:
 def exact_duplicates(rows: Rows, live: Ints, keys: tuple[Hashes, Hashes]) -> Verdict:
     """Drop all but the first of each group of equal keys; `keys` stand beside the live places."""
     high, low = keys
-    order = np.lexsort((rows.rank[live], rows.source[live], low, high))
-    first = first_of_group(np.stack([high[order], low[order]]))
-    survivors = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
-    return Verdict(dropped=live[order[~first]], rule="sameText", duplicate_of=live[survivors[~first]])
+    survivor = survivors(rows, live, low, high)
+    dropped = np.flatnonzero(survivor != np.arange(len(live)))
+    return Verdict(dropped=live[dropped], rule="sameText", duplicate_of=live[survivor[dropped]])

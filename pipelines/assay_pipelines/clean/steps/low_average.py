@@ -1,18 +1,10 @@
 """Drop chats whose turns are short on average (F3). System messages are no turns."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 
 from assay.api.clean import LowAverage
 from assay_pipelines.clean.table import CODES, Chats, Ints, Judgement, Line
-from assay_pipelines.clean.tokenizer import encoded, tokenizer_of
-
-
-def tokenizer_for(step: LowAverage, outside: Callable[[str], list[Path]]) -> str | None:
-    """Read the tokenizer, if the step names one."""
-    return None if step.tokenizer is None else tokenizer_of(step.tokenizer, outside)
+from assay_pipelines.clean.tokenizer import encoded
 
 
 def low_average(chats: Chats, step: LowAverage, tokenizer: str | None) -> Judgement:

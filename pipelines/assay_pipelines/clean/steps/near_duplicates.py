@@ -23,7 +23,7 @@ from assay_pipelines.clean.near.join import Lists, Meetings, linked, meetings, s
 from assay_pipelines.clean.near.rarity import COUNTED, Frequent, counted, prefix_lengths, prefixed
 from assay_pipelines.clean.near.recurring import ENTRIES, noted_again, recurring
 from assay_pipelines.clean.near.shingles import KNOWN, SHINGLED, WORDED, flat, listed, shingles_of, words_of
-from assay_pipelines.clean.rows import Rows, among, first_of_group
+from assay_pipelines.clean.rows import Rows, among, survivors
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import Chats, Floats, Ints
 
@@ -31,10 +31,7 @@ from assay_pipelines.clean.table import Chats, Floats, Ints
 def near_duplicates(blocks: Blocks, rows: Rows, live: Ints, step: NearDuplicates) -> Verdict:
     """Drop all but the first of each cluster. `blocks` are working tables; the live rows are among theirs."""
     pairs = _paired(blocks, rows.row[live], step)
-    order = np.lexsort((rows.rank[live], rows.source[live], pairs.cluster))
-    first = first_of_group(pairs.cluster[order].astype(np.uint64)[None])
-    survivor = np.empty(len(live), np.int64)
-    survivor[order] = order[np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))]
+    survivor = survivors(rows, live, pairs.cluster)
     dropped = np.flatnonzero(survivor != np.arange(len(live)))
     survivor = survivor[dropped]
     named = np.unique(rows.rank[live[survivor]])

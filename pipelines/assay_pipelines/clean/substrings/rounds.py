@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 
 from assay.api.clean import DuplicateSubstrings
 from assay_pipelines.clean.account import Account
-from assay_pipelines.clean.blocks import Blocks
+from assay_pipelines.clean.blocks import Blocks, collected
 from assay_pipelines.clean.judge import messages_array
-from assay_pipelines.clean.rows import Rows
+from assay_pipelines.clean.rows import Rows, among
 from assay_pipelines.clean.steps.duplicate_substrings import Windows, duplicate_substrings
 from assay_pipelines.clean.steps.verdict import NOWHERE
 from assay_pipelines.clean.substrings.cut import Cuts, cut_out
@@ -30,7 +30,7 @@ from assay_pipelines.clean.substrings.equal import find_first, spread
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
 from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
-from assay_pipelines.clean.table import Bools, Chats, Ints
+from assay_pipelines.clean.table import Chats, Ints
 
 PART_WINDOWS = 1 << 23  # windows whose keys the driver compares at a time; at 56 bytes each, less than 500 MB
 CHUNK_BYTES = 1 << 20  # of text that is tokenized at a time
@@ -49,7 +49,7 @@ _RUNS = pa.schema(
         pa.field("low", pa.list_(pa.uint64())),
     ]
 )
-_PLACES = ["row", "tokens", "at", "count", "stretches"]
+_PLACES = pa.schema([_RUNS.field(name) for name in ("row", "tokens", "at", "count", "stretches")])
 _ENDS = pa.schema([(name, pa.uint64()) for name in ("fingerprint", "high", "low", "last_high", "last_low")])
 
 
@@ -112,7 +112,7 @@ def candidates(table: pa.Table, search: Search, recurring: Numbers) -> pa.Table:
 
 
 def _with_keys(chunk: "_Chunk", search: Search, recurring: Numbers) -> pa.Table:
-    runs = chunk.runs.chosen(_among(chunk.runs.fingerprint, recurring))
+    runs = chunk.runs.chosen(among(chunk.runs.fingerprint, recurring))
     starts = chunk.bounds[runs.chat] + runs.at
     keys = keys_of(chunk.values, starts, runs.count, search.length, search.points)
     offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(runs.count)]), pa.int32())
@@ -180,7 +180,7 @@ def _rows_with(taken: Blocks, recurring: Numbers) -> Ints:
 
 def _rows_here(table: pa.Table, recurring: Numbers) -> pa.Table:
     row = table["row"].to_numpy()
-    return pa.table({"row": np.unique(row[_among(table["fingerprint"].to_numpy(), recurring)])})
+    return pa.table({"row": np.unique(row[among(table["fingerprint"].to_numpy(), recurring)])})
 
 
 def _differing(found: Blocks) -> Numbers:
@@ -207,7 +207,7 @@ def _ends(table: pa.Table) -> pa.Table:
 def _parted(table: pa.Table, differing: Numbers) -> pa.Table:
     """Leave the first key of each run, but all keys of those with some fingerprints."""
     count = table["count"].to_numpy()
-    stretches = np.where(_among(table["fingerprint"].to_numpy(), differing), count, 1)
+    stretches = np.where(among(table["fingerprint"].to_numpy(), differing), count, 1)
     kept = spread(np.cumsum(count) - count, stretches)
     offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(stretches)]), pa.int32())
     columns = {name: table[name] for name in table.column_names}
@@ -222,10 +222,8 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
 
     `order` are the live places in survivor order.
     """
-    told = pa.concat_tables(
-        [_RUNS.empty_table().select(_PLACES), *found.map(partial(_select, columns=_PLACES)).tables()]
-    )
-    runs = {name: told[name].to_numpy() for name in _PLACES}
+    told = collected(found, _PLACES)
+    runs = {name: told[name].to_numpy() for name in _PLACES.names}
     ordinal = np.empty(len(rows), np.int64)
     ordinal[order] = np.arange(len(order))
     turn = np.lexsort((runs["at"], ordinal[rows.places(runs["row"])]))
@@ -274,10 +272,6 @@ class _Known:
         return self.offsets[np.searchsorted(self.chat * wide + self.at, chat * wide + at)]
 
 
-def _select(table: pa.Table, columns: list[str]) -> pa.Table:
-    return table.select(columns)
-
-
 def _part(table: pa.Table, part: int, parts: int) -> pa.Table:
     if parts == 1:
         return table
@@ -287,12 +281,3 @@ def _part(table: pa.Table, part: int, parts: int) -> pa.Table:
 def _flat(lists: pa.ChunkedArray) -> Numbers:
     values: Numbers = pc.list_flatten(lists).to_numpy()
     return values
-
-
-def _among(values: Numbers, chosen: Numbers) -> Bools:
-    """Say which values are among some chosen, which are sorted."""
-    if not len(chosen):
-        return np.zeros(len(values), np.bool_)
-    found = np.minimum(np.searchsorted(chosen, values), len(chosen) - 1)
-    result: Bools = chosen[found] == values
-    return result

@@ -14,6 +14,7 @@ from assay_pipelines.clean.compiled import compiled
 from assay_pipelines.clean.substrings.field import Points, plus, times
 from assay_pipelines.clean.table import Bytes, Ints
 from assay_pipelines.clean.tokenizer import encoded
+from assay_pipelines.clean.utf8 import utf8
 from assay_pipelines.clean.white_space import perhaps_white_space, white_space
 
 Numbers = npt.NDArray[np.uint64]
@@ -67,13 +68,10 @@ def _words(contents: pa.Array) -> tuple[Marks, Bytes, Places]:
 
 def _buffers(contents: pa.Array) -> tuple[Ints, Bytes]:
     """Copy the text of an array, and 9 to 16 zeros behind it: where each string begins, and all bytes."""
-    if not len(contents):
-        return np.zeros(1, np.int64), np.zeros(8, np.uint8)
-    _, offsets, data = contents.buffers()
-    places = np.frombuffer(offsets, np.int32)[contents.offset : contents.offset + len(contents) + 1]
+    places, data = utf8(contents)
     size = int(places[-1] - places[0])
     text = np.zeros((size // 8 + 2) * 8, np.uint8)
-    text[:size] = np.frombuffer(data or b"", np.uint8)[places[0] : places[-1]]
+    text[:size] = data[places[0] : places[-1]]
     return places.astype(np.int64) - int(places[0]), text
 
 
