@@ -39,6 +39,7 @@ REASONS = frozenset(  # of docs/failures.md
         "ProgramNotAvailable",
         "RayUnavailable",
         "SequenceTooLong",
+        "StateDamaged",
         "SourceChanged",
         "StoreRefused",
         "TemplateMissing",

@@ -10,6 +10,7 @@ Exit codes mirror `failure.json`: 0 done, 64 a failure that another attempt cann
 
 import argparse
 import hashlib
+import json
 import platform
 import shutil
 import signal
@@ -43,7 +44,7 @@ from assay.artifacts.documents import (
     StageDocument,
 )
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import data_key
+from assay.artifacts.layout import data_key, resume_key
 from assay.errors import AssayError, Retry, StageError, StoreError
 from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
 from assay.stores.files import sha256_of
@@ -165,6 +166,25 @@ class StageRun:
         folder = self.scratch / "sources" / hashlib.sha256(identity.encode()).hexdigest()[:16]
         return [_verified_source(file, folder / file.path) for file in self.attempt.locations[identity].files]
 
+    def upload(self, path: Path) -> None:
+        """Put a file below `output` into the store before the end; it must not change any more."""
+        name = path.relative_to(self.output).as_posix()
+        self.store.upload(data_key(self.stage.ref, self.attempt.number, name), path)
+        file = OutputFile(size=path.stat().st_size, sha256=sha256_of(path))
+        note = self._uploaded / hashlib.sha256(name.encode()).hexdigest()
+        note.write_text(json.dumps([name, file.model_dump()]))
+
+    def uploaded(self) -> dict[str, OutputFile]:
+        """Return what `upload` has put into the store, by its path below `output`, in whichever process of the attempt."""
+        notes = [json.loads(note.read_text()) for note in self._uploaded.iterdir()]
+        return {name: OutputFile.model_validate(file) for name, file in notes}
+
+    @property
+    def _uploaded(self) -> Path:
+        folder = self.scratch / "uploaded"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def progress(
         self,
         doing: str,
@@ -218,6 +238,7 @@ def run_program(
         summary = body(run)
         if speaks:
             publish(store, _record(run, summary, started))
+            _drop_resume(store, ref)
     except AssayError as error:
         return _failed(store, ref, arguments.attempt, _failure(error))
     except (KeyboardInterrupt, _Interrupted):
@@ -271,14 +292,13 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
-    files = {}
+    early = run.uploaded()
     for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
-        name = path.relative_to(run.output).as_posix()
-        run.store.upload(data_key(run.stage.ref, run.attempt.number, name), path)
-        files[name] = OutputFile(size=path.stat().st_size, sha256=sha256_of(path))
+        if path.relative_to(run.output).as_posix() not in early:
+            run.upload(path)
     return Record(
         identity=run.stage,
-        outputs=Outputs(files=files, summary=summary),
+        outputs=Outputs(files=dict(sorted(run.uploaded().items())), summary=summary),
         provenance=Provenance(
             attempt=run.attempt.number,
             inputs=dict(sorted(run.inputs.items())),
@@ -297,6 +317,11 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},
     }
+
+
+def _drop_resume(store: Store, ref: ArtifactRef) -> None:
+    for info in list(store.keys(resume_key(ref, ""))):
+        store.delete(info.key)
 
 
 def _version(name: str) -> str | None:

@@ -24,10 +24,14 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from assay.errors import AssayError, Retry, StageError
 from assay.stores.open import open_store
 from assay_pipelines.stage import StageRun
+from assay_pipelines.train.carry_out import carry_out
 from assay_pipelines.train.engine import Place
-from assay_pipelines.train.work import Work, carry_out, prepare
+from assay_pipelines.train.work import Work, prepare
 
 _PR_SET_PDEATHSIG = 1
+_FAREWELL_SECONDS = (
+    15  # for the processes to keep a state when they are asked to end; a laptop's runner waits 20
+)
 _LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out waiting")
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 
@@ -92,7 +96,7 @@ def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:
         local_addr="localhost",
         max_restarts=0,  # every restart is a new attempt of ours
         start_method="fork",  # the libraries are imported, the work is prepared: neither is done twice
-        shutdown_timeout=5,
+        shutdown_timeout=_FAREWELL_SECONDS,
     )
     child = _Child(run, work, failures, os.getpid())
     try:

@@ -4,39 +4,47 @@ A step's loss is the mean over the learned tokens of its whole global batch. Wit
 so that little is padding; which rows a batch holds, and hence its gradient, does not depend on it.
 """
 
+import faulthandler
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from assay.errors import StageError
-from assay_pipelines.train.engine import Engine, Place
+from assay.errors import Retry, StageError
+from assay_pipelines.train.course import Course
+from assay_pipelines.train.engine import PATIENCE, Engine, Place
 from assay_pipelines.train.examples import Examples
 from assay_pipelines.train.timetable import Keep, Rows, Timetable
 
 _EVERY_SECONDS = 1.0  # between signs of progress
 
-Report = Callable[..., None]
-Save = Callable[[Keep], None]
 
+class Between(Protocol):
+    """What is done between steps; every process calls all of it, in the same order."""
 
-@dataclass
-class Course:
-    """How the training went, step by step."""
+    def report(self, doing: str, **figures: Any) -> None:
+        """Say how it goes."""
+        ...
 
-    losses: list[float] = field(default_factory=list)  # mean over the learned tokens of the batch
-    rates: list[float] = field(default_factory=list)
-    norms: list[float] = field(default_factory=list)  # before clipping
-    tokens: list[int] = field(default_factory=list)
-    targets: list[int] = field(default_factory=list)
+    def save(self, keep: Keep) -> None:
+        """Keep the model as it is now."""
+        ...
 
-    def loss_of(self, begin: int, end: int) -> float:
-        """Mean loss per learned token over steps `begin` to `end`."""
-        weights = np.array(self.targets[begin:end], dtype=np.float64)
-        return float(np.dot(weights, np.array(self.losses[begin:end])) / weights.sum())
+    def hold(self, course: Course) -> None:
+        """Keep a state to go on from."""
+        ...
+
+    def due(self) -> bool:
+        """Whether it is time for that; the leader's word counts."""
+        ...
+
+    def asked_to_stop(self) -> bool:
+        """Whether this process shall end; one that shall ends all."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,31 +57,37 @@ class Loop:
     place: Place
     micro_batch: int
 
-    def step(self, step: int) -> tuple[float, float]:
-        """Take one step; return the mean loss of its global batch and the gradient's norm."""
+    def step(self, step: int, *signs: bool) -> tuple[float, float, list[bool]]:
+        """Take one step; return the mean loss of its global batch, the gradient's norm, and which signs some process gave."""
         rows = self.timetable.rows_at(step)
         share = 1 / int(self.examples.targets[rows].sum())
         rounds = rounds_of(rows, self.examples.lengths, micro_batch=self.micro_batch, world=self.place.world)
-        loss = torch.zeros((), dtype=torch.float64)
+        loss = torch.zeros((), dtype=torch.float64, device=self.place.device)
         for number, parts in enumerate(rounds, start=1):
             tokens, learned = collate(self.examples, parts[self.place.rank], self.place.device)
-            loss += self.engine.learn(tokens, learned, share=share, last=number == len(rounds)).cpu()
-        return self.engine.total(loss.to(self.place.device)), self.engine.step(self.timetable.lr_at(step))
+            loss += self.engine.learn(tokens, learned, share=share, last=number == len(rounds))
+        mean, *given = self.engine.totals(loss, *signs)
+        return mean, self.engine.step(self.timetable.lr_at(step)), [sign > 0 for sign in given]
 
 
-def learn(loop: Loop, *, report: Report, save: Save) -> Course:
-    """Carry out a timetable.
+def learn(loop: Loop, course: Course, between: Between) -> None:
+    """Carry out what is left of a timetable, and add it to the course.
+
+    A step that takes longer than `PATIENCE` ends this process, and its log tells where it hung.
 
     Raises:
-        StageError: `NaNLoss`.
+        StageError: `NaNLoss`; `Interrupted`: it was asked to stop, and holds a state.
 
     """
     examples, timetable = loop.examples, loop.timetable
-    course, keeps = Course(), list(timetable.keeps)
-    spoke, spoke_at_step = time.monotonic(), 0
-    for step in range(timetable.steps):
+    keeps = [keep for keep in timetable.keeps if keep.step > course.steps]
+    spoke, spoke_at_step, first = time.monotonic(), course.steps, course.steps
+    for step in range(course.steps, timetable.steps):
         rows = timetable.rows_at(step)
-        mean, norm = loop.step(step)
+        with _watched():
+            mean, norm, (due, stop) = loop.step(
+                step, loop.place.leads and between.due(), between.asked_to_stop()
+            )
         if not (np.isfinite(mean) and np.isfinite(norm)):
             raise _not_a_number(step, mean, norm)
         course.losses.append(mean)
@@ -82,11 +96,15 @@ def learn(loop: Loop, *, report: Report, save: Save) -> Course:
         course.tokens.append(int(examples.lengths[rows].sum()))
         course.targets.append(int(examples.targets[rows].sum()))
         while keeps and keeps[0].step == step + 1:
-            save(keeps.pop(0))
+            between.save(keeps.pop(0))
+        if (due or stop) and step + 1 < timetable.steps:
+            between.hold(course)
+        if stop and step + 1 < timetable.steps:
+            raise _interrupted(step)
         now = time.monotonic()
-        if loop.place.leads and (step == 0 or now - spoke >= _EVERY_SECONDS):
+        if loop.place.leads and (step == first or now - spoke >= _EVERY_SECONDS):
             seconds, seen = max(now - spoke, 1e-9), sum(course.tokens[spoke_at_step:])
-            report(
+            between.report(
                 "training",
                 done=step + 1,
                 total=timetable.steps,
@@ -96,7 +114,15 @@ def learn(loop: Loop, *, report: Report, save: Save) -> Course:
                 tokens_per_second=seen / seconds,
             )
             spoke, spoke_at_step = now, step + 1
-    return course
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    faulthandler.dump_traceback_later(PATIENCE.total_seconds(), exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def rounds_of(rows: Rows, lengths: Any, *, micro_batch: int, world: int) -> list[list[Rows]]:
@@ -126,4 +152,14 @@ def _not_a_number(step: int, loss: float, norm: float) -> StageError:
         f"step {step + 1}",
         f"found loss {loss} and gradient norm {norm}, expected finite numbers",
         "Lower the learning rate, add warm-up, or look at the data.",
+    )
+
+
+def _interrupted(step: int) -> StageError:
+    return StageError(
+        "Interrupted",
+        f"step {step + 1}",
+        "found a request to stop, expected to finish",
+        "Nothing needs doing: another attempt goes on from here.",
+        retry=Retry.LATER,
     )

@@ -32,6 +32,12 @@ class TrainExecution(SpecModel):
     memory_gib: float = Field(
         2, gt=0, le=65536, description="Memory that one training may use on a node, in GiB."
     )
+    resume_every_minutes: float = Field(
+        10,
+        ge=0,
+        le=10080,
+        description="Most minutes of a training that are lost when it is killed; 0: a state is kept after every step.",
+    )
 
 
 class InferenceExecution(SpecModel):

@@ -53,6 +53,11 @@ def data_key(ref: ArtifactRef, number: int, path: str) -> str:
     return f"{attempt_key(ref, number)}/data/{path}"
 
 
+def resume_key(ref: ArtifactRef, path: str) -> str:
+    """What an attempt leaves for the next one to go on from, dropped once the stage is done."""
+    return f"stages/{ref}/resume/{path}"
+
+
 def use_key(ref: ArtifactRef, experiment: str) -> str:
     """Says that an experiment (`<namespace>/<name>`) relies on the stage."""
     return f"uses/{ref.fingerprint}/{experiment}"

@@ -65,9 +65,9 @@ class TrainBench(Bench):
             pq.write_table(pa.Table.from_pylist(rows, schema=CHATS), Path(folder) / name)
             return str(self.done(Kind.CLEAN, spec, Path(folder)))
 
-    def train(self, spec, **execution):
+    def train(self, spec, *, attempt=1, **execution):
         """Carry out a train stage."""
-        return self.ended(*self.start(spec, **execution))
+        return self.ended(*self.start(spec, attempt=attempt, **execution), attempt=attempt)
 
     def start(self, spec, **execution):
         """Start a train stage."""
@@ -76,10 +76,10 @@ class TrainBench(Bench):
         process.start()
         return ref, process
 
-    def ended(self, ref, process):
+    def ended(self, ref, process, *, attempt=1):
         """Wait for a stage that was started."""
         process.join()
-        return Trained(store=self.store, ref=ref, code=process.exitcode)
+        return Trained(store=self.store, ref=ref, code=process.exitcode, attempt=attempt)
 
 
 def _main(argv):

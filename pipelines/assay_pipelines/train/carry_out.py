@@ -1,0 +1,109 @@
+"""Training, in each of its processes: from prepared work to models, metrics and the record's summary."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from assay.artifacts.outputs import FINAL
+from assay_pipelines.models import PRECISIONS
+from assay_pipelines.stage import StageRun
+from assay_pipelines.train.background import Background
+from assay_pipelines.train.course import Course
+from assay_pipelines.train.engine import Engine, Place, join, leave
+from assay_pipelines.train.housekeeping import Housekeeping
+from assay_pipelines.train.loop import Loop, learn
+from assay_pipelines.train.network import Network
+from assay_pipelines.train.state import State, States, draw_on
+from assay_pipelines.train.timetable import Timetable
+from assay_pipelines.train.work import Work
+
+
+def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
+    """Train, in this process as one of `place.world`; the leader writes all files. Returns the record's summary."""
+    torch.set_num_threads(work.execution.threads)
+    torch.use_deterministic_algorithms(mode=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is a property of the module
+    torch.manual_seed(work.train.seed)
+    join(place)
+    try:
+        states = States(run, place, Background())
+        state = states.find()
+        course = Course() if state is None else _resumed(work, state)
+        work.model.train()
+        network = Network(work.model, PRECISIONS[work.train.precision]).to(place.device)
+        engine = Engine(network, place, work.train.optimizer, work.execution.zero_stage)
+        if state is not None:
+            engine.go_on(state.step, state.averages())
+            draw_on(state.random(place))
+        loop = Loop(
+            engine=engine,
+            examples=work.examples,
+            timetable=work.timetable,
+            place=place,
+            micro_batch=work.execution.micro_batch,
+        )
+        with Housekeeping(run, work, engine, states) as between:
+            learn(loop, course, between)
+    finally:
+        leave()
+    if place.leads:
+        _write_metrics(run, work.timetable, course)
+    return _summary(work, course)
+
+
+def _resumed(work: Work, state: State) -> Course:
+    with torch.no_grad():
+        for name, weight in state.weights():
+            work.model.get_parameter(name).copy_(weight)
+    return state.course()
+
+
+def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
+    steps = range(1, timetable.steps + 1)
+    table = pa.table(
+        {
+            "step": pa.array(steps, pa.int64()),
+            "rows": pa.array([timetable.rows_done(step) for step in steps], pa.int64()),
+            "loss": pa.array(course.losses, pa.float64()),
+            "lr": pa.array(course.rates, pa.float64()),
+            "grad_norm": pa.array(course.norms, pa.float64()),
+            "tokens": pa.array(course.tokens, pa.int64()),
+            "target_tokens": pa.array(course.targets, pa.int64()),
+        }
+    )
+    pq.write_table(table, run.output / "metrics.parquet")
+
+
+def _summary(work: Work, course: Course) -> dict[str, Any]:
+    timetable = work.timetable
+    last_pass = min(timetable.steps, timetable.steps_per_epoch)
+    checkpoints, before = [], 0
+    for keep in timetable.keeps:
+        # The loss since the checkpoint before; of the final model, over the last pass.
+        begin = before if keep.label != FINAL else timetable.steps - last_pass
+        begin = min(begin, keep.step - 1)
+        checkpoints.append(
+            {
+                "label": keep.label,
+                "step": keep.step,
+                "rows": timetable.rows_done(keep.step),
+                "epoch": timetable.rows_done(keep.step) / len(timetable.ids),
+                "trainingLoss": course.loss_of(begin, keep.step),
+            }
+        )
+        before = keep.step
+    return {
+        "steps": timetable.steps,
+        "rows": timetable.rows_done(timetable.steps),
+        "epochs": timetable.epochs,
+        "examples": len(timetable.ids),
+        "notes": work.examples.notes,
+        "tokens": sum(course.tokens),
+        "targetTokens": sum(course.targets),
+        "parameters": sum(parameter.numel() for parameter in work.model.parameters()),
+        "trainingLoss": course.loss_of(timetable.steps - last_pass, timetable.steps),
+        "lastLoss": course.losses[-1],
+        "checkpoints": checkpoints,
+    }

@@ -1,0 +1,42 @@
+"""How a training went, step by step."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import torch
+
+
+@dataclass
+class Course:
+    """One figure per step taken."""
+
+    losses: list[float] = field(default_factory=list)  # mean over the learned tokens of the batch
+    rates: list[float] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)  # before clipping
+    tokens: list[int] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+
+    @property
+    def steps(self) -> int:
+        """Steps taken."""
+        return len(self.losses)
+
+    def loss_of(self, begin: int, end: int) -> float:
+        """Mean loss per learned token over steps `begin` to `end`."""
+        weights = np.array(self.targets[begin:end], dtype=np.float64)
+        return float(np.dot(weights, np.array(self.losses[begin:end])) / weights.sum())
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return it as tensors, by name, each number exact."""
+        whole = {"tokens", "targets"}
+        return {
+            one.name: torch.tensor(
+                getattr(self, one.name), dtype=torch.int64 if one.name in whole else torch.float64
+            )
+            for one in fields(self)
+        }
+
+    @classmethod
+    def of(cls, tensors: dict[str, torch.Tensor]) -> "Course":
+        """Return what `tensors` said."""
+        return cls(**{name: tensor.tolist() for name, tensor in tensors.items()})

@@ -1,0 +1,65 @@
+"""What a training does between its steps: it reports, keeps models and states, and heeds a request to stop."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from assay_pipelines.stage import StageRun
+from assay_pipelines.train.course import Course
+from assay_pipelines.train.engine import Engine
+from assay_pipelines.train.folders import save_model
+from assay_pipelines.train.interruption import Interruption
+from assay_pipelines.train.state import States
+from assay_pipelines.train.timetable import Keep
+from assay_pipelines.train.work import Work
+
+
+class Housekeeping:
+    """One process's part. Uploads go on while it trains, and are done when this is left."""
+
+    def __init__(self, run: StageRun, work: Work, engine: Engine, states: States) -> None:
+        self._run, self._work, self._engine, self._states = run, work, engine, states
+        self._leads = states.place.leads
+        self._interruption = Interruption()
+        self._held = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._interruption.__enter__()
+        if self._leads:
+            self._upload(self._run.output)  # what attempts before this one kept
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._states.background.wait()
+        self._interruption.__exit__(kind, error, trace)
+
+    def report(self, doing: str, **figures: Any) -> None:
+        """Say how it goes."""
+        self._run.progress(doing, **figures)
+
+    def save(self, keep: Keep) -> None:
+        """Keep the model as it is now; it goes to the store in the background."""
+        folder = self._run.output / "checkpoints" / keep.label
+        save_model(folder, self._work.model, self._engine, self._work.tokenizer, leads=self._leads)
+        if self._leads:
+            self._upload(folder)
+
+    def hold(self, course: Course) -> None:
+        """Keep a state to go on from."""
+        self._states.keep(self._engine, course)
+        self._held = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the last state is as old as the execution allows."""
+        return time.monotonic() - self._held >= self._work.execution.resume_every_minutes * 60
+
+    def asked_to_stop(self) -> bool:
+        """Whether this process was asked to end."""
+        return self._interruption.asked
+
+    def _upload(self, folder: Path) -> None:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            self._states.background.submit(self._run.upload, path)

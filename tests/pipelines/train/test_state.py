@@ -1,0 +1,115 @@
+"""Trainings that are stopped and go on."""
+
+import os
+import signal
+import threading
+from datetime import timedelta
+
+import pytest
+
+from assay.artifacts.layout import resume_key
+from assay_pipelines.train import loop
+
+LONG = {"batchSize": 8, "epochs": 4, "checkpoints": {"everyEpochs": 1}}
+
+
+def states(bench, ref):
+    return [info.key for info in bench.store.keys(resume_key(ref, ""))]
+
+
+def shares(bench, ref):
+    return [key for key in states(bench, ref) if key.endswith(".json")]
+
+
+@pytest.fixture
+def stopped(make_bench, spec_of, chats_of):
+    """Start a training, and send it a signal once it has kept two states."""
+
+    def stop(number, **execution):
+        bench = make_bench("stopped")
+        spec = spec_of(bench.chats(chats_of(40)), **LONG)
+        ref, process = bench.start(spec, resumeEveryMinutes=0, **execution)
+        while len(shares(bench, ref)) < 2 and process.is_alive():
+            process.join(0.02)
+        os.kill(process.pid, number)
+        return bench, spec, bench.ended(ref, process)
+
+    return stop
+
+
+@pytest.fixture
+def undisturbed(make_bench, spec_of, chats_of):
+    def run(**execution):
+        bench = make_bench("undisturbed")
+        return bench.train(spec_of(bench.chats(chats_of(40)), **LONG), **execution)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("number", "execution"),
+    [
+        (signal.SIGTERM, {}),
+        (signal.SIGKILL, {}),
+        (signal.SIGKILL, {"processesPerNode": 2, "zeroStage": 1}),
+        (signal.SIGTERM, {"processesPerNode": 2, "zeroStage": 2}),
+        (signal.SIGKILL, {"processesPerNode": 2, "zeroStage": 3}),
+    ],
+)
+def test_a_stopped_training_ends_with_the_bytes_of_one_that_was_not(stopped, undisturbed, number, execution):
+    bench, spec, first = stopped(number, **execution)
+    kept = max(int(key.split("/")[-2]) for key in shares(bench, first.ref))
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000, **execution)
+
+    assert first.code != 0
+    assert kept > 0
+    assert second.failure is None
+    assert second.record.outputs == undisturbed(**execution).record.outputs
+    assert states(bench, first.ref) == []
+
+
+def test_another_number_of_processes_goes_on_and_takes_the_same_steps(stopped, undisturbed):
+    bench, spec, _ = stopped(signal.SIGKILL, processesPerNode=2, zeroStage=2)
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000, zeroStage=0)
+
+    whole = undisturbed()
+    assert second.failure is None
+    assert second.metrics["loss"] == pytest.approx(whole.metrics["loss"], abs=1e-5)
+    assert second.metrics["rows"] == whole.metrics["rows"]
+    assert sorted(second.record.outputs.files) == sorted(whole.record.outputs.files)
+
+
+def test_a_damaged_state_is_passed_over_for_the_one_before(stopped, undisturbed):
+    bench, spec, first = stopped(signal.SIGKILL)
+    newest = max(shares(bench, first.ref), key=lambda key: int(key.split("/")[-2]))
+    bench.store.put(newest.replace(".json", ".safetensors"), b"cut short")
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000)
+
+    assert second.record.outputs == undisturbed().record.outputs
+
+
+def test_a_state_that_lacks_a_process_s_share_is_none(stopped, undisturbed):
+    bench, spec, first = stopped(signal.SIGKILL, processesPerNode=2)
+    for key in shares(bench, first.ref):
+        if key.endswith("/1.json"):
+            bench.store.delete(key)
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000, processesPerNode=2)
+
+    assert second.record.outputs == undisturbed(processesPerNode=2).record.outputs
+
+
+def test_a_step_that_hangs_ends_its_process_and_the_log_tells_where(
+    bench, spec_of, chats_of, monkeypatch, capfd
+):
+    monkeypatch.setattr(loop, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(loop, "collate", lambda *_: threading.Event().wait())
+
+    ended = bench.train(spec_of(bench.chats(chats_of(8))))
+
+    assert ended.code == 1
+    assert ended.record is None
+    assert "in step" in capfd.readouterr().err
