@@ -61,6 +61,7 @@ EXIT_FAILED = 64
 EXIT_BUG = 70
 EXIT_TRY_AGAIN = 75
 
+_FIGURES = "figures.json"  # in the scratch folder
 _LIBRARIES = ("assay", "ray", "torch", "transformers", "deepspeed", "lm-eval", "pyarrow")
 
 
@@ -179,6 +180,10 @@ class StageRun:
         notes = [json.loads(note.read_text()) for note in self._uploaded.iterdir()]
         return {name: OutputFile.model_validate(file) for name, file in notes}
 
+    def measured(self, **figures: float) -> None:
+        """Note how the attempt went, in speeds and memory, for the record's provenance."""
+        (self.scratch / _FIGURES).write_text(json.dumps(figures))
+
     @property
     def _uploaded(self) -> Path:
         folder = self.scratch / "uploaded"
@@ -292,7 +297,7 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
-    early = run.uploaded()
+    early, figures = run.uploaded(), run.scratch / _FIGURES
     for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
         if path.relative_to(run.output).as_posix() not in early:
             run.upload(path)
@@ -304,6 +309,7 @@ def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record
             inputs=dict(sorted(run.inputs.items())),
             execution=run.execution,
             environment=environment(),
+            figures=json.loads(figures.read_text()) if figures.exists() else {},
             started_at=started,
             finished_at=datetime.now(UTC),
         ),

@@ -1,5 +1,6 @@
 """Training, in each of its processes: from prepared work to models, metrics and the record's summary."""
 
+import time
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +16,12 @@ from assay_pipelines.train.engine import Engine, Place, join, leave
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
 from assay_pipelines.train.network import Network
+from assay_pipelines.train.speed import speeds
 from assay_pipelines.train.state import State, States, draw_on
 from assay_pipelines.train.timetable import Timetable
 from assay_pipelines.train.work import Work
+
+_POINTS = 48  # of the curve that the report draws
 
 
 def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
@@ -44,8 +48,12 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
             place=place,
             micro_batch=work.execution.micro_batch,
         )
+        began, taken = time.monotonic(), course.steps
         with Housekeeping(run, work, engine, states) as between:
             learn(loop, course, between)
+        rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
+        if place.leads:
+            run.measured(**speeds(rate, work.operations, place))
     finally:
         leave()
     if place.leads:
@@ -102,8 +110,9 @@ def _summary(work: Work, course: Course) -> dict[str, Any]:
         "notes": work.examples.notes,
         "tokens": sum(course.tokens),
         "targetTokens": sum(course.targets),
-        "parameters": sum(parameter.numel() for parameter in work.model.parameters()),
+        "parameters": work.parameters,
         "trainingLoss": course.loss_of(timetable.steps - last_pass, timetable.steps),
         "lastLoss": course.losses[-1],
+        "curve": course.curve(_POINTS),
         "checkpoints": checkpoints,
     }

@@ -26,6 +26,12 @@ class Course:
         weights = np.array(self.targets[begin:end], dtype=np.float64)
         return float(np.dot(weights, np.array(self.losses[begin:end])) / weights.sum())
 
+    def curve(self, points: int) -> dict[str, list[float]]:
+        """Return the losses over steps as a curve of so many points at most: means over spans, at each span's last step."""
+        ends = sorted({round(self.steps * point / points) for point in range(1, points + 1)} - {0})
+        spans = zip([0, *ends], ends, strict=False)
+        return {"step": [float(end) for end in ends], "loss": [self.loss_of(*span) for span in spans]}
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return it as tensors, by name, each number exact."""
         whole = {"tokens", "targets"}

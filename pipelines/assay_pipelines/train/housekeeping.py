@@ -10,6 +10,7 @@ from assay_pipelines.train.course import Course
 from assay_pipelines.train.engine import Engine
 from assay_pipelines.train.folders import save_model
 from assay_pipelines.train.interruption import Interruption
+from assay_pipelines.train.speed import speeds
 from assay_pipelines.train.state import States
 from assay_pipelines.train.timetable import Keep
 from assay_pipelines.train.work import Work
@@ -36,8 +37,9 @@ class Housekeeping:
         self._states.background.wait()
         self._interruption.__exit__(kind, error, trace)
 
-    def report(self, doing: str, **figures: Any) -> None:
+    def report(self, doing: str, *, tokens_per_second: float, **figures: Any) -> None:
         """Say how it goes."""
+        figures |= speeds(tokens_per_second, self._work.operations, self._states.place)
         self._run.progress(doing, **figures)
 
     def save(self, keep: Keep) -> None:

@@ -26,7 +26,7 @@ _EVERY_SECONDS = 1.0  # between signs of progress
 class Between(Protocol):
     """What is done between steps; every process calls all of it, in the same order."""
 
-    def report(self, doing: str, **figures: Any) -> None:
+    def report(self, doing: str, *, tokens_per_second: float, **figures: Any) -> None:
         """Say how it goes."""
         ...
 
@@ -111,6 +111,8 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
                 unit="steps",
                 rate=(step + 1 - spoke_at_step) / seconds,
                 loss=mean,
+                lr=timetable.lr_at(step),
+                gradientNorm=norm,
                 tokens_per_second=seen / seconds,
             )
             spoke, spoke_at_step = now, step + 1

@@ -16,11 +16,12 @@ from assay_pipelines.train.dataset import Chats, read_chats
 from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import settle_configuration
 from assay_pipelines.train.network import context_of, load_network, new_llama
+from assay_pipelines.train.speed import operations_per_token
 from assay_pipelines.train.timetable import Timetable, make_timetable
 from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """All that a training needs, the same on every process."""
 
@@ -30,6 +31,8 @@ class Work:
     model: Any
     examples: Examples
     timetable: Timetable
+    parameters: int
+    operations: float  # floating-point, of a token
 
 
 def prepare(run: StageRun) -> Work:
@@ -69,7 +72,16 @@ def prepare(run: StageRun) -> Work:
             "Lower sequenceLength, or raise the model's context.",
         )
     settle_configuration(model, tokenizer)
-    return Work(train, execution, tokenizer, model, examples, timetable)
+    return Work(
+        train=train,
+        execution=execution,
+        tokenizer=tokenizer,
+        model=model,
+        examples=examples,
+        timetable=timetable,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        operations=operations_per_token(model, examples),
+    )
 
 
 def _new_tokenizer(run: StageRun, wanted: WantedTokenizer | None, chats: Chats) -> Tokenizer:

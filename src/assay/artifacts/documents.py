@@ -179,6 +179,9 @@ class Provenance(Document):
     environment: dict[str, Any] = Field(
         description="The environment class: what may change figures in the last digits."
     )
+    figures: dict[str, float] = Field(
+        {}, description="How the attempt went: speeds and memory, as the program measured them."
+    )
     started_at: datetime
     finished_at: datetime
 

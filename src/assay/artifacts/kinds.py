@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 SEMANTICS: dict[Kind, int] = {
     Kind.CLEAN: 2,
-    Kind.TRAIN: 1,
+    Kind.TRAIN: 2,
     Kind.GENERATE: 2,
     Kind.EVALUATE: 2,
     Kind.COMPARE: 1,

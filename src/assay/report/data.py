@@ -23,7 +23,10 @@ def report_data(
         "trainings": [
             {
                 **_told(stage),
-                **_figures(records[stage.ref], ("rows", "tokens", "steps", "trainingLoss", "parameters")),
+                **_figures(
+                    records[stage.ref], ("rows", "tokens", "steps", "trainingLoss", "parameters", "curve")
+                ),
+                "speeds": _speeds(records[stage.ref].provenance.figures),
             }
             for stage in plan.stages
             if stage.kind is Kind.TRAIN and stage.ref in records
@@ -96,6 +99,11 @@ def _told(stage: PlannedStage) -> Plain:
 
 def _figures(record: Record, names: tuple[str, ...]) -> Plain:
     return {name: record.outputs.summary[name] for name in names if name in record.outputs.summary}
+
+
+def _speeds(figures: Mapping[str, float]) -> dict[str, float | None]:
+    names = ("tokensPerSecond", "mfu", "peakMemoryGib", "peakGpuMemoryGib")
+    return {name: figures.get(name) for name in names}
 
 
 def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:

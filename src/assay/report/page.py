@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from assay.report.curve import curve
 from assay.report.figures import figure
 from assay.report.sankey import sankey
 from assay.statistics.words import LEAST_RUNS, Word
@@ -34,7 +35,13 @@ def page(data: Plain) -> str:
         "p_value": p_value,
         "short": lambda ref: f"{ref[:-52]}…" if len(ref) > 60 else ref,
     }
-    environment.globals |= {"forest": forest, "sankey": sankey, "word_class": CLASSES.get, "spread": spread}
+    environment.globals |= {
+        "curve": curve,
+        "forest": forest,
+        "sankey": sankey,
+        "word_class": CLASSES.get,
+        "spread": spread,
+    }
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
     return template.render(data)
 

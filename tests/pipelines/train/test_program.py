@@ -130,3 +130,13 @@ def a_free_port():
     with socket.socket() as free:
         free.bind(("localhost", 0))
         return free.getsockname()[1]
+
+
+def test_a_record_says_how_fast_it_went_and_its_outputs_do_not(bench, spec_of, chats_of):
+    ended = bench.train(spec_of(bench.chats(chats_of(20))))
+
+    assert ended.record.provenance.figures["tokensPerSecond"] > 0
+    assert ended.record.provenance.figures["peakMemoryGib"] > 0
+    assert "tokensPerSecond" not in str(ended.record.outputs)
+    assert ended.summary["curve"]["step"] == [1, 2, 3]
+    assert ended.summary["curve"]["loss"] == ended.metrics["loss"]

@@ -71,3 +71,16 @@ def test_scores_are_means_over_replicates_and_not_over_other_axes(tmp_path):
         ({"rate": "0.1"}, 0.5),
         ({"rate": "0.2"}, 2.5),
     ]
+
+
+def test_a_training_s_course_and_speeds_stand_on_the_page(tmp_path):
+    plan = a_plan()
+    trained = next(stage for stage in plan.stages if stage.kind is Kind.TRAIN)
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    summary = {"rows": 8, "tokens": 80, "steps": 2, "trainingLoss": 2.5, "parameters": 9}
+    bench.finish(trained.document, **summary, curve={"step": [1, 2], "loss": [3.0, 2.0]})
+
+    html = page(report_data(plan, {trained.ref: load_record(bench.store, trained.ref)}, {}))
+
+    assert "loss from 3 to 2 over 2 steps" in html
+    assert ">–</td>" in html  # no GPU: no MFU
