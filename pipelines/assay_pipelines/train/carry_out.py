@@ -36,6 +36,8 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         state = states.find()
         course = Course() if state is None else _resumed(work, state)
         work.model.train()
+        if work.execution.activation_checkpointing:
+            work.model.gradient_checkpointing_enable({"use_reentrant": False})
         network = Network(work.model, PRECISIONS[work.train.precision]).to(place.device)
         engine = Engine(network, place, work.train.optimizer, work.execution.zero_stage)
         if state is not None:

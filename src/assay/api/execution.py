@@ -32,6 +32,10 @@ class TrainExecution(SpecModel):
     memory_gib: float = Field(
         2, gt=0, le=65536, description="Memory that one training may use on a node, in GiB."
     )
+    activation_checkpointing: bool = Field(
+        False,
+        description="Compute activations again in the backward pass: less memory, a third more operations.",
+    )
     resume_every_minutes: float = Field(
         10,
         ge=0,

@@ -95,6 +95,15 @@ def test_any_micro_batch_takes_the_same_steps(make_bench, spec_of, chats_of, mic
     assert other.metrics["lr"] == one.metrics["lr"]
 
 
+def test_activations_that_are_computed_again_change_nothing(make_bench, spec_of, chats_of):
+    kept, again = make_bench("kept"), make_bench("again")
+
+    one = kept.train(spec_of(kept.chats(chats_of(40))))
+    other = again.train(spec_of(again.chats(chats_of(40))), activationCheckpointing=True)
+
+    assert other.record.outputs == one.record.outputs
+
+
 def test_the_processes_of_a_torchrun_join_and_one_of_them_speaks(make_bench, spec_of, chats_of):
     chats = chats_of(19)
     alone, joined = make_bench("alone"), make_bench("joined")
