@@ -16,6 +16,20 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+from datasets import Dataset
+from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, TrainingArguments
+
+from assay.api.model import Llama
+from assay.api.train import Train
+from assay_pipelines.chats import Message
+from assay_pipelines.train.engine import Engine, Place, join
+from assay_pipelines.train.examples import sft_examples
+from assay_pipelines.train.loop import Loop, collate, rounds_of
+from assay_pipelines.train.network import Network, new_llama, parameter_groups
+from assay_pipelines.train.timetable import make_timetable
+from assay_pipelines.train.vocabulary import train_tokenizer
+
 ROOT = Path(__file__).parents[1]
 GOAL_UNPACKED = 1.1  # of TRL's tokens per second
 GOAL_OVERHEAD = 1.05  # of the bare loop's time
@@ -45,14 +59,6 @@ def chats(count: int) -> list[list[tuple[str, str]]]:
 
 def prepared():
     """Return the model, its tokenizer and the examples, the same in every process."""
-    import torch
-
-    from assay.api.model import Llama
-    from assay_pipelines.chats import Message
-    from assay_pipelines.train.examples import sft_examples
-    from assay_pipelines.train.network import new_llama
-    from assay_pipelines.train.vocabulary import train_tokenizer
-
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
     some = chats(BATCH * (STEPS + SKIPPED))
@@ -85,14 +91,6 @@ class Clock:
 
 def a_loop():
     """Return our loop with nothing around it."""
-    from assay.api.train import Train
-    from assay_pipelines.train.engine import Engine, Place, join
-    from assay_pipelines.train.loop import Loop
-    from assay_pipelines.train.network import Network
-    from assay_pipelines.train.timetable import make_timetable
-
-    import torch
-
     model, _, examples = prepared()
     train = Train.model_validate(
         {
@@ -124,11 +122,6 @@ def run_assay() -> dict[str, float]:
 
 def run_bare() -> dict[str, float]:
     """Measure forward, backward and AdamW on our batches."""
-    import torch
-
-    from assay_pipelines.train.loop import collate, rounds_of
-    from assay_pipelines.train.network import Network, parameter_groups
-
     loop, train = a_loop()
     model, _, examples = prepared()
     network = Network(model.train(), torch.float32)
@@ -154,9 +147,6 @@ def run_bare() -> dict[str, float]:
 
 def run_peer(name: str) -> dict[str, float]:
     """Measure TRL's SFTTrainer or transformers' Trainer on the same tokens and masks."""
-    from datasets import Dataset
-    from transformers import Trainer, TrainerCallback, TrainingArguments
-
     model, tokenizer, examples = prepared()
     bounds = list(zip(examples.offsets, examples.offsets[1:], strict=False))
     ids = [examples.tokens[begin:end].tolist() for begin, end in bounds]
@@ -186,7 +176,7 @@ def run_peer(name: str) -> dict[str, float]:
         "seed": 1,
     }
     if name == "trl":
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTConfig, SFTTrainer  # noqa: PLC0415 -- the peer alone needs it
 
         data = Dataset.from_dict({"input_ids": ids, "completion_mask": masks})
         settings = SFTConfig(
@@ -200,8 +190,6 @@ def run_peer(name: str) -> dict[str, float]:
             model, args=settings, train_dataset=data, processing_class=tokenizer.fast, callbacks=[Watch()]
         )
     else:
-        from transformers import DataCollatorForSeq2Seq
-
         labels = [
             [token if mask else -100 for token, mask in zip(*pair, strict=True)]
             for pair in zip(ids, masks, strict=True)
@@ -222,7 +210,11 @@ def measured(engine: str) -> dict[str, float]:
     """Let an engine train in a process of its own."""
     environment = os.environ | {"OMP_NUM_THREADS": str(THREADS), "TOKENIZERS_PARALLELISM": "false"}
     ended = subprocess.run(
-        [sys.executable, __file__, "--engine", engine], capture_output=True, text=True, env=environment
+        [sys.executable, __file__, "--engine", engine],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     if ended.returncode:
         sys.exit(f"{engine}: found that it failed\n{ended.stderr[-3000:]}")
@@ -234,8 +226,6 @@ def main() -> None:
     arguments.add_argument("--engine", choices=ENGINES)
     engine = arguments.parse_args().engine
     if engine is not None:
-        import assay_pipelines.train  # noqa: F401 -- settles what the libraries read from the environment
-
         runs = {"assay": run_assay, "bare": run_bare}
         print(json.dumps(runs[engine]() if engine in runs else run_peer(engine)))
         return

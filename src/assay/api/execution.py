@@ -33,7 +33,7 @@ class TrainExecution(SpecModel):
         2, gt=0, le=65536, description="Memory that one training may use on a node, in GiB."
     )
     activation_checkpointing: bool = Field(
-        False,
+        default=False,
         description="Compute activations again in the backward pass: less memory, a third more operations.",
     )
     resume_every_minutes: float = Field(
