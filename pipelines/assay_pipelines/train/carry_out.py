@@ -13,6 +13,7 @@ from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
 from assay_pipelines.train.course import Course
 from assay_pipelines.train.engine import Engine, Place, join, leave
+from assay_pipelines.train.fit import Load, least_stage
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
 from assay_pipelines.train.network import Network
@@ -39,7 +40,8 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         if work.execution.activation_checkpointing:
             work.model.gradient_checkpointing_enable({"use_reentrant": False})
         network = Network(work.model, PRECISIONS[work.train.precision]).to(place.device)
-        engine = Engine(network, place, work.train.optimizer, work.execution.zero_stage)
+        stage = _zero_stage(work, place)
+        engine = Engine(network, place, work.train.optimizer, stage)
         if state is not None:
             engine.go_on(state.step, state.averages())
             draw_on(state.random(place))
@@ -55,12 +57,26 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
             learn(loop, course, between)
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
-            run.measured(**speeds(rate, work.operations, place))
+            run.measured(**speeds(rate, work.operations, place), zeroStage=stage)
     finally:
         leave()
     if place.leads:
         _write_metrics(run, work.timetable, course)
     return _summary(work, course)
+
+
+def _zero_stage(work: Work, place: Place) -> int:
+    execution = work.execution
+    if execution.zero_stage is not None:
+        return execution.zero_stage
+    load = Load.of(
+        work.model,
+        tokens=execution.micro_batch * int(work.examples.lengths.max()),
+        half=work.train.precision == "bf16",
+        again=execution.activation_checkpointing,
+    )
+    memory = torch.cuda.mem_get_info(place.device)[1] if place.device.type == "cuda" else None
+    return least_stage(load, world=place.world, memory=memory)
 
 
 def _resumed(work: Work, state: State) -> Course:

@@ -22,7 +22,9 @@ class TrainExecution(SpecModel):
         1, ge=1, le=64, description="Processes per node: one per GPU, or per share of a CPU."
     )
     threads: int = Field(1, ge=1, le=1024, description="CPU threads of each process.")
-    zero_stage: Literal[0, 1, 2, 3] = Field(0, description="DeepSpeed ZeRO stage.")
+    zero_stage: Literal[0, 1, 2, 3] | None = Field(
+        None, description="DeepSpeed ZeRO stage; absent: the least that fits the GPUs, 0 on CPUs."
+    )
     micro_batch: int = Field(
         8,
         ge=1,

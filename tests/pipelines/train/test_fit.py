@@ -1,0 +1,51 @@
+"""Memory, by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from assay_pipelines.train.fit import Load, least_stage
+
+GIB = 1 << 30
+SEVEN = Load(
+    parameters=6_738_415_616,
+    layers=32,
+    width=4096,
+    vocabulary=32_000,
+    tokens=4096,
+    half=True,
+    again=True,
+)
+
+
+def test_sixteen_bytes_a_weight_are_parted_stage_by_stage():
+    at = [SEVEN.bytes_at(stage, 8) for stage in range(4)]
+    n = SEVEN.parameters
+
+    assert [one["weights"] for one in at] == [4 * n, 4 * n, 4 * n, n / 2]
+    assert [one["gradients"] for one in at] == [4 * n, 4 * n, n / 2, n / 2]
+    assert [one["averages"] for one in at] == [8 * n, n, n, n]
+    assert [one["copies in bf16"] for one in at] == [2 * n, 2 * n, 2 * n, n / 4]
+
+
+def test_activations_of_a_layer_are_34_bytes_a_token_and_unit_of_width():
+    whole = replace(SEVEN, again=False).bytes_at(0, 1)["activations"]
+
+    assert whole == 34 * 4096 * 4096 * 32
+    assert replace(SEVEN, half=False, again=False).bytes_at(0, 1)["activations"] == 2 * whole
+    assert SEVEN.bytes_at(0, 1)["activations"] == (2 * 32 + 34) * 4096 * 4096
+
+
+@pytest.mark.parametrize(
+    ("gib", "world", "stage"),
+    [
+        (80, 8, 2),  # 7 B on 8 x A100-80GB needs no ZeRO 3
+        (40, 8, 3),
+        (141, 8, 0),
+        (16, 8, 3),  # nor does it fit, but 3 is the last resort
+        (80, 1, 0),  # nobody to share with
+        (None, 8, 0),  # CPUs
+    ],
+)
+def test_the_least_stage_that_fits_is_taken(gib, world, stage):
+    assert least_stage(SEVEN, world=world, memory=None if gib is None else gib * GIB) == stage
