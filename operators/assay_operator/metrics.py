@@ -38,6 +38,7 @@ REASONS = frozenset(  # of docs/failures.md
         "ProcessLost",
         "ProgramNotAvailable",
         "RayUnavailable",
+        "RuleFailed",
         "SequenceTooLong",
         "StateDamaged",
         "SourceChanged",

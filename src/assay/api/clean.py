@@ -251,13 +251,26 @@ class Decontaminate(SpecModel):
     ngram: int = Field(13, ge=3, le=100, description="Length of the shared n-gram, in words.")
 
 
-class OwnRule(SpecModel):
-    """Drop, or alone keep, chats in which a regular expression of one's own is found."""
+class OwnRule(OneOf):
+    """Drop, or alone keep, chats in which a regular expression of one's own is found; or drop what a Python file names."""
 
-    patterns: tuple[Pattern, ...] = Field(
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.file) || (self.role == 'any' && self.action == 'drop' && self.scope == 'chat')",
+            "role, action and scope go only beside patterns",
+        ),
+    )
+    one_of: ClassVar[tuple[str, ...]] = ("patterns", "file")
+
+    patterns: tuple[Pattern, ...] | None = Field(
+        None,
         min_length=1,
         max_length=100,
         description="Regular expressions of Python's re; one that is found in a turn is enough.",
+    )
+    file: Uri | None = Field(
+        None,
+        description="A Python file that defines `judge(chats)`, which gives for each chat the name of a rule, and it goes, or None.",
     )
     role: Literal["user", "assistant", "system", "any"] = Field(
         "any", description="Whose turns are searched."
@@ -268,6 +281,15 @@ class OwnRule(SpecModel):
     scope: Literal["turnPair", "chat"] = Field(
         "chat", description="What goes: a user's turn with what answers it, or the whole chat."
     )
+
+    @model_validator(mode="after")
+    def _file_decides(self) -> Self:
+        if self.file is not None and (self.role, self.action, self.scope) != ("any", "drop", "chat"):
+            raise fault(
+                "found role, action or scope beside file, expected them only beside patterns",
+                "Remove them: the file sees whole chats, and names those that go.",
+            )
+        return self
 
 
 class Step(OneOf):
@@ -306,7 +328,7 @@ class Step(OneOf):
     subsample: Subsample | None = Field(None, description="Keep some rows.")
     split: Split | None = Field(None, description="Set parts aside.")
     decontaminate: Decontaminate | None = Field(None, description="No overlap with benchmarks.")
-    rule: OwnRule | None = Field(None, description="Regular expressions of one's own.")
+    rule: OwnRule | None = Field(None, description="Regular expressions, or a Python file, of one's own.")
 
     @property
     def label(self) -> str:

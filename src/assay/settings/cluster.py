@@ -9,7 +9,7 @@ from assay.adapters.probes import Probes
 from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.experiment import Experiment
-from assay.api.profile import ProfileSpec
+from assay.api.profile import Limits, ProfileSpec
 from assay.api.status import PlanStatus
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
@@ -66,6 +66,8 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
+    if refused := not_allowed(known.plan, profile.limits):
+        raise SourceErrors(refused)
     execution = settled_execution(experiment.spec.execution, profile)
     plan = known.plan.model_copy(update={"execution": execution})
     metadata, wanted = experiment.metadata, experiment.spec.execution
@@ -97,6 +99,20 @@ def asked_again_at(experiment: Experiment) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else None
+
+
+def not_allowed(plan: Plan, limits: Limits) -> list[SpecError]:
+    """Name what the plan wants to run and the Profile, as it is now, does not allow."""
+    return [
+        SpecError(
+            f"{stage.label}, steps[{place}].rule.file",
+            "found a Python file, expected none: the Profile's limits.ruleFiles is false",
+            "Use patterns, or ask the platform team to allow it.",
+        )
+        for stage in plan.stages
+        for place, step in enumerate(stage.document.spec.get("steps", ()))
+        if not limits.rule_files and "file" in step.get("rule", {})
+    ]
 
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:

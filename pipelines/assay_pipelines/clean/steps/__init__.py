@@ -16,6 +16,7 @@ from assay_pipelines.clean.steps.low_average import low_average
 from assay_pipelines.clean.steps.refusals import answers_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.rule import rule
+from assay_pipelines.clean.steps.rule_file import rule_file_of
 from assay_pipelines.clean.steps.short_input import short_input
 from assay_pipelines.clean.table import Judgement
 from assay_pipelines.clean.tokenizer import tokenizer_of
@@ -39,6 +40,7 @@ _PREPARE: dict[str, Callable[[Any, Outside], Any]] = {
     "duplicateSubstrings": tokenizer_of,
     "decontaminate": items_of,
     "refusals": answers_of,
+    "rule": rule_file_of,
 }
 
 

@@ -1,0 +1,25 @@
+"""What a Profile does not allow is refused before anything starts, whatever the plan was frozen with."""
+
+import pytest
+
+from assay.api.profile import Limits
+from assay.settings.cluster import not_allowed
+from builders import a_pipeline, a_plan
+
+
+def a_plan_of(step):
+    pipeline = a_pipeline()
+    pipeline[0]["clean"]["steps"] = [{"alternation": {}}, step]
+    return a_plan(pipeline=pipeline, arms=[{"name": "only"}])
+
+
+@pytest.mark.parametrize(("allowed", "refusals"), [(False, 1), (True, 0)])
+def test_a_python_file_runs_only_where_the_profile_allows_it(allowed, refusals):
+    plan = a_plan_of({"rule": {"file": "rule.py"}})
+    found = not_allowed(plan, Limits.model_validate({"ruleFiles": allowed}))
+    assert len(found) == refusals
+    assert all("steps[1].rule.file: found a Python file" in str(fault) for fault in found)
+
+
+def test_patterns_run_anywhere():
+    assert not_allowed(a_plan_of({"rule": {"patterns": ["a"]}}), Limits()) == []
