@@ -23,6 +23,8 @@ REASONS = frozenset(  # of docs/failures.md
         "DataMissing",
         "EmptyDataset",
         "EmptySource",
+        "HubRefused",
+        "HubUnavailable",
         "Infrastructure",
         "InputDamaged",
         "InputMissing",

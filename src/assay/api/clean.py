@@ -8,15 +8,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from assay.api.model import (
     LANGUAGE_PATTERN,
+    PINNED,
     CleanStage,
     Dataset,
     Name,
     OneOf,
+    Revision,
     Rule,
     Seed,
     SpecModel,
     Uri,
     fault,
+    refuse_unpinned,
 )
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -59,20 +62,26 @@ class Format(StrEnum):
 class Source(OneOf):
     """A named origin of rows; the name is kept in every row and ledger line."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (Rule("!has(self.uri) || has(self.format)", "uri needs format"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.uri) || has(self.format)", "uri needs format"),
+        *PINNED,
+    )
     one_of: ClassVar[tuple[str, ...]] = ("uri", "from_")
-    companions: ClassVar[dict[str, str]] = {"format": "uri", "split": "from_"}
+    companions: ClassVar[dict[str, str]] = {"format": "uri", "revision": "uri", "split": "from_"}
 
     name: Name = Field(description="Kept with every row as its source.")
     uri: Uri | None = Field(
-        None, description="A file, or several by `*`: a path relative to the spec, `file://…` or `s3://…`."
+        None,
+        description="A file, or several by `*`: a path relative to the spec, `file://…`, `s3://…`, or `hf://datasets/owner/name/path` with a revision.",
     )
+    revision: Revision | None = Field(None, description="Pinned commit of an `hf://` dataset.")
     format: Format | None = Field(None, description="How the files are written; required with uri.")
     from_: Dataset | None = Field(None, alias="from", description="Another stage's chats.")
     split: Name | None = Field(None, description="With from: a part set aside by its `split` step.")
 
     @model_validator(mode="after")
     def _format_known(self) -> Self:
+        refuse_unpinned(self.uri, self.revision)
         if self.uri is not None and self.format is None:
             raise fault(
                 "found uri without format, expected the format of its files",

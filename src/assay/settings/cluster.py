@@ -11,6 +11,7 @@ from assay.adapters.watched import Watched
 from assay.api.experiment import Experiment
 from assay.api.profile import Limits, ProfileSpec
 from assay.api.status import PlanStatus
+from assay.artifacts.hub import HubPlace
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
 from assay.errors import SpecError, SpecErrors
@@ -103,7 +104,16 @@ def asked_again_at(experiment: Experiment) -> datetime | None:
 
 def not_allowed(plan: Plan, limits: Limits) -> list[SpecError]:
     """Name what the plan wants to run and the Profile, as it is now, does not allow."""
-    return [
+    hubs = [
+        SpecError(
+            location.uri,
+            "found a dataset on a hub, expected none: the Profile's limits.hubAccess is false",
+            "Copy it into the object store, or ask the platform team to allow it.",
+        )
+        for location in plan.locations.values()
+        if not limits.hub_access and HubPlace.parse(location.uri)
+    ]
+    return hubs + [
         SpecError(
             f"{stage.label}, steps[{place}].rule.file",
             "found a Python file, expected none: the Profile's limits.ruleFiles is false",
