@@ -12,6 +12,7 @@ from assay.api.model import (
     CleanStage,
     Dataset,
     Name,
+    Neutral,
     OneOf,
     Revision,
     Rule,
@@ -177,6 +178,10 @@ class NearDuplicates(SpecModel):
         0.8, gt=0, le=1, description="Smallest Jaccard similarity of two chats' shingle sets, above 0, to 1."
     )
     edit_similarity: Share = Field(0.8, description="Smallest token edit similarity, 0 to 1.")
+    candidates: Annotated[Literal["exact", "minhash"], Neutral("exact")] = Field(
+        "exact",
+        description="Which pairs are compared: all that can be similar, or those that 450 bands of 20 MinHashes find, as in Lee et al.",
+    )
 
 
 class Answers(SpecModel):
