@@ -199,8 +199,24 @@ class RefusalLevel(StrEnum):
     BROAD = "broad"  # also disclaimers and moralising hedges in answers of substance
 
 
+class Classifier(SpecModel):
+    """A text classifier that decides in place of a rule."""
+
+    uri: Uri = Field(
+        description="A Hugging Face sequence-classification folder: a path relative to the spec, `file://…` or `s3://…`."
+    )
+    label: str = Field(min_length=1, max_length=253, description="The label, as the classifier spells it.")
+    threshold: Share = Field(
+        0.5, description="Least confidence with which the label counts, its probability, 0 to 1."
+    )
+
+
 class Refusals(SpecModel):
     """Remove answers that refuse."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.classifier) || self.level == 'medium'", "level goes only without classifier"),
+    )
 
     level: RefusalLevel = Field(RefusalLevel.MEDIUM, description="How much counts as a refusal.")
     scope: Literal["message", "turnPair", "chat"] = Field(
@@ -210,6 +226,16 @@ class Refusals(SpecModel):
         None,
         description="Put these answers to the same prompts in their place; what has none goes as scope says.",
     )
+    classifier: Classifier | None = Field(None, description="Decides what refuses, in place of the patterns.")
+
+    @model_validator(mode="after")
+    def _one_decides(self) -> Self:
+        if self.classifier is not None and self.level is not RefusalLevel.MEDIUM:
+            raise fault(
+                f"found level {self.level.value} beside classifier, expected it only without one",
+                "Remove it, or set classifier's threshold instead.",
+            )
+        return self
 
 
 class Subsample(OneOf):
