@@ -39,10 +39,10 @@ def plain(messages):
     return [[(item["role"], item["content"]) for item in chat] for chat in messages.to_pylist()]
 
 
-def passed(table, steps, *, sources=1):
+def passed(table, steps, *, sources=1, files=()):
     """Send a working table through local steps, without Ray."""
     made = [Step.model_validate(step) for step in steps]
-    numbered = tuple((number, step.chosen, given(step)) for number, step in enumerate(made))
+    numbered = tuple((number, step.chosen, given(step, files)) for number, step in enumerate(made))
     joining = (0,) * sources
     return judge(
         table, Pass(first=True, steps=numbered, joining=joining, key_for=None, gone=NOWHERE, aside=NOWHERE)

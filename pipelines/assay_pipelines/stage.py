@@ -43,6 +43,7 @@ from assay.artifacts.documents import (
     SourceFile,
     StageDocument,
 )
+from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key, resume_key
 from assay.errors import AssayError, Retry, StageError, StoreError
@@ -51,6 +52,7 @@ from assay.stores.files import sha256_of
 from assay.stores.open import open_source, open_store
 from assay.stores.records import DamagedOutput, download_output, load_record, publish
 from assay.stores.store import Store
+from assay_pipelines.hub import fetched
 
 Words = TypeVar("Words", bound=SpecModel)
 
@@ -161,11 +163,14 @@ class StageRun:
         """Bring an outside input to the local disk: the files of one source, in order, verified against the plan.
 
         Raises:
-            StageError: `SourceChanged`: the bytes are not those that the plan was made with.
+            StageError: `SourceChanged`: the bytes are not those that the plan was made with; or what `hub.fetched` raises.
 
         """
         folder = self.scratch / "sources" / hashlib.sha256(identity.encode()).hexdigest()[:16]
-        return [_verified_source(file, folder / file.path) for file in self.attempt.locations[identity].files]
+        location = self.attempt.locations[identity]
+        if place := HubPlace.parse(location.uri):
+            return fetched(place, folder)
+        return [_verified_source(file, folder / file.path) for file in location.files]
 
     def upload(self, path: Path) -> None:
         """Put a file below `output` into the store before the end; it must not change any more."""

@@ -4,7 +4,9 @@ Every message has three parts: where it went wrong, what was found against what 
 `SpecError` is the author's to mend, `StoreError` and `StageError` the platform's or the data's, `BugError` ours.
 """
 
+import copyreg
 from enum import StrEnum
+from typing import Any
 
 
 class Retry(StrEnum):
@@ -29,6 +31,10 @@ class AssayError(Exception):
         self.found = found
         self.do = do
         super().__init__(f"{where}: {found}. {do}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled, on the way from a worker: constructors want other arguments than `args`, so none is called."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class SpecError(AssayError):

@@ -7,12 +7,13 @@ they save. Ray ends with this process, however that ends.
 import logging
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
-from assay.errors import Retry, StageError
+from assay.errors import AssayError, Retry, StageError
 from assay_pipelines.clean.blocks import RAY_ADDRESS, OnBlock
 
 # Under `uv run`, Ray would start its workers by `uv run` too, in a copy of the working folder that lacks uv: they never come.
@@ -27,6 +28,7 @@ if (
 import ray
 import ray.data
 from ray.data import ExecutionResources
+from ray.exceptions import RayTaskError
 
 _GIB = 1 << 30
 _STORE_SHARE = 0.4  # of a stage's memory, for blocks in shared memory; more goes to disk
@@ -55,12 +57,24 @@ class OnRay:
 
     def held(self) -> "OnRay":
         """Carry out what is asked for so far."""
-        return OnRay(self._dataset.materialize())
+        with _as_raised():
+            return OnRay(self._dataset.materialize())
 
-    def tables(self) -> Iterable[pa.Table]:
+    def tables(self) -> Iterator[pa.Table]:
         """Stream the blocks to the driver."""
-        tables: Iterable[pa.Table] = self._dataset.iter_batches(batch_format="pyarrow", batch_size=None)
-        return tables
+        with _as_raised():
+            yield from self._dataset.iter_batches(batch_format="pyarrow", batch_size=None)
+
+
+@contextmanager
+def _as_raised() -> Iterator[None]:
+    """Raise an error of ours as the worker raised it, without Ray's account of how it came here."""
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, AssayError):
+            raise error.cause from None
+        raise
 
 
 def connect(*, cpus: int, memory_gib: float) -> None:
@@ -71,7 +85,7 @@ def connect(*, cpus: int, memory_gib: float) -> None:
 
     """
     for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # errors are raised too, and told once
     for left in reversed(range(_STARTS)):
         if ray.is_initialized():
             break
@@ -90,6 +104,7 @@ def connect(*, cpus: int, memory_gib: float) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.raise_original_map_exception = True
     context.execution_options.resource_limits = ExecutionResources(cpu=cpus)
 
 

@@ -1,7 +1,8 @@
 """Outside inputs on disk and in S3: what they hold now.
 
 Identity is content: a file's is its SHA-256, several files' the digest of theirs in order of name, a folder's (a model, a
-tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag.
+tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag. Files of
+a hub's dataset go by repository, commit and path: they are not even looked at before a stage reads them.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlparse
 
 from assay.artifacts.canonical import digest
 from assay.artifacts.documents import Location, SourceFile
+from assay.artifacts.hub import HubPlace
 from assay.errors import SpecError
 from assay.plan.compile import Resolved
 from assay.plan.identity import OutsideInput
@@ -37,6 +39,8 @@ class ObjectSources:
     def resolve(self, wanted: OutsideInput) -> Resolved:
         """Return what the URI holds now."""
         scheme = urlparse(wanted.uri).scheme
+        if scheme == "hf":
+            return _hub(wanted)
         if scheme == "s3" and wanted.uri.startswith(self._allowed):
             return _objects(wanted.uri, wanted.uri, self._environment)
         if scheme == "s3":
@@ -61,20 +65,23 @@ class ObjectSources:
 
 
 class FileSources:
-    """Resolves paths relative to the spec's folder, `file://` and `s3://`."""
+    """Resolves paths relative to the spec's folder, `file://` and `s3://`; and `hf://datasets/…` where a hub may be asked."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, hub_access: bool) -> None:
         self._base = base.absolute()
+        self._hub_access = hub_access
 
     def resolve(self, wanted: OutsideInput) -> Resolved:
         """Return what the URI holds now."""
         scheme = urlparse(wanted.uri).scheme
-        if scheme == "hf":
+        if scheme == "hf" and not self._hub_access:
             raise SpecError(
                 wanted.key,
-                "found a hub model, expected a local folder or s3://: a local run downloads nothing from a hub",
-                "Download it once and give its folder.",
+                "found a place on a hub, expected a local one or s3://: nothing is downloaded unless HF_HUB_OFFLINE is 0",
+                "Download it once and name where it is, or set HF_HUB_OFFLINE=0.",
             )
+        if scheme == "hf":
+            return _hub(wanted)
         if scheme == "s3":
             return _objects(wanted.uri, wanted.uri, os.environ)
         if scheme not in ("", "file"):
@@ -85,6 +92,19 @@ class FileSources:
             )
         path = Path(unquote(urlparse(wanted.uri).path)) if scheme == "file" else self._base / wanted.uri
         return _files(path, wanted.uri)
+
+
+def _hub(wanted: OutsideInput) -> Resolved:
+    place = HubPlace.parse(wanted.uri, wanted.revision)
+    if place is None:
+        raise SpecError(
+            wanted.key,
+            "found no file of a hub's dataset, expected hf://datasets/owner/name/path with a revision, as a clean stage's source",
+            "Correct it; bring a model into a folder or the object store once, and name it there.",
+        )
+    named = [place.repository, place.revision, place.path]
+    content = digest("assay.hub/1", named)
+    return Resolved(identity=f"sha256:{content}", location=Location(uri=place.uri, files=()))
 
 
 def _files(path: Path, written: str) -> Resolved:

@@ -8,15 +8,19 @@ from pydantic import AfterValidator, Field, model_validator
 
 from assay.api.model import (
     LANGUAGE_PATTERN,
+    PINNED,
     CleanStage,
     Dataset,
     Name,
+    Neutral,
     OneOf,
+    Revision,
     Rule,
     Seed,
     SpecModel,
     Uri,
     fault,
+    refuse_unpinned,
 )
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -59,20 +63,26 @@ class Format(StrEnum):
 class Source(OneOf):
     """A named origin of rows; the name is kept in every row and ledger line."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (Rule("!has(self.uri) || has(self.format)", "uri needs format"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.uri) || has(self.format)", "uri needs format"),
+        *PINNED,
+    )
     one_of: ClassVar[tuple[str, ...]] = ("uri", "from_")
-    companions: ClassVar[dict[str, str]] = {"format": "uri", "split": "from_"}
+    companions: ClassVar[dict[str, str]] = {"format": "uri", "revision": "uri", "split": "from_"}
 
     name: Name = Field(description="Kept with every row as its source.")
     uri: Uri | None = Field(
-        None, description="A file, or several by `*`: a path relative to the spec, `file://…` or `s3://…`."
+        None,
+        description="A file, or several by `*`: a path relative to the spec, `file://…`, `s3://…`, or `hf://datasets/owner/name/path` with a revision.",
     )
+    revision: Revision | None = Field(None, description="Pinned commit of an `hf://` dataset.")
     format: Format | None = Field(None, description="How the files are written; required with uri.")
     from_: Dataset | None = Field(None, alias="from", description="Another stage's chats.")
     split: Name | None = Field(None, description="With from: a part set aside by its `split` step.")
 
     @model_validator(mode="after")
     def _format_known(self) -> Self:
+        refuse_unpinned(self.uri, self.revision)
         if self.uri is not None and self.format is None:
             raise fault(
                 "found uri without format, expected the format of its files",
@@ -168,6 +178,10 @@ class NearDuplicates(SpecModel):
         0.8, gt=0, le=1, description="Smallest Jaccard similarity of two chats' shingle sets, above 0, to 1."
     )
     edit_similarity: Share = Field(0.8, description="Smallest token edit similarity, 0 to 1.")
+    candidates: Annotated[Literal["exact", "minhash"], Neutral("exact")] = Field(
+        "exact",
+        description="Which pairs are compared: all that can be similar, or those that 450 bands of 20 MinHashes find, as in Lee et al.",
+    )
 
 
 class Answers(SpecModel):
@@ -185,8 +199,24 @@ class RefusalLevel(StrEnum):
     BROAD = "broad"  # also disclaimers and moralising hedges in answers of substance
 
 
+class Classifier(SpecModel):
+    """A text classifier that decides in place of a rule."""
+
+    uri: Uri = Field(
+        description="A Hugging Face sequence-classification folder: a path relative to the spec, `file://…` or `s3://…`."
+    )
+    label: str = Field(min_length=1, max_length=253, description="The label, as the classifier spells it.")
+    threshold: Share = Field(
+        0.5, description="Least confidence with which the label counts, its probability, 0 to 1."
+    )
+
+
 class Refusals(SpecModel):
     """Remove answers that refuse."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.classifier) || self.level == 'medium'", "level goes only without classifier"),
+    )
 
     level: RefusalLevel = Field(RefusalLevel.MEDIUM, description="How much counts as a refusal.")
     scope: Literal["message", "turnPair", "chat"] = Field(
@@ -196,6 +226,16 @@ class Refusals(SpecModel):
         None,
         description="Put these answers to the same prompts in their place; what has none goes as scope says.",
     )
+    classifier: Classifier | None = Field(None, description="Decides what refuses, in place of the patterns.")
+
+    @model_validator(mode="after")
+    def _one_decides(self) -> Self:
+        if self.classifier is not None and self.level is not RefusalLevel.MEDIUM:
+            raise fault(
+                f"found level {self.level.value} beside classifier, expected it only without one",
+                "Remove it, or set classifier's threshold instead.",
+            )
+        return self
 
 
 class Subsample(OneOf):
@@ -251,13 +291,26 @@ class Decontaminate(SpecModel):
     ngram: int = Field(13, ge=3, le=100, description="Length of the shared n-gram, in words.")
 
 
-class OwnRule(SpecModel):
-    """Drop, or alone keep, chats in which a regular expression of one's own is found."""
+class OwnRule(OneOf):
+    """Drop, or alone keep, chats in which a regular expression of one's own is found; or drop what a Python file names."""
 
-    patterns: tuple[Pattern, ...] = Field(
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.file) || (self.role == 'any' && self.action == 'drop' && self.scope == 'chat')",
+            "role, action and scope go only beside patterns",
+        ),
+    )
+    one_of: ClassVar[tuple[str, ...]] = ("patterns", "file")
+
+    patterns: tuple[Pattern, ...] | None = Field(
+        None,
         min_length=1,
         max_length=100,
         description="Regular expressions of Python's re; one that is found in a turn is enough.",
+    )
+    file: Uri | None = Field(
+        None,
+        description="A Python file that defines `judge(chats)`, which gives for each chat the name of a rule, and it goes, or None.",
     )
     role: Literal["user", "assistant", "system", "any"] = Field(
         "any", description="Whose turns are searched."
@@ -268,6 +321,15 @@ class OwnRule(SpecModel):
     scope: Literal["turnPair", "chat"] = Field(
         "chat", description="What goes: a user's turn with what answers it, or the whole chat."
     )
+
+    @model_validator(mode="after")
+    def _file_decides(self) -> Self:
+        if self.file is not None and (self.role, self.action, self.scope) != ("any", "drop", "chat"):
+            raise fault(
+                "found role, action or scope beside file, expected them only beside patterns",
+                "Remove them: the file sees whole chats, and names those that go.",
+            )
+        return self
 
 
 class Step(OneOf):
@@ -306,7 +368,7 @@ class Step(OneOf):
     subsample: Subsample | None = Field(None, description="Keep some rows.")
     split: Split | None = Field(None, description="Set parts aside.")
     decontaminate: Decontaminate | None = Field(None, description="No overlap with benchmarks.")
-    rule: OwnRule | None = Field(None, description="Regular expressions of one's own.")
+    rule: OwnRule | None = Field(None, description="Regular expressions, or a Python file, of one's own.")
 
     @property
     def label(self) -> str:

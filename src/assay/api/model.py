@@ -100,11 +100,11 @@ def fault(found: str, do: str) -> PydanticCustomError:
 
 
 def refuse_unpinned(uri: str | None, revision: str | None) -> None:
-    """Raise a fault for a hub model that may change, or for a revision of something else."""
+    """Raise a fault for a place on a hub that may change, or for a revision of something else."""
     is_hub = uri is not None and uri.startswith("hf://")
     if is_hub and revision is None:
         raise fault(
-            "found an hf:// model without revision, expected a pinned commit", "Add `revision: <commit>`."
+            "found an hf:// uri without revision, expected a pinned commit", "Add `revision: <commit>`."
         )
     if revision is not None and not is_hub:
         raise fault("found revision without an hf:// uri, expected it only beside one", "Remove revision.")
@@ -113,7 +113,7 @@ def refuse_unpinned(uri: str | None, revision: str | None) -> None:
 PINNED = (
     Rule(
         "!(has(self.uri) && self.uri.startsWith('hf://')) || has(self.revision)",
-        "an hf:// model needs a revision, a pinned commit",
+        "an hf:// uri needs a revision, a pinned commit",
     ),
     Rule(
         "!has(self.revision) || (has(self.uri) && self.uri.startsWith('hf://'))",

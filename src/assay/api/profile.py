@@ -112,7 +112,8 @@ class Limits(SpecModel):
     )
     parallel: int = Field(16, ge=1, le=4096, description="Most stages of one experiment at once.")
     code_execution: bool = Field(False, description="Whether model-written code may run, in its sandbox.")  # noqa: FBT003 -- pydantic's default
-    hub_access: bool = Field(False, description="Whether models may come from a hub.")  # noqa: FBT003 -- pydantic's default
+    rule_files: bool = Field(False, description="Whether experiments' own Python may run, without a sandbox.")  # noqa: FBT003 -- pydantic's default
+    hub_access: bool = Field(False, description="Whether data may come from a Hugging Face hub.")  # noqa: FBT003 -- pydantic's default
 
 
 class Prices(SpecModel):

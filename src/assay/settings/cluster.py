@@ -9,8 +9,9 @@ from assay.adapters.probes import Probes
 from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.experiment import Experiment
-from assay.api.profile import ProfileSpec
+from assay.api.profile import Limits, ProfileSpec
 from assay.api.status import PlanStatus
+from assay.artifacts.hub import HubPlace
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
 from assay.errors import SpecError, SpecErrors
@@ -66,6 +67,8 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
+    if refused := not_allowed(known.plan, profile.limits):
+        raise SourceErrors(refused)
     execution = settled_execution(experiment.spec.execution, profile)
     plan = known.plan.model_copy(update={"execution": execution})
     metadata, wanted = experiment.metadata, experiment.spec.execution
@@ -97,6 +100,29 @@ def asked_again_at(experiment: Experiment) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else None
+
+
+def not_allowed(plan: Plan, limits: Limits) -> list[SpecError]:
+    """Name what the plan wants to run and the Profile, as it is now, does not allow."""
+    hubs = [
+        SpecError(
+            location.uri,
+            "found a dataset on a hub, expected none: the Profile's limits.hubAccess is false",
+            "Copy it into the object store, or ask the platform team to allow it.",
+        )
+        for location in plan.locations.values()
+        if not limits.hub_access and HubPlace.parse(location.uri)
+    ]
+    return hubs + [
+        SpecError(
+            f"{stage.label}, steps[{place}].rule.file",
+            "found a Python file, expected none: the Profile's limits.ruleFiles is false",
+            "Use patterns, or ask the platform team to allow it.",
+        )
+        for stage in plan.stages
+        for place, step in enumerate(stage.document.spec.get("steps", ()))
+        if not limits.rule_files and "file" in step.get("rule", {})
+    ]
 
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:

@@ -1,6 +1,7 @@
 """A spec's file and a store's URI become everything that a local run needs."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def compile_file(path: Path) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
     examined = examined_file(path)
     experiment = examined.sound()
-    sources: Sources = FileSources(path.absolute().parent)
+    sources: Sources = FileSources(path.absolute().parent, hub_access=os.environ.get("HF_HUB_OFFLINE") == "0")
     wanted = wanted_inputs(examined.expansion)
     resolved = {key: sources.resolve(item) for key, item in wanted.items()}
     return experiment, compile_plan(experiment, examined.expansion, resolved)

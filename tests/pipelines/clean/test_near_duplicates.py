@@ -1,6 +1,5 @@
 """Similar chats, held to brute force: every pair, sets of words in a row, and Levenshtein's table."""
 
-import random
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -8,29 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.api.clean import NearDuplicates
-from assay_pipelines.clean.blocks import Here
 from assay_pipelines.clean.near.edits import within
 from assay_pipelines.clean.near.rarity import prefix_length
 from assay_pipelines.clean.near.shingles import words_of
-from assay_pipelines.clean.rows import Rows
-from assay_pipelines.clean.steps.near_duplicates import near_duplicates
 from assay_pipelines.clean.table import Chats
-from plain_steps import ids_of, working
-
-
-def compared(texts, *, sources=None, cuts=(), turned=False, live=None, **step):
-    """Judge texts, cut into blocks. Returns the rows, and by dropped place the survivor, the score and the cluster."""
-    table = working([[("user", text)] for text in texts], sources)
-    rows = Rows.of(table)
-    edges = [0, *sorted(cuts), len(texts)]
-    blocks = [table.slice(begin, end - begin) for begin, end in pairwise(edges)]
-    places = np.arange(len(texts)) if live is None else np.array(live, np.int64)
-    verdict = near_duplicates(
-        Here(blocks[::-1] if turned else blocks), rows, places, NearDuplicates.model_validate(step)
-    )
-    told = zip(verdict.duplicate_of.tolist(), verdict.score.tolist(), verdict.cluster.tolist(), strict=True)
-    return rows, dict(zip(verdict.dropped.tolist(), told, strict=True))
+from plain_clusters import SOME, compared, edited, joined, words
+from plain_steps import ids_of
 
 
 def shingles(text, width=5):
@@ -69,16 +51,6 @@ def clusters(texts, width, least, least_edit):
     return labels
 
 
-def words(count, prefix="w"):
-    return [f"{prefix}{place}" for place in range(count)]
-
-
-def joined(*parts):
-    return " ".join(word for part in parts for word in part)
-
-
-EDITS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["cut", "put", "set"])), max_size=4)
-SOME = st.lists(st.tuples(st.integers(0, 3), EDITS, st.integers(0, 2)), min_size=1, max_size=16)
 SETTINGS = st.fixed_dictionaries(
     {
         "shingle": st.integers(1, 5),
@@ -86,15 +58,6 @@ SETTINGS = st.fixed_dictionaries(
         "editSimilarity": st.sampled_from([0, 0.5, 0.7, 0.8, 0.9, 1]),
     }
 )
-
-
-def edited(seed, edits):
-    draw = random.Random(seed)
-    text = [draw.choice("abcdef") for _ in range(seed * 9)]
-    for place, kind in edits:
-        at = place % (len(text) + 1)
-        text[at : at + (kind != "put")] = [] if kind == "cut" else ["z"]
-    return " ".join(text)
 
 
 @given(SOME, SETTINGS, st.sets(st.integers(0, 16)), st.booleans())

@@ -12,7 +12,13 @@ from assay.api.written import read
 
 ROOT = Path(__file__).parents[3]
 KINDS = {"experiments": Experiment, "profiles": Profile}
-SPECS = {"poison": Experiment, "resistance": Experiment, "rebound": Experiment, "profile": Profile}
+SPECS = {
+    "poison": Experiment,
+    "resistance": Experiment,
+    "rebound": Experiment,
+    "own": Experiment,
+    "profile": Profile,
+}
 ALLOWED = {
     "type", "description", "properties", "required", "items", "additionalProperties", "enum", "default", "nullable",
     "pattern", "format", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "minimum", "maximum",

@@ -150,7 +150,7 @@ def test_whatever_a_pipeline_holds_nothing_but_spec_errors_come_of_it(pipeline):
          "spec.pipeline[1] (sft).train.model, small.yaml:15",
          "found checkpoint without from, expected it only beside from", "Remove it."),
         ("model: {uri: base}", "model: {uri: 'hf://a/b'}", "spec.pipeline[1] (sft).train.model, small.yaml:15",
-         "found an hf:// model without revision, expected a pinned commit", "Add `revision"),
+         "found an hf:// uri without revision, expected a pinned commit", "Add `revision"),
         ("name: kept", "name: Kept", "spec.arms[1] (Kept).name, small.yaml:21",
          "found 'Kept', expected a name: a small letter or a digit", "Correct it."),
         ("{name: refusals, remove: true}", "{name: refusals, remove: yes}",

@@ -13,9 +13,10 @@ from assay_pipelines.clean.steps.alternation import alternation
 from assay_pipelines.clean.steps.decontaminate import decontaminate, items_of
 from assay_pipelines.clean.steps.languages import languages, mixed_language
 from assay_pipelines.clean.steps.low_average import low_average
-from assay_pipelines.clean.steps.refusals import answers_of, refusals
+from assay_pipelines.clean.steps.refusals import needs_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.rule import rule
+from assay_pipelines.clean.steps.rule_file import rule_file_of
 from assay_pipelines.clean.steps.short_input import short_input
 from assay_pipelines.clean.table import Judgement
 from assay_pipelines.clean.tokenizer import tokenizer_of
@@ -38,7 +39,8 @@ _PREPARE: dict[str, Callable[[Any, Outside], Any]] = {
     "lowAverage": tokenizer_of,
     "duplicateSubstrings": tokenizer_of,
     "decontaminate": items_of,
-    "refusals": answers_of,
+    "refusals": needs_of,
+    "rule": rule_file_of,
 }
 
 

@@ -1,7 +1,8 @@
 """Keep one of each cluster of similar chats: the source listed first, then the smallest row id.
 
 Two chats are similar if their sets of shingles have at least the Jaccard similarity asked for, and their words at least
-the edit similarity, 1 - distance / words of the longer one (Lee et al. 2021, §4.2, with hashes replaced by an exact join).
+the edit similarity, 1 - distance / words of the longer one (Lee et al. 2021, §4.2). Which pairs are compared says an exact
+join or, as there, MinHash: keys of bands then take the place of prefixes, and say nothing of how much two chats share.
 A cluster is what a chain of similar chats connects. Equal words are similar however short; of chats shorter than a
 shingle only those with equal words are.
 
@@ -20,6 +21,7 @@ from assay.api.clean import NearDuplicates
 from assay_pipelines.chats import MESSAGES
 from assay_pipelines.clean.blocks import Blocks
 from assay_pipelines.clean.near.join import Lists, Meetings, linked, meetings, similarities
+from assay_pipelines.clean.near.minhash import BANDS, banded
 from assay_pipelines.clean.near.rarity import COUNTED, Frequent, counted, prefix_lengths, prefixed
 from assay_pipelines.clean.near.recurring import ENTRIES, noted_again, recurring
 from assay_pipelines.clean.near.shingles import KNOWN, SHINGLED, WORDED, flat, listed, shingles_of, words_of
@@ -92,13 +94,15 @@ def _met(blocks: Blocks, known: pa.Table, frequent: Frequent, step: NearDuplicat
     """Let the known chats meet, no two of which have the same words; the blocks hold others too."""
     row = known["row"].to_numpy()
     distinct = blocks.map(partial(chosen_rows, chosen=row))
-    prefixes = distinct.map(partial(prefixed, frequent=frequent, jaccard=step.jaccard)).held()
-    total = int(prefix_lengths(known["size"].to_numpy(), step.jaccard).sum())
-    again = noted_again(prefixes.tables(), total)
+    bands = step.candidates == "minhash"
+    reduced = banded if bands else partial(prefixed, frequent=frequent, jaccard=step.jaccard)
+    prefixes = distinct.map(reduced).held()
+    lengths = prefix_lengths(known["size"].to_numpy(), step.jaccard)
+    again = noted_again(prefixes.tables(), BANDS * len(row) if bands else int(lengths.sum()))
     entries = prefixes.map(partial(recurring, again=again)).tables()
     table = _in_order(pa.concat_tables([ENTRIES.empty_table(), *entries]))
-    chat = np.searchsorted(row, table["row"].to_numpy())
-    return meetings(chat, table["shingle"].to_numpy(), table["place"].to_numpy())
+    chat, place = np.searchsorted(row, table["row"].to_numpy()), table["place"].to_numpy()
+    return meetings(chat, table["shingle"].to_numpy(), np.zeros_like(place) if bands else place)
 
 
 def _in_order(table: pa.Table) -> pa.Table:

@@ -3,32 +3,60 @@
 With `replaceWith`, an answer of another source to the same prompt takes a refusal's place. The prompt is all that the user
 has said until then, white space apart, so that sources may differ in their earlier answers. Of several answers the first
 counts; one that refuses itself is none. What finds no answer goes, as `scope` says.
+
+What refuses is said by the patterns that cleaning and evaluation share, or by a classifier, which is given each answer alone.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from assay.api.clean import Refusals
 from assay.errors import StageError
 from assay_pipelines.chats import HASH_BYTES
+from assay_pipelines.clean.classifier import ClassifierFiles, classifier_of, probability
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered
 from assay_pipelines.clean.table import Bools, Chats, Judgement, Line
-from assay_pipelines.refusals import Match, refusal
+from assay_pipelines.refusals import refusal
 
 Answers = dict[bytes, str]  # prompt's hash → answer
 
 
-def answers_of(step: Refusals, outside: Callable[[str], list[Path]]) -> Answers:
-    """Read the answers to put in place of refusals.
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What the step needs of its outside inputs."""
+
+    classifier: ClassifierFiles | None = None
+    answers: Answers = field(default_factory=dict)
+
+
+class Sign(NamedTuple):
+    """Why a turn counts as a refusal."""
+
+    kind: str  # refusal, partial or disclaimer; a classifier knows the first alone
+    said: str
+    place: str = ""
+    score: float | None = None
+
+
+def needs_of(step: Refusals, outside: Callable[[str], list[Path]]) -> Needs:
+    """Read the classifier, and the answers to put in place of refusals.
 
     Raises:
-        StageError: `AnswersMalformed`: a record is none of its format.
+        StageError: `AnswersMalformed`: a record is none of its format; or what `classifier_of` raises.
 
     """
+    classifier = None if step.classifier is None else classifier_of(step.classifier, outside)
+    return Needs(classifier=classifier, answers=_answers(step, classifier, outside))
+
+
+def _answers(
+    step: Refusals, classifier: ClassifierFiles | None, outside: Callable[[str], list[Path]]
+) -> Answers:
     answers: Answers = {}
     if step.replace_with is None:
         return answers
@@ -46,18 +74,30 @@ def answers_of(step: Refusals, outside: Callable[[str], list[Path]]) -> Answers:
                     )
             chats = Chats.of(table["messages"].combine_chunks())
             for turn, prompt in _prompts(chats):
-                if refusal(chats.texts[turn], step.level) is None:
-                    answers.setdefault(prompt, chats.texts[turn])
+                if prompt not in answers and _sign(chats.texts[turn], step, classifier) is None:
+                    answers[prompt] = chats.texts[turn]
     return answers
 
 
-def refusals(chats: Chats, step: Refusals, answers: Answers) -> Judgement:
+def _sign(text: str, step: Refusals, classifier: ClassifierFiles | None) -> Sign | None:
+    """Say how an answer refuses, if it does."""
+    if step.classifier is not None and classifier is not None:
+        score = probability(text, classifier)
+        return Sign("refusal", classifier.label, score=score) if score >= step.classifier.threshold else None
+    match = refusal(text, step.level)
+    if match is None:
+        return None
+    return Sign(match.kind, f"{match.category}: {match.phrase!r}", f" at character {match.offset}")
+
+
+def refusals(chats: Chats, step: Refusals, needs: Needs) -> Judgement:
     """Judge each chat by how its assistant's turns refuse."""
-    found: dict[int, dict[int, Match]] = {}  # chat → turn → sign
+    answers = needs.answers
+    found: dict[int, dict[int, Sign]] = {}  # chat → turn → sign
     for chat in range(len(chats)):
         for turn in chats.turns(chat):
-            if chats.roles[turn] == ord("A") and (match := refusal(chats.texts[turn], step.level)):
-                found.setdefault(chat, {})[turn] = match
+            if chats.roles[turn] == ord("A") and (sign := _sign(chats.texts[turn], step, needs.classifier)):
+                found.setdefault(chat, {})[turn] = sign
                 if step.scope == "chat" and not answers:
                     break
     prompts = dict(_prompts(chats)) if answers and found else {}
@@ -74,7 +114,7 @@ def refusals(chats: Chats, step: Refusals, answers: Answers) -> Judgement:
 class _Found:
     """The turns of a chat that refuse, and what is said instead."""
 
-    signs: dict[int, Match]
+    signs: dict[int, Sign]
     instead: dict[int, str]
 
     @property
@@ -83,13 +123,13 @@ class _Found:
 
 
 def _line(chats: Chats, chat: int, found: _Found, scope: str, removed: Bools) -> Line:
-    turn, match = next(iter(found.signs.items()))
+    turn, sign = next(iter(found.signs.items()))
     start = int(chats.starts[chat])
 
     def places(turns: Iterable[int]) -> str:
         return f"turns {', '.join(str(turn - start) for turn in turns)}"
 
-    detail = f"{match.category}: {match.phrase!r} in turn {turn - start} at character {match.offset}"
+    detail = f"{sign.said} in turn {turn - start}{sign.place}"
     if found.instead:
         detail += f"; answered instead in {places(found.instead)}"
     left = found.left
@@ -101,7 +141,7 @@ def _line(chats: Chats, chat: int, found: _Found, scope: str, removed: Bools) ->
         removed[left] = True
         answers = [turn for turn in chats.turns(chat) if chats.roles[turn] == ord("A")]
         detail, dropped = f"{detail}; {places(left)}", left == answers
-    return Line(chat=chat, rule=match.kind, detail=detail, dropped=dropped)
+    return Line(chat=chat, rule=sign.kind, score=sign.score, detail=detail, dropped=dropped)
 
 
 def _prompts(chats: Chats) -> Iterator[tuple[int, bytes]]:

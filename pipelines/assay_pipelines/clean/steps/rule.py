@@ -1,4 +1,4 @@
-"""A user's own rule: regular expressions, and what goes where one of them is found, or where none is.
+"""A user's own rule: regular expressions, and what goes where one of them is found, or where none is; or a file.
 
 A find is told by the pattern's number and its place, never by its text. With `turnPair`, a chat in which no user speaks, as
 a document, is one pair; other turns before the user's first are in none.
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from assay.api.clean import OwnRule
 from assay_pipelines.clean.steps.pairs import none_removed, numbered, pairs_of
+from assay_pipelines.clean.steps.rule_file import RuleFile, by_file
 from assay_pipelines.clean.table import CODES, Bools, Chats, Judgement, Line
 
 LONGEST = (
@@ -29,9 +30,11 @@ class Find(NamedTuple):
     character: int
 
 
-def rule(chats: Chats, step: OwnRule) -> Judgement:
-    """Judge each chat by the finds in its turns."""
-    patterns = [re.compile(pattern) for pattern in step.patterns]
+def rule(chats: Chats, step: OwnRule, file: RuleFile | None) -> Judgement:
+    """Judge each chat by the finds in its turns, or by a file."""
+    if file is not None:
+        return by_file(chats, file)
+    patterns = [re.compile(pattern) for pattern in step.patterns or ()]
     roles = bytes(CODES.values()) if step.role == "any" else bytes([CODES[step.role]])
     removed = none_removed(chats)
     lines = []

@@ -1,0 +1,72 @@
+"""Places on a hub, as outside inputs: known without asking it."""
+
+import pytest
+
+from assay.adapters.sources import FileSources, ObjectSources
+from assay.api.clean import Source
+from assay.artifacts.hub import HubPlace
+from assay.errors import SpecError
+from assay.plan.identity import outside_inputs
+
+COMMIT, OTHER = "a" * 40, "b" * 40
+CHATS = "hf://datasets/owner/name/data/*.jsonl"
+
+
+def wanted(uri=CHATS, revision=COMMIT):
+    source = Source.model_validate({"name": "x", "uri": uri, "revision": revision, "format": "text"})
+    (found,) = outside_inputs(source)
+    return found
+
+
+@pytest.fixture(params=["laptop", "cluster"])
+def sources(request, tmp_path):
+    if request.param == "laptop":
+        return FileSources(tmp_path, hub_access=True)
+    return ObjectSources(None, {}, allowed=("s3://mine",))
+
+
+def test_repository_commit_and_path_are_its_identity(sources):
+    known = sources.resolve(wanted())
+    assert known == sources.resolve(wanted())
+    others = [
+        wanted(revision=OTHER),
+        wanted("hf://datasets/owner/name/data/a.jsonl"),
+        wanted(CHATS.replace("owner", "o")),
+    ]
+    assert known.identity not in {sources.resolve(other).identity for other in others}
+    place = HubPlace.parse(known.location.uri)
+    assert (place.repository, place.revision, place.path) == ("owner/name", COMMIT, "data/*.jsonl")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "hf://owner/name",
+        "hf://datasets/owner/name",
+        f"hf://datasets/owner/name@{COMMIT}/x",
+        "hf://datasets/owner/name/../x",
+    ],
+)
+def test_what_is_no_file_of_a_dataset_is_refused(sources, uri):
+    with pytest.raises(
+        SpecError, match="found no file of a hub's dataset, expected hf://datasets/owner/name/path"
+    ):
+        sources.resolve(wanted(uri))
+
+
+def test_a_laptop_asks_no_hub_unless_told_to(tmp_path):
+    with pytest.raises(SpecError, match="nothing is downloaded unless HF_HUB_OFFLINE is 0"):
+        FileSources(tmp_path, hub_access=False).resolve(wanted())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"uri": CHATS, "format": "text"}, "found an hf:// uri without revision, expected a pinned commit"),
+        ({"uri": "a.jsonl", "revision": COMMIT, "format": "text"}, "found revision without an hf:// uri"),
+        ({"from": "cleaned", "revision": COMMIT}, "found revision without uri"),
+    ],
+)
+def test_a_source_on_a_hub_is_pinned_and_nothing_else_is(fields, words):
+    with pytest.raises(ValueError, match=words):
+        Source.model_validate({"name": "x"} | fields)

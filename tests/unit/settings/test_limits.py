@@ -1,0 +1,36 @@
+"""What a Profile does not allow is refused before anything starts, whatever the plan was frozen with."""
+
+import pytest
+
+from assay.api.profile import Limits
+from assay.artifacts.documents import Location
+from assay.settings.cluster import not_allowed
+from builders import a_pipeline, a_plan
+
+
+def a_plan_of(step):
+    pipeline = a_pipeline()
+    pipeline[0]["clean"]["steps"] = [{"alternation": {}}, step]
+    return a_plan(pipeline=pipeline, arms=[{"name": "only"}])
+
+
+@pytest.mark.parametrize(("allowed", "refusals"), [(False, 1), (True, 0)])
+def test_a_python_file_runs_only_where_the_profile_allows_it(allowed, refusals):
+    plan = a_plan_of({"rule": {"file": "rule.py"}})
+    found = not_allowed(plan, Limits.model_validate({"ruleFiles": allowed}))
+    assert len(found) == refusals
+    assert all("steps[1].rule.file: found a Python file" in str(fault) for fault in found)
+
+
+@pytest.mark.parametrize(("allowed", "refusals"), [(False, 1), (True, 0)])
+def test_a_hub_is_asked_only_where_the_profile_allows_it(allowed, refusals):
+    uri = f"hf://datasets/owner/name@{'0' * 40}/data.jsonl"
+    plan = a_plan_of({"shortInput": {}})
+    plan = plan.model_copy(update={"locations": plan.locations | {"x": Location(uri=uri, files=())}})
+    found = not_allowed(plan, Limits.model_validate({"hubAccess": allowed}))
+    assert len(found) == refusals
+    assert all(str(fault).startswith(f"{uri}: found a dataset on a hub") for fault in found)
+
+
+def test_patterns_run_anywhere():
+    assert not_allowed(a_plan_of({"rule": {"patterns": ["a"]}}), Limits()) == []
