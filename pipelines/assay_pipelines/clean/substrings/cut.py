@@ -144,8 +144,8 @@ def _count_characters(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays 
             last = message[piece]
             at, count = offsets[last], 0
         for side, stop in enumerate((begin[piece], end[piece])):
-            for place in range(at, stop):
-                count += data[place] & 0xC0 != 0x80
+            for byte in data[at:stop]:
+                count += byte & 0xC0 != 0x80
             at = stop
             edges[side, piece] = count
 

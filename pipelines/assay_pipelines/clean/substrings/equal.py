@@ -22,10 +22,9 @@ def find_first(high: Numbers, low: Numbers, begins: Ints, counts: Ints, first: I
 
     The runs have the numbers `begins[r]`, `begins[r] + 1`, …, as many as `counts[r]`; their keys stand one run after another.
     """
-    offsets, order = np.cumsum(counts) - counts, np.argsort(begins)
     # memory is touched only where a key is new
-    slots, known = np.zeros(_room(len(high)), np.uint32), np.empty((len(high), 3), np.uint64)
-    _grouped(high, low, begins, counts, offsets, order, slots, known, first)
+    slots, least = np.zeros(_room(len(high)), np.uint32), np.empty(len(high), np.int64)
+    _grouped(high, low, begins, counts, slots, least, first)
 
 
 def _room(count: int) -> int:
@@ -39,29 +38,32 @@ def _grouped(  # noqa: PLR0913, PLR0917 -- a kernel works on arrays that it is g
     low: Numbers,
     begins: Ints,
     counts: Ints,
-    offsets: Ints,
-    order: Ints,
     slots: Slots,
-    known: Numbers,
+    least: Ints,
     first: Ints,
 ) -> None:
-    """Visit windows by their numbers. A slot holds one more than the place of a key in `known`, beside its window; 0 if free."""
-    mask, keys = np.uint64(len(slots) - 1), 0
-    for run in order:
-        for step in range(counts[run]):
-            place, window = offsets[run] + step, begins[run] + step
+    """Visit windows in the order of their keys. A slot holds one more than the place where a key came first, 0 if free.
+
+    `least` has at that place the smallest window so far; `first` holds the place until all are known.
+    """
+    mask, place = np.uint64(len(slots) - 1), 0
+    for run in range(len(begins)):
+        for window in range(begins[run], begins[run] + counts[run]):
             slot = high[place] & mask
             while True:
                 found = np.int64(slots[slot]) - 1
                 if found < 0:
-                    known[keys, 0], known[keys, 1], known[keys, 2] = high[place], low[place], window
-                    keys += 1
-                    slots[slot], first[window] = keys, window
+                    slots[slot] = place + 1
+                    first[window], least[place] = place, window
                     break
-                if known[found, 0] == high[place] and known[found, 1] == low[place]:
-                    first[window] = known[found, 2]
+                if high[found] == high[place] and low[found] == low[place]:
+                    first[window], least[found] = found, min(least[found], window)
                     break
                 slot = (slot + _1) & mask
+            place += 1
+    for run in range(len(begins)):
+        for window in range(begins[run], begins[run] + counts[run]):
+            first[window] = least[first[window]]
 
 
 def slots_of(numbers: Numbers) -> Numbers:
