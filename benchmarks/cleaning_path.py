@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import psutil
 import yaml
+from _goals import end
 
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.kinds import Kind
@@ -257,9 +258,7 @@ def main() -> None:
                 growth <= GOAL_GROWTH,
             )
         )
-    for goal, met in goals:
-        print(f"{'met' if met else 'NOT MET'}: {goal}")
-    sys.exit(not all(met for _, met in goals))
+    end(goals)
 
 
 if __name__ == "__main__":

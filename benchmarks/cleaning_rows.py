@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 import psutil
 import pyarrow as pa
+from _goals import end
 
 from assay.api.clean import Step
 from assay_pipelines.clean.judge import Pass, judge
@@ -158,9 +159,7 @@ def main() -> None:
     ] + [
         ("the same rows and turns as polars keeps", same),
     ]
-    for goal, reached in met:
-        print(f"{'met' if reached else 'NOT MET'}: {goal}")
-    sys.exit(0 if all(reached for _, reached in met) else 1)
+    end(met)
 
 
 if __name__ == "__main__":

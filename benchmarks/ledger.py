@@ -68,6 +68,7 @@ def written(folder: Path) -> tuple[list[str], list[str]]:
                 None if copy else f"'i am sorry' in turn 1 at character {draw.randrange(999)}"
                 for copy in copies
             ],
+            "cluster": pa.nulls(LINES_COUNT, LINES.field("cluster").type),
         },
         schema=LINES,
     )

@@ -62,6 +62,8 @@ def messages_array(table: pa.Table) -> pa.Array:
 
 
 def _one_piece(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)  # `combine_chunks` would copy it
     column = column.combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

@@ -40,7 +40,7 @@ class Rows:
         high, low = halves(table["hash"])
         order = np.lexsort((row, tie, source, low, high))
         number = np.empty(len(row), np.int64)
-        number[order] = _place_in_group(np.stack([high[order], low[order]]))
+        number[order] = place_in_group(np.stack([high[order], low[order]]))
         return cls(row=row, source=source, high=high, low=low, number=number)
 
     def __len__(self) -> int:
@@ -116,7 +116,8 @@ def survivors(rows: "Rows", live: Ints, *keys: npt.NDArray[_Number]) -> Ints:
     return survivor
 
 
-def _place_in_group(sorted_keys: npt.NDArray[np.uint64]) -> Ints:
+def place_in_group(sorted_keys: npt.NDArray[_Number]) -> Ints:
+    """Number the columns of equal keys from 0 on."""
     places = np.arange(sorted_keys.shape[1], dtype=np.int64)
     begins = np.where(first_of_group(sorted_keys), places, 0)
     return places - np.maximum.accumulate(begins) if len(places) else places

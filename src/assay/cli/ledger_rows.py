@@ -1,4 +1,7 @@
-"""Finding rows in what a clean stage wrote, without reading all of it."""
+"""Finding rows in what a clean stage wrote, without reading all of it.
+
+`pa.scalar` and `to_numpy` import pandas where it is installed, which takes longer than most answers: neither is used for them.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -79,8 +82,9 @@ def first_lines(ledger: SortedOutput, most: int, step: str | None) -> pa.Table:
     if step is None:
         return ledger.take(range(min(most, len(ledger))))
     places: list[int] = []
+    wanted = _scalar(step)
     for begin, table in ledger.scan(["step"]):
-        found = pc.indices_nonzero(pc.equal(table["step"], step))
+        found = pc.indices_nonzero(pc.equal(table["step"], wanted))
         places += [begin + place for place in found[: most - len(places)].to_pylist()]
         if len(places) == most:
             break
@@ -94,7 +98,7 @@ def sampled_lines(ledger: SortedOutput, size: int, step: str | None) -> pa.Table
         at = np.arange(begin, begin + table.num_rows)
         chosen = table
         if step is not None:
-            mask = pc.equal(table["step"], step)
+            mask = pc.equal(table["step"], _scalar(step))
             at, chosen = at[mask.to_numpy()], table.filter(mask)
         places = np.concatenate([places, at])
         draws = np.concatenate([draws, draw(chosen["id"].combine_chunks())])
@@ -111,9 +115,18 @@ def draw(ids: pa.Array) -> npt.NDArray[np.uint64]:
     digits = pc.utf8_slice_codeunits(ids, _HASH_DIGITS - 16, _HASH_DIGITS)
     text = digits.buffers()[2].to_pybytes().decode() if len(digits) else ""
     low = np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
-    number = pc.utf8_slice_codeunits(ids, _HASH_DIGITS + 1).cast(pa.uint64()).to_numpy()
+    number: npt.NDArray[Any] = np.from_dlpack(
+        pc.utf8_slice_codeunits(ids, _HASH_DIGITS + 1).cast(pa.uint64())
+    )
     drawn: npt.NDArray[np.uint64] = low ^ (number * np.uint64(0x9E3779B97F4A7C15))
     return drawn
+
+
+def _scalar(text: str) -> pa.StringScalar:
+    """Return a text as what is compared with a column."""
+    data = text.encode()
+    ends = pa.py_buffer(np.array([0, len(data)], np.int32))
+    return pa.StringArray.from_buffers(1, ends, pa.py_buffer(data))[0]
 
 
 def _exactly(file: SortedOutput, row: str, columns: list[str] | None = None) -> list[dict[str, Any]]:

@@ -1,9 +1,12 @@
 """Parquet outputs sorted by row id: a row is found by the bounds of row groups, without reading the others.
 
+`pa.array` and `empty_table` import pandas where it is installed, which takes longer than all that is done here: neither is used.
+
 What is read is held to the checksum of its page (CRC-32, beside the data). A page without one, as older versions of assay
 wrote them, is read as it is.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,7 +77,7 @@ class SortedOutput:
             group = bisect_right(self._begins, place) - 1
             inside.setdefault(group, []).append(place - self._begins[group])
         names = list(columns or self._names)
-        found = [self._parquet.schema_arrow.empty_table().select(names)]
+        found = [pa.Table.from_batches([], self._parquet.schema_arrow).select(names)]
         groups = list(inside)
         for start in range(0, len(groups), _WIDEST):
             part = groups[start : start + _WIDEST]
@@ -83,7 +86,7 @@ class SortedOutput:
             wanted = [
                 base + place for base, group in zip(before, part, strict=False) for place in inside[group]
             ]
-            found.append(self._read(part, names).take(wanted))
+            found.append(self._read(part, names).take(_indices(wanted)))
         return pa.concat_tables(found)
 
     def _waves(self, groups: list[int], columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
@@ -117,3 +120,8 @@ class SortedOutput:
             yield
         except (pa.ArrowException, OSError) as error:
             raise self._file.damaged(f"damaged bytes ({error})", "what was written") from error
+
+
+def _indices(places: Sequence[int]) -> pa.Array:
+    """Return places as what `take` wants."""
+    return pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(array("q", places))])

@@ -51,20 +51,28 @@ def duplicate_substrings(windows: Windows, step: DuplicateSubstrings) -> Spans:
     if step.action == "dropChat":
         struck, original = _dropping(windows, length, step.min_share)
     else:
-        struck = _repeated(windows) if step.action == "strike" else _later(windows, length)
-        original = _originals(windows, struck)
+        struck, original = _none_marked(windows)
+        if step.action == "strike":
+            _repeated(windows.first, struck)
+        else:
+            struck = _later(windows, length)
+        _originals(windows.chat, windows.first, struck, original)
     ends = windows.at + (windows.count - 1 + length)
     chat, begin, end = _joined(windows.chat[struck], windows.at[struck], ends[struck])
     lost = np.bincount(chat, weights=end - begin, minlength=len(windows.tokens))
     return Spans(chat, begin, end, lost / np.maximum(windows.tokens, 1), original)
 
 
-def _repeated(windows: Windows) -> Bools:
+def _none_marked(windows: Windows) -> tuple[Bools, Ints]:
+    return np.zeros(len(windows.first), np.bool_), np.full(len(windows.tokens), -1, np.int64)
+
+
+@compiled
+def _repeated(first: Ints, struck: Bools) -> None:
     """Mark the stretches with two places or more."""
-    again: Bools = windows.first != np.arange(len(windows.first))
-    struck = again.copy()
-    struck[windows.first[again]] = True
-    return struck
+    for window in range(len(first)):
+        if first[window] != window:
+            struck[window] = struck[first[window]] = True
 
 
 def _later(windows: Windows, length: int) -> Bools:
@@ -74,12 +82,13 @@ def _later(windows: Windows, length: int) -> Bools:
     return later
 
 
-def _originals(windows: Windows, struck: Bools) -> Ints:
-    """Return for each chat the one in which its first struck window with a first place elsewhere has it."""
-    original = np.full(len(windows.tokens), -1, np.int64)
-    elsewhere = np.flatnonzero(struck & (windows.chat != windows.chat[windows.first]))[::-1]
-    original[windows.chat[elsewhere]] = windows.chat[windows.first[elsewhere]]
-    return original
+@compiled
+def _originals(chat: Ints, first: Ints, struck: Bools, original: Ints) -> None:
+    """Find for each chat the one in which its first struck window with a first place elsewhere has it."""
+    for window in range(len(first)):
+        mine = chat[window]
+        if struck[window] and original[mine] < 0 and chat[first[window]] != mine:
+            original[mine] = chat[first[window]]
 
 
 def _joined(chat: Ints, at: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
@@ -93,8 +102,7 @@ def _joined(chat: Ints, at: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
 
 def _dropping(windows: Windows, length: int, least: float) -> tuple[Bools, Ints]:
     """Mark the repeated stretches of the chats that are dropped; their originals hold most of these windows."""
-    struck = np.zeros(len(windows.first), np.bool_)
-    original = np.full(len(windows.tokens), -1, np.int64)
+    struck, original = _none_marked(windows)
     bounds = np.searchsorted(windows.chat, np.arange(len(windows.tokens) + 1))
     _visit(windows.first, windows.at, windows.count, bounds, windows.tokens, length, least, struck, original)
     return struck, original

@@ -1,12 +1,20 @@
-"""Which windows are equal: a hash table over their keys, in time linear in their number whatever they repeat."""
+"""Which windows are equal, and which numbers are among others: hash tables, in time linear in what they are asked.
+
+Keys and fingerprints are as good as random, so their own bits say where they stand.
+"""
 
 import numpy as np
+import numpy.typing as npt
 
 from assay_pipelines.clean.compiled import compiled
 from assay_pipelines.clean.substrings.tokens import Numbers
-from assay_pipelines.clean.table import Ints
+from assay_pipelines.clean.table import Bools, Ints
 
-_FILL = 2  # slots per key, at least
+Slots = npt.NDArray[np.uint32]
+
+_FREE = np.uint64((1 << 64) - 1)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # fingerprints are small for numbers of 64 bits
+_1, _32 = np.uint64(1), np.uint64(32)
 
 
 def find_first(high: Numbers, low: Numbers, begins: Ints, counts: Ints, first: Ints) -> None:
@@ -14,20 +22,14 @@ def find_first(high: Numbers, low: Numbers, begins: Ints, counts: Ints, first: I
 
     The runs have the numbers `begins[r]`, `begins[r] + 1`, …, as many as `counts[r]`; their keys stand one run after another.
     """
-    slots = 1 << max(4, (_FILL * len(high)).bit_length())
-    offsets, order = np.cumsum(counts) - counts, np.argsort(begins)
-    # memory is touched only where a key is new: pages of zeros cost nothing until then
-    _grouped(
-        high,
-        low,
-        begins,
-        counts,
-        offsets,
-        order,
-        np.zeros(slots, np.int64),
-        np.empty(len(high), np.int64),
-        first,
-    )
+    # memory is touched only where a key is new
+    slots, least = np.zeros(_room(len(high)), np.uint32), np.empty(len(high), np.int64)
+    _grouped(high, low, begins, counts, slots, least, first)
+
+
+def _room(count: int) -> int:
+    """Return for how many slots there is to be room, a power of two: at most two thirds of them are taken."""
+    return 1 << max(4, (3 * count // 2).bit_length())
 
 
 @compiled
@@ -36,28 +38,68 @@ def _grouped(  # noqa: PLR0913, PLR0917 -- a kernel works on arrays that it is g
     low: Numbers,
     begins: Ints,
     counts: Ints,
-    offsets: Ints,
-    order: Ints,
-    slots: Ints,
-    number: Ints,
+    slots: Slots,
+    least: Ints,
     first: Ints,
 ) -> None:
-    """Visit windows by their numbers. A slot holds one more than the place of a key, 0 if free; `number` its window."""
-    mask = np.uint64(len(slots) - 1)
-    for run in order:
-        for step in range(counts[run]):
-            place, window = offsets[run] + step, begins[run] + step
+    """Visit windows in the order of their keys. A slot holds one more than the place where a key came first, 0 if free.
+
+    `least` has at that place the smallest window so far; `first` holds the place until all are known.
+    """
+    mask, place = np.uint64(len(slots) - 1), 0
+    for run in range(len(begins)):
+        for window in range(begins[run], begins[run] + counts[run]):
             slot = high[place] & mask
             while True:
-                found = slots[slot] - 1
+                found = np.int64(slots[slot]) - 1
                 if found < 0:
                     slots[slot] = place + 1
-                    number[place] = first[window] = window
+                    first[window], least[place] = place, window
                     break
                 if high[found] == high[place] and low[found] == low[place]:
-                    first[window] = number[found]
+                    first[window], least[found] = found, min(least[found], window)
                     break
-                slot = (slot + np.uint64(1)) & mask
+                slot = (slot + _1) & mask
+            place += 1
+    for run in range(len(begins)):
+        for window in range(begins[run], begins[run] + counts[run]):
+            first[window] = least[first[window]]
+
+
+def slots_of(numbers: Numbers) -> Numbers:
+    """Return a hash table of distinct numbers, for `found_in`."""
+    slots = np.full(_room(len(numbers)), _FREE)
+    _put(numbers, slots)
+    return slots
+
+
+def found_in(slots: Numbers, values: Numbers) -> Bools:
+    """Say which values are among the numbers of a hash table. The largest of 64 bits, which marks free slots, always is."""
+    found = np.empty(len(values), np.bool_)
+    _look(values, slots, found)
+    return found
+
+
+@compiled
+def _put(numbers: Numbers, slots: Numbers) -> None:
+    for number in numbers:
+        slots[_slot(number, slots)] = number
+
+
+@compiled
+def _look(values: Numbers, slots: Numbers, found: Bools) -> None:
+    for place in range(len(values)):
+        found[place] = slots[_slot(values[place], slots)] == values[place]
+
+
+@compiled
+def _slot(number: np.uint64, slots: Numbers) -> np.uint64:
+    """Return the slot that holds a number, or the free one where it would stand."""
+    mask = np.uint64(len(slots) - 1)
+    slot = ((number * _SPREAD) >> _32) & mask
+    while slots[slot] != number and slots[slot] != _FREE:
+        slot = (slot + _1) & mask
+    return slot
 
 
 def spread(begins: Ints, counts: Ints) -> Ints:

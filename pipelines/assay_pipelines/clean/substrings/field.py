@@ -24,7 +24,7 @@ _3, _61 = np.uint64(3), np.uint64(61)
 
 @dataclass(frozen=True)
 class Points:
-    """Where polynomials are evaluated: numbers below the prime."""
+    """Where polynomials are evaluated: numbers below the prime, that of fingerprints odd."""
 
     word: tuple[int, int]  # the bytes of a word, twice
     gram: int  # fingerprints
@@ -34,7 +34,7 @@ class Points:
     def drawn(cls) -> Self:
         """Draw all points."""
         one, two, gram, first, second = (2 + secrets.randbelow(int(PRIME) - 2) for _ in range(5))
-        return cls(word=(one, two), gram=gram, window=(first, second))
+        return cls(word=(one, two), gram=gram | 1, window=(first, second))
 
 
 def _multiplied(_context: Any, _one: Any, _two: Any) -> Any:

@@ -22,11 +22,11 @@ from assay.api.clean import DuplicateSubstrings
 from assay_pipelines.clean.account import Account
 from assay_pipelines.clean.blocks import Blocks, collected
 from assay_pipelines.clean.judge import messages_array
-from assay_pipelines.clean.rows import Rows, among
+from assay_pipelines.clean.rows import Rows, among, place_in_group
 from assay_pipelines.clean.steps.duplicate_substrings import Windows, duplicate_substrings
 from assay_pipelines.clean.steps.verdict import NOWHERE
 from assay_pipelines.clean.substrings.cut import Cuts, cut_out
-from assay_pipelines.clean.substrings.equal import find_first, spread
+from assay_pipelines.clean.substrings.equal import find_first, found_in, slots_of, spread
 from assay_pipelines.clean.substrings.field import Points
 from assay_pipelines.clean.substrings.tokens import Numbers, tokens_of
 from assay_pipelines.clean.substrings.windows import Runs, keys_of, runs_of
@@ -41,6 +41,7 @@ _RUNS = pa.schema(
     [
         pa.field("row", pa.int64()),
         pa.field("tokens", pa.int64()),  # of the row
+        pa.field("run", pa.int64()),  # its number among the row's
         pa.field("at", pa.int64()),
         pa.field("fingerprint", pa.uint64()),
         pa.field("count", pa.int64()),
@@ -49,7 +50,7 @@ _RUNS = pa.schema(
         pa.field("low", pa.list_(pa.uint64())),
     ]
 )
-_PLACES = pa.schema([_RUNS.field(name) for name in ("row", "tokens", "at", "count", "stretches")])
+_PLACES = pa.schema([_RUNS.field(name) for name in ("row", "run", "tokens", "at", "count", "stretches")])
 _ENDS = pa.schema([(name, pa.uint64()) for name in ("fingerprint", "high", "low", "last_high", "last_low")])
 
 
@@ -70,10 +71,10 @@ def without_repeats(
     rows, live = account.rows, account.live(number)
     search = Search(length=step.min_tokens, tokenizer=tokenizer, points=Points.drawn(), rows=rows.row[live])
     taken = blocks.map(partial(fingerprints, search=search)).held()
-    recurring = _recurring(taken)
+    recurring = slots_of(_recurring(taken))
     search = replace(search, rows=_rows_with(taken, recurring))
     found = blocks.map(partial(candidates, search=search, recurring=recurring)).held()
-    found = found.map(partial(_parted, differing=_differing(found))).held()
+    found = found.map(partial(_parted, differing=slots_of(_differing(found)))).held()
     order = live[np.lexsort((rows.rank[live], rows.source[live]))]
     chats, windows = _windows(found, rows, order)
     spans = duplicate_substrings(windows, step)
@@ -112,12 +113,13 @@ def candidates(table: pa.Table, search: Search, recurring: Numbers) -> pa.Table:
 
 
 def _with_keys(chunk: "_Chunk", search: Search, recurring: Numbers) -> pa.Table:
-    runs = chunk.runs.chosen(among(chunk.runs.fingerprint, recurring))
+    runs = chunk.runs.chosen(found_in(recurring, chunk.runs.fingerprint))
     starts = chunk.bounds[runs.chat] + runs.at
     keys = keys_of(chunk.values, starts, runs.count, search.length, search.points)
     offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(runs.count)]), pa.int32())
     columns = {
         "row": chunk.row[runs.chat],
+        "run": place_in_group(runs.chat[None]),
         "tokens": np.diff(chunk.bounds)[runs.chat],
         "at": runs.at,
         "fingerprint": runs.fingerprint,
@@ -143,7 +145,7 @@ def _chunks(table: pa.Table, search: Search) -> Iterator[_Chunk]:
     """Tokenize the rows of a batch that are searched, and find their windows."""
     table = table.combine_chunks()
     row = table["row"].to_numpy()
-    here = np.flatnonzero(np.isin(row, search.rows))
+    here = np.flatnonzero(among(row, search.rows))
     messages = messages_array(table)
     chats = Chats.of(messages if len(here) == len(row) else messages.take(pa.array(here)))
     lengths = pc.binary_length(chats.contents).to_numpy(zero_copy_only=False)
@@ -180,7 +182,7 @@ def _rows_with(taken: Blocks, recurring: Numbers) -> Ints:
 
 def _rows_here(table: pa.Table, recurring: Numbers) -> pa.Table:
     row = table["row"].to_numpy()
-    return pa.table({"row": np.unique(row[among(table["fingerprint"].to_numpy(), recurring)])})
+    return pa.table({"row": np.unique(row[found_in(recurring, table["fingerprint"].to_numpy())])})
 
 
 def _differing(found: Blocks) -> Numbers:
@@ -197,23 +199,33 @@ def _differing(found: Blocks) -> Numbers:
 
 def _ends(table: pa.Table) -> pa.Table:
     """Return the keys of the first and the last windows of runs."""
-    last = np.cumsum(table["count"].to_numpy()) - 1
-    first = last - table["count"].to_numpy() + 1
-    high, low = _flat(table["high"]), _flat(table["low"])
-    columns = [table["fingerprint"].to_numpy(), high[first], low[first], high[last], low[last]]
+    return pa.concat_tables([_ENDS.empty_table(), *map(_ends_here, table.to_batches())])
+
+
+def _ends_here(runs: pa.RecordBatch) -> pa.Table:
+    count = runs["count"].to_numpy()
+    last = np.cumsum(count) - 1
+    first = last - count + 1
+    high, low = _flat(runs["high"]), _flat(runs["low"])
+    columns = [runs["fingerprint"].to_numpy(), high[first], low[first], high[last], low[last]]
     return pa.table(columns, schema=_ENDS)
 
 
 def _parted(table: pa.Table, differing: Numbers) -> pa.Table:
     """Leave the first key of each run, but all keys of those with some fingerprints."""
-    count = table["count"].to_numpy()
-    stretches = np.where(among(table["fingerprint"].to_numpy(), differing), count, 1)
+    parted = (_parted_here(runs, differing) for runs in table.to_batches())
+    return pa.concat_tables([_RUNS.empty_table(), *parted])
+
+
+def _parted_here(runs: pa.RecordBatch, differing: Numbers) -> pa.Table:
+    count = runs["count"].to_numpy()
+    stretches = np.where(found_in(differing, runs["fingerprint"].to_numpy()), count, 1)
     kept = spread(np.cumsum(count) - count, stretches)
     offsets = pa.array(np.concatenate([np.zeros(1, np.int64), np.cumsum(stretches)]), pa.int32())
-    columns = {name: table[name] for name in table.column_names}
+    columns = {name: runs[name] for name in runs.schema.names}
     columns["stretches"] = pa.array(stretches)
     for name in ("high", "low"):
-        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(_flat(table[name])[kept]))
+        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(_flat(runs[name])[kept]))
     return pa.table(columns, schema=_RUNS)
 
 
@@ -224,52 +236,32 @@ def _windows(found: Blocks, rows: Rows, order: Ints) -> tuple[Ints, Windows]:
     """
     told = collected(found, _PLACES)
     runs = {name: told[name].to_numpy() for name in _PLACES.names}
-    ordinal = np.empty(len(rows), np.int64)
-    ordinal[order] = np.arange(len(order))
-    turn = np.lexsort((runs["at"], ordinal[rows.places(runs["row"])]))
+    place = rows.places(runs["row"])
+    sizes = np.bincount(place, minlength=len(rows))[order]
+    chats, sizes = order[sizes > 0], sizes[sizes > 0]
+    before = np.empty(len(rows), np.int64)  # of each chat: where its runs begin
+    before[chats] = np.cumsum(sizes) - sizes
+    turn = np.empty(len(told), np.int64)
+    turn[before[place] + runs["run"]] = np.arange(len(told))
     runs = {name: values[turn] for name, values in runs.items()}
-    opens = np.ones(len(turn), np.bool_)
-    opens[1:] = runs["row"][1:] != runs["row"][:-1]
-    chat = np.cumsum(opens) - 1
     stretches = runs["stretches"]
     offsets = np.cumsum(stretches) - stretches
     total = int(stretches.sum())
     windows = Windows(
-        chat=np.repeat(chat, stretches),
+        chat=np.repeat(np.repeat(np.arange(len(chats)), sizes), stretches),
         at=spread(runs["at"], stretches),
         count=np.repeat(np.where(stretches == 1, runs["count"], 1), stretches),
         first=np.empty(total, np.int64),
-        tokens=runs["tokens"][opens],
+        tokens=runs["tokens"][before[chats]],
     )
-    chats = rows.places(runs["row"][opens])
-    known = _Known(rows, np.argsort(chats), np.sort(chats), chat, runs["at"], offsets)
     parts = 1 + total // PART_WINDOWS
     for part in range(parts):
         tables = found.map(partial(_part, part=part, parts=parts)).tables()
         table = pa.concat_tables([_RUNS.empty_table(), *tables])
-        begins = known.windows(table["row"].to_numpy(), table["at"].to_numpy())
-        find_first(
-            _flat(table["high"]), _flat(table["low"]), begins, table["stretches"].to_numpy(), windows.first
-        )
+        begins = offsets[before[rows.places(table["row"].to_numpy())] + table["run"].to_numpy()]
+        high, low = (_flat(table[name].combine_chunks()) for name in ("high", "low"))
+        find_first(high, low, begins, table["stretches"].to_numpy(), windows.first)
     return chats, windows
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Where the windows of runs stand among all windows."""
-
-    rows: Rows
-    order: Ints  # the chats, by their places in `rows`
-    places: Ints  # these places, sorted
-    chat: Ints  # of each run, rising
-    at: Ints  # of each run, rising within a chat
-    offsets: Ints  # of each run: the number of its first window
-
-    def windows(self, row: Ints, at: Ints) -> Ints:
-        """Return the number of the first window of runs that are known by row and place."""
-        chat = self.order[np.searchsorted(self.places, self.rows.places(row))]
-        wide = 1 + max(int(self.at.max(initial=0)), 0)
-        return self.offsets[np.searchsorted(self.chat * wide + self.at, chat * wide + at)]
 
 
 def _part(table: pa.Table, part: int, parts: int) -> pa.Table:
@@ -278,6 +270,6 @@ def _part(table: pa.Table, part: int, parts: int) -> pa.Table:
     return table.filter(pa.array(table["fingerprint"].to_numpy() % np.uint64(parts) == part))
 
 
-def _flat(lists: pa.ChunkedArray) -> Numbers:
-    values: Numbers = pc.list_flatten(lists).to_numpy()
+def _flat(lists: pa.ListArray) -> Numbers:
+    values: Numbers = lists.flatten().to_numpy()
     return values

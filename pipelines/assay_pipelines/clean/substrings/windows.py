@@ -2,7 +2,8 @@
 
 Every window is known by a fingerprint, the smallest hash of the k-grams in it (winnowing, Schleimer et al. 2003): equal windows
 have equal fingerprints, and neighbours mostly share one. So of about one in 2/(w + 1) k-grams a fingerprint is taken, where a
-window has w of them, and only windows whose fingerprint is taken at two places or more can be equal to another.
+window has w of them, and only windows whose fingerprint is taken at two places or more can be equal to another. Fingerprints
+of different windows may agree, as windows are compared by their keys: so they are hashed in the processor's own arithmetic.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from assay_pipelines.clean.compiled import compiled
-from assay_pipelines.clean.substrings.field import PRIME, Points, minus, plus, power, times
+from assay_pipelines.clean.substrings.field import Points, minus, plus, power, times
 from assay_pipelines.clean.substrings.tokens import Numbers
 from assay_pipelines.clean.table import Bools, Ints
 
@@ -35,9 +36,8 @@ def runs_of(values: Numbers, bounds: Ints, length: int, points: Points) -> Runs:
     most = int(np.maximum(np.diff(bounds) - length + 1, 0).sum())
     chat, at, count = (np.empty(most, np.int64) for _ in range(3))
     fingerprint = np.empty(most, np.uint64)
-    gram = (length + 1) // 2
-    base = np.uint64(points.gram)
-    made = _winnowed(values, bounds, length, base, power(points.gram, gram), chat, at, count, fingerprint)
+    base, factor = np.uint64(points.gram), np.uint64(pow(points.gram, _gram(length), 1 << 64))
+    made = _winnowed(values, bounds, length, base, factor, chat, at, count, fingerprint)
     return Runs(chat[:made].copy(), at[:made].copy(), count[:made].copy(), fingerprint[:made].copy())
 
 
@@ -47,13 +47,20 @@ def keys_of(values: Numbers, starts: Ints, counts: Ints, length: int, points: Po
     `values` are two numbers per token; runs of `counts` windows begin at the tokens `starts`, in rising order.
     """
     keys = np.empty((2, int(counts.sum())), np.uint64)
-    for each, point in enumerate(points.window):
-        _rolled(values[each], starts, counts, length, np.uint64(point), power(point, length - 1), keys[each])
+    one, two = points.window
+    bases = (np.uint64(one), np.uint64(two))
+    factors = (power(one, length - 1), power(two, length - 1))
+    _rolled(values, starts, counts, length, bases, factors, keys)
     return keys
 
 
 @compiled
-def _winnowed(  # noqa: C901, PLR0912, PLR0913, PLR0917 -- a kernel: one loop, and arrays that it writes into
+def _gram(length: int) -> int:
+    return (length + 1) // 2
+
+
+@compiled
+def _winnowed(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays that it is given
     values: Numbers,
     bounds: Ints,
     length: int,
@@ -64,49 +71,45 @@ def _winnowed(  # noqa: C901, PLR0912, PLR0913, PLR0917 -- a kernel: one loop, a
     count_out: Ints,
     fingerprint_out: Numbers,
 ) -> int:
-    gram = (length + 1) // 2
+    gram = _gram(length)
     width = length - gram + 1
-    ring = np.empty(width, np.uint64)  # the hashes of the last k-grams
+    hashes = np.empty(len(values), np.uint64)  # of the k-grams of a chat
     runs = 0
     for chat in range(len(bounds) - 1):
         low, tokens = bounds[chat], bounds[chat + 1] - bounds[chat]
         if tokens < length:
             continue
-        rolling, least = np.uint64(0), PRIME
-        least_at, run_at, slot = -1, -1, 0
-        for place in range(tokens):
-            rolling = plus(times(rolling, base), values[low + place])
-            if place >= gram:
-                rolling = minus(rolling, times(values[low + place - gram], factor))
-            here = place - gram + 1
-            if here < 0:
-                continue
-            ring[slot] = rolling
-            if rolling <= least:
-                least, least_at = rolling, here
-            elif least_at <= here - width:
-                least = PRIME
-                oldest = slot
-                for back in range(width):
-                    oldest += 1
-                    if oldest == width:
-                        oldest = 0
-                    if ring[oldest] <= least:
-                        least, least_at = ring[oldest], here - width + 1 + back
-            slot += 1
-            if slot == width:
-                slot = 0
-            if here < width - 1:
-                continue
-            if least_at != run_at:
-                run_at = least_at
-                chat_out[runs] = chat
-                at_out[runs] = here - width + 1
-                count_out[runs] = 0
-                fingerprint_out[runs] = least
-                runs += 1
-            count_out[runs - 1] += 1
+        grams = tokens - gram + 1
+        _hash_grams(values[low : low + tokens], gram, base, factor, hashes)
+        at = following = least_at = 0
+        while following < grams:  # a window that is in no run yet ends at the k-gram before this
+            if following >= least_at + width or not at:
+                least_at = at
+                for other in range(at + 1, at + width):
+                    if hashes[other] <= hashes[least_at]:
+                        least_at = other
+            else:
+                least_at = following
+            least = hashes[least_at]
+            following = at + width
+            while following < min(least_at + width, grams) and hashes[following] > least:
+                following += 1
+            chat_out[runs], at_out[runs], fingerprint_out[runs] = chat, at, least
+            count_out[runs] = following - width + 1 - at
+            at += count_out[runs]
+            runs += 1
     return runs
+
+
+@compiled
+def _hash_grams(values: Numbers, gram: int, base: np.uint64, factor: np.uint64, hashes: Numbers) -> None:
+    rolling = np.uint64(0)
+    for place in range(gram - 1):
+        rolling = (rolling + values[place]) * base
+    for place in range(len(values) - gram + 1):
+        rolling = (rolling + values[place + gram - 1]) * base
+        hashes[place] = rolling
+        rolling -= values[place] * factor
 
 
 @compiled
@@ -115,23 +118,27 @@ def _rolled(  # noqa: PLR0913, PLR0917 -- a kernel writes into arrays that it is
     starts: Ints,
     counts: Ints,
     length: int,
-    base: np.uint64,
-    factor: np.uint64,
+    bases: tuple[np.uint64, np.uint64],
+    factors: tuple[np.uint64, np.uint64],
     keys: Numbers,
 ) -> None:
     """Hash the windows of all runs, rolling over gaps that are shorter than a window."""
-    made, rolling, window = 0, np.uint64(0), -1
+    made, window = 0, -1
+    one = two = np.uint64(0)
     for run in range(len(starts)):
         start = starts[run]
         if window < 0 or start - window > length:
-            rolling = np.uint64(0)
+            one = two = np.uint64(0)
             for place in range(start, start + length):
-                rolling = plus(times(rolling, base), values[place])
+                one = plus(times(one, bases[0]), values[0, place])
+                two = plus(times(two, bases[1]), values[1, place])
             window = start
         for target in range(start, start + counts[run]):
             while window < target:
-                rolling = minus(rolling, times(values[window], factor))
-                rolling = plus(times(rolling, base), values[window + length])
+                one = minus(one, times(values[0, window], factors[0]))
+                two = minus(two, times(values[1, window], factors[1]))
+                one = plus(times(one, bases[0]), values[0, window + length])
+                two = plus(times(two, bases[1]), values[1, window + length])
                 window += 1
-            keys[made] = rolling
+            keys[0, made], keys[1, made] = one, two
             made += 1
