@@ -45,12 +45,13 @@ from assay.artifacts.documents import (
 )
 from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import data_key, resume_key
+from assay.artifacts.layout import data_key
 from assay.errors import AssayError, Retry, StageError, StoreError
 from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
 from assay.stores.files import sha256_of
 from assay.stores.open import open_source, open_store
 from assay.stores.records import DamagedOutput, download_output, load_record, publish
+from assay.stores.resume import drop_resume
 from assay.stores.store import Store
 from assay_pipelines.hub import fetched
 
@@ -248,7 +249,7 @@ def run_program(
         summary = body(run)
         if speaks:
             publish(store, _record(run, summary, started))
-            _drop_resume(store, ref)
+            drop_resume(store, ref)
     except AssayError as error:
         return _failed(store, ref, arguments.attempt, _failure(error))
     except (KeyboardInterrupt, _Interrupted):
@@ -328,11 +329,6 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},
     }
-
-
-def _drop_resume(store: Store, ref: ArtifactRef) -> None:
-    for info in list(store.keys(resume_key(ref, ""))):
-        store.delete(info.key)
 
 
 def _version(name: str) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from assay.artifacts.documents import Attempt, StageDocument
 from assay.artifacts.kinds import SEMANTICS, Kind
-from assay.artifacts.layout import stage_key
+from assay.artifacts.layout import resume_key, stage_key
 from assay.errors import StageError
 from assay.stores.claims import attempts, claim, declare_stage, listing, read_progress
 from assay.stores.open import open_store
@@ -67,3 +67,16 @@ def test_a_program_that_fails_leaves_its_failure_and_no_record(claimed: Store) -
     failure = attempts(claimed, STAGE.ref)[0].failure
     assert failure is not None
     assert failure.reason == "SourceChanged"
+
+
+def test_what_attempts_left_goes_with_the_record_and_not_before(claimed: Store) -> None:
+    left = resume_key(STAGE.ref, "some/place")
+
+    def stopped(run: StageRun) -> dict[str, Any]:
+        run.store.put(left, b"finished")
+        raise StageError("Stopped", "a", "b", "c")
+
+    run_program(Kind.CLEAN, stopped, arguments(claimed))
+    assert claimed.get(left) == b"finished"
+    assert run_program(Kind.CLEAN, lambda _run: {}, arguments(claimed)) == EXIT_DONE
+    assert claimed.get(left) is None

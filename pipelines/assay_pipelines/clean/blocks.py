@@ -6,16 +6,16 @@ which a test holds them to.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Protocol, Self
 
 import pyarrow as pa
 
+from assay_pipelines.clean.partitions import OnBlock, Partitions
+
 SMALL_BYTES = 32 << 20
 RAY_ADDRESS = "RAY_ADDRESS"  # what Ray sets for the drivers of a cluster
-
-OnBlock = Callable[[pa.Table], pa.Table]
 
 
 class Blocks(Protocol):
@@ -27,6 +27,13 @@ class Blocks(Protocol):
 
     def held(self) -> Self:
         """Carry out what is asked for so far, once, and hold the result."""
+        ...
+
+    def kept(self, name: str) -> Self:
+        """Hold the result, and keep it for another attempt at the stage, where a redo would cost minutes.
+
+        The name tells what was asked for so far from all else that the stage asks of equal blocks.
+        """
         ...
 
     def tables(self) -> Iterable[pa.Table]:
@@ -48,6 +55,10 @@ class Here:
         """Carry out what is asked for so far."""
         return Here(list(self._tables))
 
+    def kept(self, name: str) -> "Here":  # noqa: ARG002 -- this process does it again in seconds
+        """Carry out what is asked for so far."""
+        return self.held()
+
     def tables(self) -> Iterable[pa.Table]:
         """Return the blocks."""
         return self._tables
@@ -63,10 +74,13 @@ def _select(table: pa.Table, columns: list[str]) -> pa.Table:
     return table.select(columns)
 
 
-def open_blocks(tables: Iterable[pa.Table], *, size: int, cpus: int, memory_gib: float) -> Blocks:
+def open_blocks(
+    tables: Iterable[pa.Table], *, size: int, cpus: int, memory_gib: float, partitions: Partitions
+) -> Blocks:
     """Take over blocks of so many bytes in all. In a Ray cluster that is there they go to Ray, however few."""
-    if size <= SMALL_BYTES and RAY_ADDRESS not in os.environ:
+    small = size <= SMALL_BYTES
+    if small and RAY_ADDRESS not in os.environ:
         return Here(tables)
     from assay_pipelines.clean.on_ray import OnRay  # noqa: PLC0415 -- seconds, for nothing when data is small
 
-    return OnRay.of(tables, cpus=cpus, memory_gib=memory_gib)
+    return OnRay.of(tables, cpus=cpus, memory_gib=memory_gib, partitions=None if small else partitions)

@@ -143,7 +143,7 @@ def _passed(blocks: Blocks, following: _Next, account: Account | None, gone: Int
         gone=gone,
         aside=aside,
     )
-    return blocks.map(partial(judge, this=this)).held()
+    return blocks.map(partial(judge, this=this)).kept(this.name)
 
 
 def _struck(

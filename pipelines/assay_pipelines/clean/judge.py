@@ -3,6 +3,7 @@
 Pure: a function of the batch and of the pass. It runs inside Ray Data's tasks and, in tests, without them.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,14 @@ class Pass:
     key_for: tuple[int, ExactDuplicates] | None  # make keys for the step with this number
     gone: Ints  # rows that the driver dropped since the last pass, sorted
     aside: Ints  # rows that are set aside and meet no step, sorted
+
+    @property
+    def name(self) -> str:
+        """Tell the pass from all others of its stage: by the numbers of its steps, and by what the driver decided."""
+        numbers = [number for number, *_ in (*self.steps, *((self.key_for,) if self.key_for else ()))]
+        digest = hashlib.sha256(f"{self.first} {numbers} {len(self.gone)} ".encode())
+        digest.update(self.gone.tobytes() + self.aside.tobytes())
+        return digest.hexdigest()[:32]
 
 
 def judge(table: pa.Table, this: Pass) -> pa.Table:

@@ -9,12 +9,14 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from assay.errors import AssayError, Retry, StageError
-from assay_pipelines.clean.blocks import RAY_ADDRESS, OnBlock
+from assay_pipelines.clean.blocks import RAY_ADDRESS
+from assay_pipelines.clean.partitions import OnBlock, Partitions, through
 
 # Under `uv run`, Ray would start its workers by `uv run` too, in a copy of the working folder that lacks uv: they never come.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -39,31 +41,49 @@ _ARROW: dict[str, Any] = {"batch_format": "pyarrow", "batch_size": None, "zero_c
 
 
 class OnRay:
-    """Blocks in Ray's object store."""
+    """Blocks in Ray's object store, and functions that they are still to go through."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(
+        self, dataset: Any, partitions: Partitions | None, functions: tuple[OnBlock, ...] = ()
+    ) -> None:
         self._dataset = dataset
+        self._partitions = partitions
+        self._functions = functions
 
     @classmethod
-    def of(cls, tables: Iterable[pa.Table], *, cpus: int, memory_gib: float) -> "OnRay":
-        """Put blocks into Ray's object store, and start Ray if need be."""
+    def of(
+        cls, tables: Iterable[pa.Table], *, cpus: int, memory_gib: float, partitions: Partitions | None = None
+    ) -> "OnRay":
+        """Put blocks into Ray's object store, and start Ray if need be; without partitions, `kept` merely holds."""
         connect(cpus=cpus, memory_gib=memory_gib)
         references: list[Any] = [ray.put(table) for table in tables]  # at no time are all of them here
-        return cls(ray.data.from_arrow_refs(references))
+        return cls(ray.data.from_arrow_refs(references), partitions)
 
     def map(self, function: OnBlock) -> "OnRay":
         """Put every block through a function, in Ray's workers."""
-        return OnRay(self._dataset.map_batches(function, **_ARROW))
+        return OnRay(self._dataset, self._partitions, (*self._functions, function))
 
     def held(self) -> "OnRay":
         """Carry out what is asked for so far."""
-        with _as_raised():
-            return OnRay(self._dataset.materialize())
+        return self._hold(partial(through, functions=self._functions))
+
+    def kept(self, name: str) -> "OnRay":
+        """Carry out what is asked for so far, but for blocks of which another attempt kept the result."""
+        if self._partitions is None:
+            return self.held()
+        return self._hold(partial(self._partitions.through, functions=self._functions, name=name))
 
     def tables(self) -> Iterator[pa.Table]:
         """Stream the blocks to the driver."""
+        dataset = self._dataset
+        if self._functions:
+            dataset = dataset.map_batches(partial(through, functions=self._functions), **_ARROW)
         with _as_raised():
-            yield from self._dataset.iter_batches(batch_format="pyarrow", batch_size=None)
+            yield from dataset.iter_batches(batch_format="pyarrow", batch_size=None)
+
+    def _hold(self, function: OnBlock) -> "OnRay":
+        with _as_raised():
+            return OnRay(self._dataset.map_batches(function, **_ARROW).materialize(), self._partitions)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import Given, fly
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
+from assay_pipelines.clean.partitions import Partitions
 from assay_pipelines.clean.steps import prepared
 from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
@@ -33,6 +34,7 @@ def clean(run: StageRun) -> dict[str, Any]:
         size=size,
         cpus=execution.cpus,
         memory_gib=execution.memory_gib,
+        partitions=Partitions.of(run),
     )
     flown = fly(
         spec,

@@ -1,4 +1,4 @@
-"""Where a training that was stopped goes on: states, kept between steps in the stage's `resume/` folder.
+"""Where a training that was stopped goes on: states, kept between steps in `resume/<fingerprint>/` of the store.
 
 Of every state each process writes a share, `<attempt>/<step>/<rank>.safetensors`: of every world-th weight the weight itself and
 AdamW's two averages, whole, so that any number of processes at any ZeRO stage can take them up; the state of its random numbers;

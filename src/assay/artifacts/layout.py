@@ -54,8 +54,11 @@ def data_key(ref: ArtifactRef, number: int, path: str) -> str:
 
 
 def resume_key(ref: ArtifactRef, path: str) -> str:
-    """What an attempt leaves for the next one to go on from, dropped once the stage is done."""
-    return f"stages/{ref}/resume/{path}"
+    """What an attempt leaves for the next one to go on from, dropped once the stage is done.
+
+    It may be thousands of objects, so it lies outside the stage's folder, which whoever watches the stage lists.
+    """
+    return f"resume/{ref.fingerprint}/{path}"
 
 
 def use_key(ref: ArtifactRef, experiment: str) -> str:
