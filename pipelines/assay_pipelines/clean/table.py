@@ -61,7 +61,9 @@ class Texts:
     """What the messages of a batch say, of which chats may have a part."""
 
     contents: pa.Array
-    guesses: dict[str, Guess | None] = field(default_factory=dict)  # of their languages, as far as steps asked
+    guesses: dict[str, Guess | None] = field(
+        default_factory=dict
+    )  # of their languages, as far as steps asked
 
     @cached_property
     def words(self) -> Ints:
