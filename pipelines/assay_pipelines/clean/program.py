@@ -8,7 +8,7 @@ from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
 from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import Given, fly
-from assay_pipelines.clean.intake.pieces import Origin, pieces
+from assay_pipelines.clean.intake.pieces import Origin, piece_bytes, pieces
 from assay_pipelines.clean.output import write_chats, write_ledger
 from assay_pipelines.clean.partitions import Partitions
 from assay_pipelines.clean.steps import prepared
@@ -30,7 +30,7 @@ def clean(run: StageRun) -> dict[str, Any]:
     origins = list(_origins(run, spec))
     size = sum(_unpacked(path) for origin in origins for path in origin.files)
     blocks = open_blocks(
-        pieces(origins),
+        pieces(origins, piece_bytes(size)),
         size=size,
         cpus=execution.cpus,
         memory_gib=execution.memory_gib,

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay_pipelines.chats import HASH_BYTES, MESSAGE, MESSAGES, ROLES, Message
+from assay_pipelines.clean.language import Guess, guess_of
 from assay_pipelines.clean.words import word_counts
 
 Ints = npt.NDArray[np.int64]
@@ -60,6 +61,9 @@ class Texts:
     """What the messages of a batch say, of which chats may have a part."""
 
     contents: pa.Array
+    guesses: dict[str, Guess | None] = field(
+        default_factory=dict
+    )  # of their languages, as far as steps asked
 
     @cached_property
     def words(self) -> Ints:
@@ -112,6 +116,13 @@ class Chats:
     def words(self) -> Ints:
         """The messages' numbers of words, counted once per batch."""
         return self.batch.words if self.places is None else self.batch.words[self.places]
+
+    def guess(self, message: int) -> Guess | None:
+        """Return what language a message may be in, guessed once per text of the batch."""
+        text, known = self.texts[message], self.batch.guesses
+        if text not in known:
+            known[text] = guess_of(text)
+        return known[text]
 
     @cached_property
     def letters(self) -> Bytes:
@@ -167,7 +178,7 @@ class Chats:
             theirs[turns] = True
             texts = pa.array([judgement.replaced[turn] for turn in turns], pa.string())
             contents = pc.replace_with_mask(self.contents, pa.array(theirs), texts)
-            chats = Chats(self.starts, self.roles, Texts(contents))
+            chats = Chats(self.starts, self.roles, Texts(contents, self.batch.guesses))
         return chats if judgement.removed is None else chats.less(judgement.removed)
 
     @property

@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 
 SEMANTICS: dict[Kind, int] = {
-    Kind.CLEAN: 2,
+    Kind.CLEAN: 3,
     Kind.TRAIN: 2,
     Kind.GENERATE: 2,
     Kind.EVALUATE: 2,

@@ -11,7 +11,6 @@ from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay_pipelines.clean import blocks, program
 from assay_pipelines.clean.__main__ import main
-from assay_pipelines.clean.intake import pieces as cutting
 
 SIZES = [(20_000, -1), (7_000, 1 << 30), (1 << 22, 1 << 30)]  # of pieces; of what needs no Ray
 
@@ -69,7 +68,7 @@ def test_bytes_depend_on_neither_ray_nor_how_files_are_cut(bench, monkeypatch, o
     digests = []
     for attempt, (size, small) in enumerate(SIZES, 1):
         monkeypatch.setattr(blocks, "SMALL_BYTES", small)
-        monkeypatch.setattr(program, "pieces", lambda origins, size=size: cutting.pieces(origins, size))
+        monkeypatch.setattr(program, "piece_bytes", lambda _total, size=size: size)
         bench.store.delete(record_key(bench.stage(Kind.CLEAN, spec).ref))
         outcome = bench.run(main, Kind.CLEAN, spec, attempt=attempt, cpus=2)
         digests.append({path: file.sha256 for path, file in outcome.record.outputs.files.items()})

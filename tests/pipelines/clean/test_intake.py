@@ -13,7 +13,7 @@ from pyarrow import feather
 
 from assay_pipelines.chats import chats_table, write_rows
 from assay_pipelines.clean.intake.parse import parse_piece
-from assay_pipelines.clean.intake.pieces import Origin, pieces
+from assay_pipelines.clean.intake.pieces import MOST_BYTES, PIECE_BYTES, Origin, piece_bytes, pieces
 from assay_pipelines.clean.rows import Rows
 from plain_steps import ids_of
 
@@ -203,3 +203,10 @@ def test_fields_of_csv_hold_line_breaks_and_a_row_of_other_fields_is_told(tmp_pa
         ["d", "e"],
     ]
     assert [detail.split(":")[1] for detail in rejected(table)] == ["3", "5"]
+
+
+def test_pieces_of_larger_inputs_are_larger_up_to_a_bound():
+    sizes = [piece_bytes(total) for total in (0, 40 << 20, 80 << 20, 1 << 30, 1 << 40)]
+    assert sizes == sorted(sizes)
+    assert (sizes[0], sizes[-1]) == (PIECE_BYTES, MOST_BYTES)
+    assert sizes[1] < sizes[2] < sizes[3] == MOST_BYTES

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from assay.api.clean import Step
-from assay_pipelines.clean.language import LEAST_LETTERS, language_of, prose_of
+from assay_pipelines.clean.language import LEAST_LETTERS, guess_of, prose_of, settled
 from plain_steps import judged
 
 SAID = {
@@ -23,6 +23,11 @@ SAID = {
 }
 CODE = "```python\nfor item in range(10):\n    print(item, wenn, nicht, und, oder, aber, dieser)\n```"
 SHORT = ["", "OK.", "Merci!", "¿Qué?", "42 + 1 = 43", "???", "Ja, gut."]
+
+
+def language_of(text, least):
+    guess = guess_of(text)
+    return guess and settled(guess, least)
 
 
 def talk(*texts):

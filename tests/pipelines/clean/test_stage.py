@@ -15,7 +15,6 @@ from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay_pipelines.clean import blocks, program
 from assay_pipelines.clean.__main__ import main
-from assay_pipelines.clean.intake import pieces as cutting
 from bench import WORDS
 
 REFUSED = "I'm sorry, but I can't help with that request today, my friend, it is late."
@@ -87,7 +86,7 @@ def test_bytes_do_not_depend_on_ray_or_cores_or_on_how_files_are_cut(bench, monk
     ways = [(1, 1 << 22, -1), (2, 5000, -1), (1, 3000, 1 << 30)]
     for attempt, (cpus, size, small) in enumerate(ways, 1):
         monkeypatch.setattr(blocks, "SMALL_BYTES", small)
-        monkeypatch.setattr(program, "pieces", lambda origins, size=size: cutting.pieces(origins, size))
+        monkeypatch.setattr(program, "piece_bytes", lambda _total, size=size: size)
         bench.store.delete(record_key(bench.stage(Kind.CLEAN, spec).ref))
         outcome = bench.run(main, Kind.CLEAN, spec, attempt=attempt, cpus=cpus)
         digests.append({path: file.sha256 for path, file in outcome.record.outputs.files.items()})

@@ -1,13 +1,14 @@
 """Languages: drop chats that mix them (F5), or that are in others than those to keep.
 
 Turns of users and assistants, and documents, are looked at, each by itself. A turn that is too short to tell, or whose
-language is not told with enough confidence, counts for nothing.
+language is not told with enough confidence, counts for nothing. A guess that could change nothing is not settled: that is
+most of the work saved.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from assay.api.clean import Languages, MixedLanguage
-from assay_pipelines.clean.language import Language, language_of
+from assay_pipelines.clean.language import Guess, Language, settled
 from assay_pipelines.clean.table import Chats, Judgement, Line
 
 _SPEAK = b"UAX"
@@ -17,8 +18,11 @@ def mixed_language(chats: Chats, step: MixedLanguage) -> Judgement:
     """Drop a chat at the first turn in another language than the first that could be told; the score is its confidence."""
     lines = []
     for chat in range(len(chats)):
+        guesses = list(_guessed(chats, chat))
+        if len({guess.code for _, guess in guesses}) <= 1:
+            continue
         first = None
-        for place, found in _told(chats, chat, step.min_confidence):
+        for place, found in _told(guesses, step.min_confidence):
             if first is None:
                 first = place, found.code
             elif found.code != first[1]:
@@ -33,16 +37,21 @@ def languages(chats: Chats, step: Languages) -> Judgement:
     kept = frozenset(step.keep)
     lines = []
     for chat in range(len(chats)):
-        for place, found in _told(chats, chat, step.min_confidence):
-            if found.code not in kept:
-                detail = f"turn {place} is {found.code}"
-                lines.append(Line(chat=chat, rule="otherLanguage", score=found.confidence, detail=detail))
-                break
+        others = ((place, guess) for place, guess in _guessed(chats, chat) if guess.code not in kept)
+        for place, found in _told(others, step.min_confidence):
+            detail = f"turn {place} is {found.code}"
+            lines.append(Line(chat=chat, rule="otherLanguage", score=found.confidence, detail=detail))
+            break
     return Judgement(lines=lines)
 
 
-def _told(chats: Chats, chat: int, least: float) -> Iterator[tuple[int, Language]]:
-    """Go through the turns whose language is told, with their places in the chat."""
+def _guessed(chats: Chats, chat: int) -> Iterator[tuple[int, Guess]]:
+    """Go through the turns whose language can be guessed, with their places in the chat."""
     for turn in chats.turns(chat):
-        if chats.roles[turn] in _SPEAK and (found := language_of(chats.texts[turn], least)):
-            yield turn - int(chats.starts[chat]), found
+        if chats.roles[turn] in _SPEAK and (guess := chats.guess(turn)):
+            yield turn - int(chats.starts[chat]), guess
+
+
+def _told(guesses: Iterable[tuple[int, Guess]], least: float) -> Iterator[tuple[int, Language]]:
+    """Go through the turns whose language is told."""
+    return ((place, found) for place, guess in guesses if (found := settled(guess, least)))
