@@ -61,7 +61,20 @@ def a_cpu_profile(**spec: Any) -> ProfileSpec:
     return ProfileSpec.model_validate(whole)
 
 
+def trained_by(workload: str, profile: ProfileSpec) -> ProfileSpec:
+    """Return the profile with another kind of workload for trainings; a TrainJob has no priority class, and less grace."""
+    pool = profile.pools.train.model_copy(update={"workload": workload})
+    if workload == "TrainJob":
+        pool = pool.model_copy(update={"priority_class": None, "grace_seconds": 600})
+    return profile.model_copy(update={"pools": profile.pools.model_copy(update={"train": pool})})
+
+
 PROFILES = {"gpu-queued": a_gpu_profile(), "cpu-plain": a_cpu_profile()}
+TRAININGS = {
+    f"{name}-{workload.lower()}": trained_by(workload, profile)
+    for name, profile in PROFILES.items()
+    for workload in ("RayJob", "TrainJob")
+}
 
 
 def an_order(

@@ -229,7 +229,8 @@ def run_program(
     arguments = parser.parse_args(argv)
     store_uri, _, ref_text = arguments.stage.rpartition("/stages/")
     ref = ArtifactRef(ref_text)
-    signal.signal(signal.SIGTERM, _interrupted)
+    if threading.current_thread() is threading.main_thread():  # Ray Train runs programs in others
+        signal.signal(signal.SIGTERM, _interrupted)
     started = datetime.now(UTC)
     try:
         store = open_store(store_uri)
@@ -349,7 +350,7 @@ def _failure(error: AssayError) -> Failure:
 def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> int:
     print(failure.message, file=sys.stderr)  # noqa: T201 -- the attempt's log
     try:
-        fail(store, ref, attempt, failure)
+        failure = fail(store, ref, attempt, failure)
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
     if failure.reason == "Unforeseen":

@@ -66,6 +66,8 @@ PROGRAMS = {
         "training-operator", "github.com/kubeflow/training-operator/cmd/training-operator.v1"
     ),
     "kuberay": Program("kuberay", "github.com/ray-project/kuberay/ray-operator"),
+    "jobset": Program("jobset", "sigs.k8s.io/jobset"),
+    "trainer": Program("trainer", "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"),
     "kueue": Program("kueue", "sigs.k8s.io/kueue/cmd/kueue"),
 }
 

@@ -38,8 +38,8 @@ def daemons(site: Site, programs: Mapping[str, Path], minio_environment: Mapping
             "kube-apiserver",
             [programs["kube-apiserver"], *_flags(_api_server(site))],
             needs=ETCD,
-            # Reading the operators' large definitions it would take 1.3 GiB and keep it; it needs 350 MiB.
-            environment={"GOMEMLIMIT": "600MiB"},
+            # Reading the operators' large definitions it would take more than 1.3 GiB and keep it; it needs 600 MiB.
+            environment={"GOMEMLIMIT": "900MiB"},
         ),
         Daemon(
             "kube-controller-manager",

@@ -125,13 +125,13 @@ def base_images() -> list[Image]:
 
 
 def manager_image(name: str, binary: Path) -> Image:
-    """Return an operator's image: its program as `/manager`, which is what their manifests start."""
+    """Return an operator's image: its program as `/manager`, which is what they start."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar, binary.open("rb") as file:
         member = tarfile.TarInfo("manager")
         member.mode, member.size = 0o755, binary.stat().st_size
         tar.addfile(member, file)
-    return Image(name, Blob(TAR, layer.getvalue()), {"User": "65532:65532"})
+    return Image(name, Blob(TAR, layer.getvalue()), {"Entrypoint": ["/manager"], "User": "65532:65532"})
 
 
 def write_archive(images: Sequence[Image], sink: BinaryIO) -> None:

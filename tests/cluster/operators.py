@@ -1,4 +1,4 @@
-"""What is installed on the bare cluster: KubeRay, the Training Operator, Kueue, and eight GPUs that nobody has.
+"""What is installed on the bare cluster: KubeRay, the Training Operator, Trainer on JobSet, Kueue, and eight GPUs that nobody has.
 
 Each operator comes as its upstream manifests say, from the Go module its program was built from. What differs is said
 in `_fitted` and in `KUEUE_FRAMEWORKS`: requests and probes that suit a machine of two cores.
@@ -6,7 +6,9 @@ in `_fitted` and in `KUEUE_FRAMEWORKS`: requests and probes that suit a machine 
 
 import json
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +20,13 @@ from cluster.access import Cluster
 from cluster.patience import Patience
 from cluster.site import BASE_IMAGE, NODE
 
-KUEUE_FRAMEWORKS = ("batch/job", "ray.io/rayjob", "ray.io/raycluster", "kubeflow.org/pytorchjob")
+KUEUE_FRAMEWORKS = (
+    "batch/job",
+    "ray.io/rayjob",
+    "ray.io/raycluster",
+    "kubeflow.org/pytorchjob",
+    "trainer.kubeflow.org/trainjob",
+)
 # Kinds that nobody here watches; the API server would hold a hundred megabytes for their definitions.
 UNUSED = r"^    kind: (MPIJob|TFJob|PaddleJob|XGBoostJob|JAXJob)$"
 GPUS = "8"
@@ -33,9 +41,12 @@ class Operator:
     namespace: str
     deployment: str
     arguments: tuple[str, ...] = ()
+    without: str = ""  # a line of its kustomization that asks for what is not here
 
 
-KUBERAY = Operator("kuberay", "config/default", "default", "kuberay-operator")
+KUBERAY = Operator(
+    "kuberay", "config/default", "default", "kuberay-operator", ("--enable-leader-election=false",)
+)
 TRAINING = Operator(
     "training-operator",
     "manifests/overlays/standalone",
@@ -43,8 +54,17 @@ TRAINING = Operator(
     "training-operator",
     ("--enable-scheme=pytorchjob", f"--pytorch-init-container-image={BASE_IMAGE}"),
 )
+JOBSET = Operator("jobset", "config/default", "jobset-system", "jobset-controller-manager")
+TRAINER = Operator(
+    "trainer",
+    "manifests/overlays/manager",
+    "kubeflow-system",
+    "kubeflow-trainer-controller-manager",
+    without="third-party/jobset",  # from the internet; JOBSET is the same
+)
 KUEUE = Operator("kueue", "config/default", "kueue-system", "kueue-controller-manager")
-OPERATORS = (KUBERAY, TRAINING, KUEUE)  # Kueue last: from then on its webhook has a say in every pod
+# Kueue last: from then on its webhook has a say in every pod.
+OPERATORS = (KUBERAY, TRAINING, JOBSET, TRAINER, KUEUE)
 
 
 @dataclass(frozen=True)
@@ -68,17 +88,31 @@ class Installation:
 
 def render(operator: Operator, sources: Path, kubectl: Path) -> Installation:
     """Return what to apply for an operator, whose module lies in `sources`."""
-    printed = subprocess.run(
-        [kubectl, "kustomize", sources / operator.manifests], check=True, stdout=subprocess.PIPE, text=True
-    )
     definitions, others = [], []
-    for document in re.split(r"^---\n", printed.stdout, flags=re.MULTILINE):
+    for document in re.split(r"^---\n", _kustomized(operator, sources, kubectl), flags=re.MULTILINE):
         if not re.search(r"^kind: CustomResourceDefinition$", document, re.MULTILINE):
             others.append(document)
         elif not re.search(UNUSED, document, re.MULTILINE):
             definitions.append(document)
     objects = (yaml.load(document, yaml.CSafeLoader) for document in others)
     return Installation(operator, "---\n".join(definitions), tuple(_fitted(objects, operator)))
+
+
+def _kustomized(operator: Operator, sources: Path, kubectl: Path) -> str:
+    with tempfile.TemporaryDirectory() as copy:
+        folder = sources / operator.manifests
+        if operator.without:
+            top = Path(operator.manifests).parts[0]
+            shutil.copytree(sources / top, Path(copy, top), copy_function=shutil.copyfile)
+            folder = Path(copy, operator.manifests)
+            folder.chmod(0o755)
+            kustomization = folder / "kustomization.yaml"
+            lines = kustomization.read_text().splitlines(keepends=True)
+            kustomization.write_text("".join(line for line in lines if operator.without not in line))
+        printed = subprocess.run(
+            [kubectl, "kustomize", folder], check=True, stdout=subprocess.PIPE, text=True
+        )
+    return printed.stdout
 
 
 def _fitted(objects: Iterable[dict], operator: Operator) -> Iterable[dict]:
@@ -90,14 +124,17 @@ def _fitted(objects: Iterable[dict], operator: Operator) -> Iterable[dict]:
             container["args"] = [*container.get("args", []), *operator.arguments]
             for probe in ("livenessProbe", "readinessProbe"):
                 container[probe] |= {"initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 120}
-        if item["kind"] == "ConfigMap" and "controller_manager_config.yaml" in item.get("data", {}):
+        if item["kind"] == "ConfigMap" and "controller_manager_config.yaml" in item["data"]:
             item["data"] = {name: _configured(text) for name, text in item["data"].items()}
         yield item
 
 
-def _configured(kueue: str) -> str:
-    configuration = yaml.safe_load(kueue)
-    configuration["integrations"]["frameworks"] = list(KUEUE_FRAMEWORKS)
+def _configured(text: str) -> str:
+    configuration = yaml.safe_load(text)
+    # It stands alone, and a busy machine would unseat it.
+    configuration["leaderElection"]["leaderElect"] = False
+    if "integrations" in configuration:
+        configuration["integrations"]["frameworks"] = list(KUEUE_FRAMEWORKS)
     return json.dumps(configuration)
 
 
@@ -139,6 +176,7 @@ def _advertise_gpus(cluster: Cluster, patience: Patience) -> None:
 
 
 _POD = {"restartPolicy": "Never", "containers": [{"name": "pytorch", "image": BASE_IMAGE}]}
+_NODE = {"name": "node", "template": {"spec": {"template": {"spec": _POD}}}}
 _SUBJECTS = (
     {
         "apiVersion": "batch/v1",
@@ -151,6 +189,18 @@ _SUBJECTS = (
         "kind": "PyTorchJob",
         "metadata": {"name": "asked", "namespace": "default"},
         "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": {"spec": _POD}}}},
+    },
+    {
+        "apiVersion": "jobset.x-k8s.io/v1alpha2",
+        "kind": "JobSet",
+        "metadata": {"name": "asked", "namespace": "default"},
+        "spec": {"replicatedJobs": [_NODE]},
+    },
+    {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "ClusterTrainingRuntime",
+        "metadata": {"name": "asked"},
+        "spec": {"template": {"spec": {"replicatedJobs": [_NODE]}}},
     },
     {
         "apiVersion": "kueue.x-k8s.io/v1beta2",

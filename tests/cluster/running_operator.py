@@ -44,7 +44,8 @@ class RunningOperator:
 
     def install(self) -> None:
         """Apply what a cluster owner applies, and let the API server find the webhook on the host."""
-        for path in sorted((ROOT / "manifests" / "crds").glob("*.yaml")):
+        manifests = ROOT / "manifests"
+        for path in [*sorted((manifests / "crds").glob("*.yaml")), manifests / "trainjob-runtime.yaml"]:
             self.cluster.apply_text(path.read_text())
         for item in YAML(typ="safe").load_all((ROOT / "manifests" / "operator.yaml").read_text()):
             if item["kind"] == "ValidatingWebhookConfiguration":

@@ -22,18 +22,25 @@ from kubernetes.client import ApiClient, V1Job, V1PodTemplateSpec
 from ruamel.yaml import YAML
 
 from assay.artifacts.kinds import Kind
-from assay.workloads.carrier import PYTORCHJOB, RAYJOB, carrier_of
-from orders import PROFILES, an_order
+from assay.workloads.carrier import PYTORCHJOB, RAYJOB, TRAINJOB, carrier_of
+from orders import PROFILES, TRAININGS, an_order
 
 HERE = Path(__file__).parent
-CRDS = {RAYJOB.kind: "ray.io_rayjobs", PYTORCHJOB.kind: "kubeflow.org_pytorchjobs"}
+CRDS = {
+    RAYJOB.kind: "ray.io_rayjobs",
+    PYTORCHJOB.kind: "kubeflow.org_pytorchjobs",
+    TRAINJOB.kind: "trainer.kubeflow.org_trainjobs",
+    "ClusterTrainingRuntime": "trainer.kubeflow.org_clustertrainingruntimes",
+}
+ALL = PROFILES | TRAININGS
+TRAINED = [(Kind.TRAIN, name) for name in TRAININGS]
 every_workload = pytest.mark.parametrize(
-    ("kind", "profile"), [(kind, name) for kind in Kind for name in PROFILES], ids=str
+    ("kind", "profile"), [(kind, name) for kind in Kind for name in PROFILES] + TRAINED, ids=str
 )
 
 
 def made(kind, profile):
-    return carrier_of(kind, PROFILES[profile]).manifest(an_order(kind, PROFILES[profile]))
+    return carrier_of(kind, ALL[profile]).manifest(an_order(kind, ALL[profile]))
 
 
 def as_yaml(value):
@@ -67,8 +74,8 @@ def closed(schema):
 
 
 @cache
-def validator(kind, version="v1"):
-    [version] = [one for one in crd(CRDS[kind])["spec"]["versions"] if one["name"] == version]
+def validator(kind):
+    [version] = [one for one in crd(CRDS[kind])["spec"]["versions"] if one["storage"]]
     return jsonschema.Draft202012Validator(closed(version["schema"]["openAPIV3Schema"]))
 
 
@@ -103,10 +110,18 @@ def test_a_workload_is_the_one_of_the_last_release(kind, profile):
     assert YAML(typ="safe").load(golden.read_text()) == found
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("kind", [Kind.CLEAN, Kind.TRAIN])
+@pytest.mark.parametrize(
+    ("kind", "profile"),
+    [(kind, name) for kind in (Kind.CLEAN, Kind.TRAIN) for name in PROFILES] + TRAINED,
+    ids=str,
+)
 def test_a_workload_holds_nothing_that_its_own_definition_does_not_know(kind, profile):
     found = made(kind, profile)
+    assert [error.message for error in validator(found["kind"]).iter_errors(found)] == []
+
+
+def test_the_runtime_of_trainjobs_holds_nothing_that_its_own_definition_does_not_know():
+    found = YAML(typ="safe").load((HERE.parents[1] / "manifests" / "trainjob-runtime.yaml").read_text())
     assert [error.message for error in validator(found["kind"]).iter_errors(found)] == []
 
 

@@ -169,8 +169,10 @@ class Engine:
 
 
 def join(place: Place) -> None:
-    """Meet the other processes, as the environment says; alone, without any socket."""
+    """Meet the other processes, as the environment says, unless Ray Train let them meet; alone, without any socket."""
     os.environ.setdefault("LOCAL_RANK", str(place.local_rank))  # DeepSpeed insists
+    if distributed.is_initialized():
+        return
     backend = "nccl" if place.device.type == "cuda" else "gloo"
     if place.world > 1:
         distributed.init_process_group(backend, timeout=PATIENCE)

@@ -20,7 +20,7 @@ from assay.ports.backend import Key
 from assay.reconcile.facts import Capacity, Obstacle, Phase, Sight
 from assay.stores.claims import fail
 from assay.stores.store import Store
-from assay.workloads.carrier import CARRIERS, Carrier, carrier_of, is_suspended
+from assay.workloads.carrier import CARRIERS, Carrier, carrier_of, carriers_of, is_suspended
 from assay.workloads.names import (
     MANAGED_BY,
     MANAGER,
@@ -206,21 +206,26 @@ class ClusterBackend:
 
         What the watch has not told, or not lately, is asked for: a watch that broke does not tell what went meanwhile.
         """
-        carrier = carrier_of(ref.kind, self._profile)
         name = workload_name(ref, attempt.number)
-        found = self._watched.get(carrier.kind, namespace, name, fresh_seconds=_FRESH_SECONDS)
-        if found is None:
-            found = self._api.get(path_of(carrier.api_version, carrier.plural, namespace, name))
+        for carrier in carriers_of(ref.kind, self._profile):
+            found = self._watched.get(carrier.kind, namespace, name, fresh_seconds=_FRESH_SECONDS)
             if found is None:
-                self._watched.forget(carrier.kind, namespace, name)
-            else:
-                self._watched.keep(found)
-        return found if found is not None and carries(found, ref, attempt) else None
+                found = self._api.get(path_of(carrier.api_version, carrier.plural, namespace, name))
+                if found is None:
+                    self._watched.forget(carrier.kind, namespace, name)
+                else:
+                    self._watched.keep(found)
+            if found is not None and carries(found, ref, attempt):
+                return found
+        return None
 
     def _get(self, key: Key) -> Plain | None:
         """Read a workload as it is now."""
         ref, number = key
-        return self._api.get(self._path(carrier_of(ref.kind, self._profile), workload_name(ref, number)))
+        name = workload_name(ref, number)
+        carriers = carriers_of(ref.kind, self._profile)
+        found = (self._api.get(self._path(carrier, name)) for carrier in carriers)
+        return next((item for item in found if item is not None), None)
 
     def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, str]:
         """Say why workloads do not run yet, from two lists of the namespace, and from events where there is no pod."""

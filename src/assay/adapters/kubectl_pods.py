@@ -6,7 +6,8 @@ from assay.workloads.names import ATTEMPT, STAGE, labels
 from assay.workloads.objects import items, text
 from assay.workloads.waiting import explain
 
-_ROLE, _INDEX = "training.kubeflow.org/replica-type", "training.kubeflow.org/replica-index"
+_ROLE = "training.kubeflow.org/replica-type"
+_INDICES = ("training.kubeflow.org/replica-index", "batch.kubernetes.io/job-completion-index")
 _RAY_NODE = "ray.io/node-type"
 
 
@@ -52,10 +53,10 @@ class AttemptPods:
 
 
 def in_order(pods: list[Plain]) -> list[Plain]:
-    """Return pods in the order in which people read them: a Master before its Workers, else as they were made."""
+    """Return pods in the order in which people read them: a Master before its Workers, nodes by number, else as they were made."""
 
     def place(pod: Plain) -> tuple[bool, int, str]:
-        index = text(pod, "metadata", "labels", _INDEX)
+        index = "".join(text(pod, "metadata", "labels", name) for name in _INDICES)
         role = text(pod, "metadata", "labels", _ROLE)
         made = text(pod, "metadata", "creationTimestamp")
         return role == "worker", int(index) if index.isdecimal() else 0, made

@@ -7,7 +7,7 @@ from assay.api.profile import Pool, ProfileSpec
 from assay.artifacts.kinds import Kind
 from assay.errors import SpecError
 from assay.reconcile.facts import Sight
-from assay.workloads import job, pytorchjob, rayjob
+from assay.workloads import job, pytorchjob, rayjob, trainjob
 from assay.workloads.objects import Object, at
 from assay.workloads.order import Order
 
@@ -48,7 +48,16 @@ PYTORCHJOB = Carrier(
     sight=pytorchjob.sight,
     suspend=("spec", "runPolicy", "suspend"),
 )
-CARRIERS = (JOB, RAYJOB, PYTORCHJOB)  # all that is to be watched
+TRAINJOB = Carrier(
+    api_version="trainer.kubeflow.org/v1alpha1",
+    kind=trainjob.KIND,
+    plural="trainjobs",
+    manifest=trainjob.manifest,
+    sight=trainjob.sight,
+    suspend=("spec", "suspend"),
+)
+CARRIERS = (JOB, RAYJOB, PYTORCHJOB, TRAINJOB)  # all that is to be watched
+_TRAINING = {carrier.kind: carrier for carrier in (PYTORCHJOB, RAYJOB, TRAINJOB)}
 
 
 def is_suspended(workload: Object) -> bool:
@@ -58,24 +67,17 @@ def is_suspended(workload: Object) -> bool:
 
 
 def carrier_of(kind: Kind, profile: ProfileSpec) -> Carrier:
-    """Return what carries a stage of this kind.
+    """Return what carries a stage of this kind."""
+    if kind is Kind.TRAIN:
+        return _TRAINING[profile.pools.train.workload]
+    return RAYJOB if kind is Kind.CLEAN else JOB
 
-    Raises:
-        SpecError: the profile asks for what this version cannot make.
 
-    """
-    if kind is Kind.CLEAN:
-        return RAYJOB
-    if kind is not Kind.TRAIN:
-        return JOB
-    workload = profile.pools.train.workload
-    if workload != PYTORCHJOB.kind:
-        raise SpecError(
-            "profile spec.pools.train.workload",
-            f"found {workload}, expected {PYTORCHJOB.kind}, the only one that this version can make",
-            f"Write {PYTORCHJOB.kind}, and install the training operator.",
-        )
-    return PYTORCHJOB
+def carriers_of(kind: Kind, profile: ProfileSpec) -> list[Carrier]:
+    """Return all that may carry a stage of this kind, the profile's own first: it may have been another when it began."""
+    chosen = carrier_of(kind, profile)
+    others = _TRAINING.values() if kind is Kind.TRAIN else ()
+    return [chosen, *(carrier for carrier in others if carrier is not chosen)]
 
 
 def pool_of(kind: Kind, profile: ProfileSpec) -> Pool:
@@ -123,8 +125,6 @@ def cluster_faults(profile: ProfileSpec) -> list[SpecError]:
                     "Leave it out, and limit by a queue's quota.",
                 )
             )
-    try:
-        carrier_of(Kind.TRAIN, profile)
-    except SpecError as fault:
-        faults.append(fault)
+    if carrier_of(Kind.TRAIN, profile) is TRAINJOB:
+        faults += trainjob.faults(profile.pools.train)
     return faults

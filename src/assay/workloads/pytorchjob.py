@@ -12,19 +12,11 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, holds
 from assay.workloads.order import Order
-from assay.workloads.pods import (
-    KEPT_SECONDS,
-    Size,
-    container,
-    environment,
-    program,
-    template,
-    variable_list,
-)
+from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
 from assay.workloads.sights import by_conditions, held_back
+from assay.workloads.torchrun import variables
 
 CONTAINER = "pytorch"  # the operator's webhook demands this name
-_FAREWELL_SECONDS = 10  # of a pod's grace, for torchrun itself to end
 
 
 def manifest(order: Order) -> Object:
@@ -64,25 +56,10 @@ def _template(order: Order) -> Object:
         CONTAINER,
         Size(cpus=pool.cpus, memory_gib=pool.memory_gib, gpus=pool.gpus_per_node),
         command=["torchrun", "-m", *program(order)],
-        env=_environment(order),
+        env=[one for one in variables(order) if one["name"] != "PYTHONUNBUFFERED"],
     )
     return template(
         order, pool, one, grace_seconds=pool.grace_seconds, shared_memory_gib=pool.shared_memory_gib
-    )
-
-
-def _environment(order: Order) -> list[Object]:
-    """Add the pool's variables, which replace none of ours, and let torchrun wait as long as the pod may for a checkpoint.
-
-    Asked to end, torchrun kills its processes after 30 s unless TORCH_ELASTIC_SHUTDOWN_TIMEOUT says otherwise.
-    """
-    pool = order.profile.pools.train
-    ours = [one for one in environment(order) if one["name"] != "PYTHONUNBUFFERED"]
-    patience = str(max(pool.grace_seconds - _FAREWELL_SECONDS, 0))
-    ours += variable_list({"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": patience})
-    taken = {one["name"] for one in ours} | {"PYTHONUNBUFFERED"}
-    return (
-        variable_list({name: value for name, value in pool.environment.items() if name not in taken}) + ours
     )
 
 

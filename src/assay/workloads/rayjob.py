@@ -1,4 +1,7 @@
-"""ray.io/v1 RayJob: carries clean, on a Ray cluster of its own whose workers come when there is work and go when idle.
+"""ray.io/v1 RayJob: carries clean and train, on a Ray cluster of its own.
+
+Cleaning's workers come when there is work and go when idle. A training's are as many as its nodes, and each counts as many
+of Ray's CPUs as it is to have processes, so that Ray Train deals them out evenly.
 
 Read in KubeRay v1.6.2; what decided the shape:
 
@@ -16,11 +19,15 @@ Read in KubeRay v1.6.2; what decided the shape:
 * `authOptions` token: without it, whoever reaches the head's port runs programs with the store's credentials. It needs
   `rayVersion`, which also makes KubeRay probe by HTTP instead of by `wget`, which a lean image lacks.
 * KubeRay adds /tmp/ray to head and autoscaler, as a volume below our /tmp.
-* The program itself, Ray's driver, runs in the head, which gets a worker's memory and no tasks (`num-cpus` 0).
+* The program itself, Ray's driver, runs in the head, which gets no tasks (`num-cpus` 0). In a cleaning it joins what the
+  workers found, and has a worker's memory; in a training it waits.
 """
 
 import shlex
 
+from assay.api.execution import TrainExecution
+from assay.api.profile import Pool
+from assay.artifacts.kinds import Kind
 from assay.reconcile.facts import Phase, Sight
 from assay.workloads.execution import worker_cpus
 from assay.workloads.names import metadata
@@ -39,8 +46,9 @@ from assay.workloads.pods import (
     variable_list,
 )
 from assay.workloads.sights import held_back, running
+from assay.workloads.torchrun import with_pool
 
-RAY_VERSION = "2.60.0"  # in the clean image, as uv.lock has it
+RAY_VERSION = "2.60.0"  # in the images, as uv.lock has it
 WORKERS = "workers"  # the only group; "head" is taken
 _ELASTIC = {"kueue.x-k8s.io/elastic-job": "true"}  # Kueue refuses an autoscaled RayJob without it
 _NO_SECOND_HEAD = {"ray.io/disable-provisioned-head-restart": "true"}
@@ -50,6 +58,9 @@ _STORE_SHARE = (
 _IDLE_SECONDS = 60  # after which a worker goes
 _SUBMITTER_TRIES = 2  # more; each follows the same job again
 _HEAD_CPUS = 1
+_DRIVER_GIB = 4  # of a head that only waits
+_SMALL_STORE = {"object-store-memory": str(100 << 20)}  # a training uses none; /dev/shm is NCCL's
+_DRIVER_SHARED_GIB = 0.25
 _SIDE = Size(cpus=0.2, memory_gib=0.5)  # autoscaler, submitter: a Ray client each
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 _TOKEN = "autoscaler-token"  # noqa: S105 -- the name of a volume
@@ -74,54 +85,99 @@ def manifest(order: Order) -> Object:
         SpecError: the profile names no images.
 
     """
-    pool = order.profile.pools.clean
+    trains = order.ref.kind is Kind.TRAIN
+    pools = order.profile.pools
+    pool = pools.train if trains else pools.clean
     about = metadata(order, pool.queue)
-    about["annotations"] |= _NO_SECOND_HEAD | (_ELASTIC if pool.queue else {})
+    about["annotations"] |= _NO_SECOND_HEAD | (_ELASTIC if pool.queue and not trains else {})
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayJob",
         "metadata": about,
         "spec": {
             "suspend": pool.queue is not None,
-            "entrypoint": shlex.join(["python", "-m", *program(order)]),
+            "entrypoint": shlex.join(["python", "-m", *(_training(order) if trains else program(order))]),
             "submissionMode": "K8sJobMode",
             "submitterConfig": {"backoffLimit": _SUBMITTER_TRIES},
-            "submitterPodTemplate": _submitter(order),
+            "submitterPodTemplate": _submitter(order, pool),
             "shutdownAfterJobFinishes": True,
             "ttlSecondsAfterFinished": 0,
             "backoffLimit": 0,
             "rayClusterSpec": {
                 "rayVersion": RAY_VERSION,
                 "authOptions": {"mode": "token"},
-                "enableInTreeAutoscaling": True,
-                "autoscalerOptions": _autoscaler(),
-                "headGroupSpec": {"rayStartParams": {"num-cpus": "0"}, "template": _head(order)},
-                "workerGroupSpecs": [
-                    {
-                        "groupName": WORKERS,
-                        "replicas": 0,
-                        "minReplicas": 0,
-                        "maxReplicas": pool.max_workers,
-                        "rayStartParams": {"num-cpus": str(worker_cpus(pool))},
-                        "template": _node(order, "ray-worker", pool.cpus),
-                    }
-                ],
+                **(_fixed(order) if trains else _elastic(order)),
             },
         },
     }
 
 
-def _node(order: Order, name: str, cpus: float) -> Object:
+def _elastic(order: Order) -> Object:
+    """Return a cluster that cleans."""
     pool = order.profile.pools.clean
-    size = Size(cpus=cpus, memory_gib=pool.memory_gib)
-    one = container(order, name, size, env=environment(order) + variable_list(_QUIET))
-    return template(order, pool, one, shared_memory_gib=pool.memory_gib * _STORE_SHARE)
-
-
-def _head(order: Order) -> Object:
-    head = _node(order, "ray-head", min(_HEAD_CPUS, order.profile.pools.clean.cpus))
+    sizes = [Size(cpus=cpus, memory_gib=pool.memory_gib) for cpus in (min(_HEAD_CPUS, pool.cpus), pool.cpus)]
+    shared = pool.memory_gib * _STORE_SHARE
+    env = environment(order) + variable_list(_QUIET)
+    head, worker = (
+        template(order, pool, container(order, name, size, env=env), shared_memory_gib=shared)
+        for name, size in zip(("ray-head", "ray-worker"), sizes, strict=True)
+    )
     head["spec"]["volumes"].append({"name": _TOKEN, "projected": {"sources": _token_sources()}})
-    return head
+    return {
+        "enableInTreeAutoscaling": True,
+        "autoscalerOptions": _autoscaler(),
+        "headGroupSpec": {"rayStartParams": {"num-cpus": "0"}, "template": head},
+        "workerGroupSpecs": [
+            {
+                "groupName": WORKERS,
+                "replicas": 0,
+                "minReplicas": 0,
+                "maxReplicas": pool.max_workers,
+                "rayStartParams": {"num-cpus": str(worker_cpus(pool))},
+                "template": worker,
+            }
+        ],
+    }
+
+
+def _fixed(order: Order) -> Object:
+    """Return a cluster that trains."""
+    pool = order.profile.pools.train
+    execution = TrainExecution.model_validate(order.attempt.execution)
+    env = with_pool(order, environment(order) + variable_list(_QUIET))
+    node = Size(cpus=pool.cpus, memory_gib=pool.memory_gib, gpus=pool.gpus_per_node)
+    driver = Size(cpus=min(_HEAD_CPUS, pool.cpus), memory_gib=min(_DRIVER_GIB, pool.memory_gib))
+    head = container(order, "ray-head", driver, env=env)
+    worker = template(
+        order,
+        pool,
+        container(order, "ray-worker", node, env=env),
+        grace_seconds=pool.grace_seconds,
+        shared_memory_gib=pool.shared_memory_gib,
+    )
+    return {
+        "enableInTreeAutoscaling": False,
+        "headGroupSpec": {
+            "rayStartParams": {"num-cpus": "0", **_SMALL_STORE},
+            "template": template(order, pool, head, shared_memory_gib=_DRIVER_SHARED_GIB),
+        },
+        "workerGroupSpecs": [
+            {
+                "groupName": WORKERS,
+                "replicas": execution.nodes,
+                "minReplicas": execution.nodes,
+                "maxReplicas": execution.nodes,
+                "rayStartParams": {"num-cpus": str(execution.processes_per_node), **_SMALL_STORE},
+                "template": worker,
+            }
+        ],
+    }
+
+
+def _training(order: Order) -> list[str]:
+    module, *arguments = program(order)
+    gpus = ["--gpus"] if order.profile.pools.train.gpus_per_node else []
+    return [f"{module}.on_ray", *gpus, *arguments]
 
 
 def _token_sources() -> list[Object]:
@@ -146,10 +202,10 @@ def _autoscaler() -> Object:
     }
 
 
-def _submitter(order: Order) -> Object:
+def _submitter(order: Order, pool: Pool) -> Object:
     """Return the pod that submits the program and prints its log; it has no store credentials."""
     one = container(order, "ray-job-submitter", _SIDE, env=variable_list(HOMELESS | _QUIET))
-    return template(order, order.profile.pools.clean, one)
+    return template(order, pool, one)
 
 
 def sight(workload: Object) -> Sight:

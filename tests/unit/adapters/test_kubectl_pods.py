@@ -22,6 +22,14 @@ def test_a_master_is_read_before_its_workers_and_those_by_number():
     assert [item["metadata"]["name"] for item in in_order(pods)] == ["z", "a", "j"]
 
 
+def test_the_nodes_of_a_trainjob_are_read_by_number():
+    pods = [pod(str(number)) for number in (2, 10, 0)]
+    for item in pods:
+        item["metadata"]["labels"] = {"batch.kubernetes.io/job-completion-index": item["metadata"]["name"]}
+
+    assert [item["metadata"]["name"] for item in in_order(pods)] == ["0", "2", "10"]
+
+
 def test_pods_without_roles_are_read_as_they_were_made():
     pods = [pod("b", made="2026-01-01T00:00:09Z"), pod("c", made="2026-01-01T00:00:01Z")]
 

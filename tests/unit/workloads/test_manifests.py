@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from assay.api.execution import CleanExecution, Execution, InferenceExecution, TrainExecution
 from assay.api.profile import ProfileSpec
 from assay.artifacts.kinds import Kind
 from assay.errors import SpecError
-from assay.workloads import rayjob
-from assay.workloads.carrier import CARRIERS, carrier_of, cluster_faults
+from assay.workloads import rayjob, trainjob
+from assay.workloads.carrier import CARRIERS, carrier_of, carriers_of, cluster_faults
 from assay.workloads.execution import settled_execution
-from orders import IMAGES, PROFILES, a_cpu_profile, a_gpu_profile, an_order, nodes
+from orders import IMAGES, PROFILES, TRAININGS, a_cpu_profile, a_gpu_profile, an_order, nodes, trained_by
 
 TMP = "/tmp"  # noqa: S108 -- in a container
 ROOT = Path(__file__).parents[3]
+TRAINERS = ["PyTorchJob", "RayJob", "TrainJob"]
 kinds = st.sampled_from(Kind)
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 gib = st.floats(min_value=0.001, max_value=4096)
@@ -46,6 +48,7 @@ profiles = st.fixed_dictionaries(
                 "train": st.fixed_dictionaries(
                     {
                         **common,
+                        "workload": st.sampled_from(["PyTorchJob", "RayJob", "TrainJob"]),
                         "nodes": st.integers(1, 8),
                         "gpusPerNode": st.integers(0, 8),
                         "sharedMemoryGib": gib,
@@ -62,7 +65,26 @@ profiles = st.fixed_dictionaries(
 
 
 def made(kind, profile, **order):
-    return carrier_of(kind, profile).manifest(an_order(kind, profile, **order))
+    workload = carrier_of(kind, profile).manifest(an_order(kind, profile, **order))
+    return with_its_pods(workload) if workload["kind"] == "TrainJob" else workload
+
+
+def with_its_pods(workload):
+    """Put a TrainJob's trainer and patch into its runtime's pod, as Trainer does, and the runtime's spec into it."""
+    runtime = YAML(typ="safe").load((ROOT / "manifests" / "trainjob-runtime.yaml").read_text())
+    trainer, [patch] = workload["spec"].pop("trainer"), workload["spec"].pop("runtimePatches")
+    [job] = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    [patched] = patch["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
+    assert job["name"] == patched["name"]
+    template, pod = patched["template"]["spec"]["template"], job["template"]["spec"]["template"]["spec"]
+    [bare], [one] = pod["containers"], template["spec"]["containers"]
+    assert bare["name"] == one["name"]
+    from_trainer = {name: trainer[name] for name in ("image", "command", "env")}
+    container = bare | one | from_trainer | {"resources": trainer["resourcesPerNode"]}
+    job["template"]["spec"]["template"] = template | {
+        "spec": pod | template["spec"] | {"containers": [container]}
+    }
+    return workload | {"runtime": runtime}
 
 
 def containers(workload):
@@ -143,7 +165,7 @@ def test_a_workload_is_suspended_exactly_when_it_waits_in_a_queue(kind, profile)
         kind, profile.pools.evaluate
     )
     spec = workload["spec"]
-    suspended = spec["runPolicy"]["suspend"] if kind is Kind.TRAIN else spec["suspend"]
+    suspended = spec["runPolicy"]["suspend"] if workload["kind"] == "PyTorchJob" else spec["suspend"]
     assert suspended is (pool.queue is not None)
     assert workload["metadata"]["labels"].get("kueue.x-k8s.io/queue-name") == pool.queue
 
@@ -197,16 +219,56 @@ def test_a_training_of_one_node_has_no_worker_and_one_of_three_has_two():
     assert three["nprocPerNode"] == "8"
 
 
-def test_a_pools_variables_reach_the_training_and_replace_none_of_ours():
-    [container, _] = containers(made(Kind.TRAIN, a_gpu_profile()))
+@pytest.mark.parametrize("workload", TRAINERS)
+def test_a_pools_variables_reach_the_training_and_replace_none_of_ours(workload):
+    *_, container = containers(made(Kind.TRAIN, trained_by(workload, a_gpu_profile())))
     assert values(container)["NCCL_DEBUG"] == "WARN"
     assert values(container)["HOME"] == TMP  # the profile says /not/taken
 
 
-def test_torchrun_waits_for_a_checkpoint_as_long_as_the_pod_may():
-    [pod, _] = pods(made(Kind.TRAIN, a_gpu_profile()))
-    assert pod["terminationGracePeriodSeconds"] == 900
-    assert values(pod["containers"][0])["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] == "890"
+@pytest.mark.parametrize(("workload", "seconds"), [("PyTorchJob", 900), ("TrainJob", 600)])
+def test_torchrun_waits_for_a_checkpoint_as_long_as_the_pod_may(workload, seconds):
+    pod, *_ = pods(made(Kind.TRAIN, trained_by(workload, a_gpu_profile())))
+    assert pod["terminationGracePeriodSeconds"] == seconds
+    assert values(pod["containers"][0])["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] == str(seconds - 10)
+
+
+def test_a_trainjob_is_as_many_nodes_and_processes_as_its_pool():
+    workload = carrier_of(Kind.TRAIN, TRAININGS["gpu-queued-trainjob"]).manifest(
+        an_order(Kind.TRAIN, TRAININGS["gpu-queued-trainjob"])
+    )
+    trainer = workload["spec"]["trainer"]
+    assert (trainer["numNodes"], trainer["numProcPerNode"]) == (2, 8)
+    assert trainer["command"][:3] == ["torchrun", "-m", "assay_pipelines.train"]
+
+
+def test_nothing_foreign_tries_a_trainjob_again_and_nobody_takes_its_pods_away():
+    runtime = made(Kind.TRAIN, TRAININGS["gpu-queued-trainjob"])["runtime"]
+    jobset = runtime["spec"]["template"]["spec"]
+    [job] = jobset["replicatedJobs"]
+    assert runtime["metadata"]["name"] == trainjob.RUNTIME
+    assert jobset["failurePolicy"] == {"maxRestarts": 0}
+    assert job["template"]["spec"]["backoffLimit"] == 0
+    assert job["template"]["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    assert not any("ttlSecondsAfterFinished" in node for node in nodes(runtime))
+
+
+def test_a_training_on_ray_has_all_its_nodes_at_once_and_a_slot_for_each_process():
+    spec = made(Kind.TRAIN, TRAININGS["gpu-queued-rayjob"])["spec"]
+    cluster = spec["rayClusterSpec"]
+    [group] = cluster["workerGroupSpecs"]
+    head = cluster["headGroupSpec"]["template"]["spec"]["containers"][0]
+    assert cluster["enableInTreeAutoscaling"] is False
+    assert [group[name] for name in ("replicas", "minReplicas", "maxReplicas")] == [2, 2, 2]
+    assert group["rayStartParams"]["num-cpus"] == "8"
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert head["resources"]["limits"] == {"memory": "4Gi"}  # it only waits
+    assert spec["entrypoint"].startswith("python -m assay_pipelines.train.on_ray --gpus --stage ")
+
+
+def test_a_training_on_ray_without_gpus_asks_ray_for_none():
+    spec = made(Kind.TRAIN, TRAININGS["cpu-plain-rayjob"])["spec"]
+    assert spec["entrypoint"].startswith("python -m assay_pipelines.train.on_ray --stage ")
 
 
 def test_threads_are_those_of_the_stages_own_execution():
@@ -257,14 +319,15 @@ def test_the_ray_that_kuberay_is_told_of_is_the_locked_one():
     assert f'name = "ray"\nversion = "{rayjob.RAY_VERSION}"' in (ROOT / "uv.lock").read_text()
 
 
-@pytest.mark.parametrize("workload", ["RayJob", "TrainJob"])
-def test_a_training_that_no_carrier_is_built_for_is_refused(workload):
-    profile = a_gpu_profile(pools={"train": {"workload": workload}})
-    with pytest.raises(SpecError) as told:
-        carrier_of(Kind.TRAIN, profile)
-    assert told.value.where == "profile spec.pools.train.workload"
-    assert workload in told.value.found
-    assert "PyTorchJob" in told.value.do
+@pytest.mark.parametrize("workload", TRAINERS)
+def test_a_profile_says_what_carries_a_training(workload):
+    assert made(Kind.TRAIN, trained_by(workload, a_cpu_profile()))["kind"] == workload
+
+
+def test_a_training_that_began_under_another_profile_is_looked_for_too():
+    found = [carrier.kind for carrier in carriers_of(Kind.TRAIN, trained_by("TrainJob", a_cpu_profile()))]
+    assert found == ["TrainJob", "PyTorchJob", "RayJob"]
+    assert [carrier.kind for carrier in carriers_of(Kind.EVALUATE, a_cpu_profile())] == ["Job"]
 
 
 def test_a_profile_without_images_is_refused():
@@ -275,15 +338,19 @@ def test_a_profile_without_images_is_refused():
 
 def test_what_keeps_a_laptops_profile_from_a_cluster_is_told_at_once():
     laptop = ProfileSpec.model_validate(
-        {"store": {"uri": "file:///data"}, "pools": {"train": {"workload": "TrainJob"}}}
+        {
+            "store": {"uri": "file:///data"},
+            "pools": {"train": {"workload": "TrainJob", "priorityClass": "research", "graceSeconds": 601}},
+        }
     )
     assert [fault.where for fault in cluster_faults(laptop)] == [
         "profile spec.images",
         "profile spec.store.uri",
         "profile spec.store.secret",
-        "profile spec.pools.train.workload",
+        "profile spec.pools.train.priorityClass",
+        "profile spec.pools.train.graceSeconds",
     ]
-    assert all(cluster_faults(profile) == [] for profile in PROFILES.values())
+    assert all(cluster_faults(profile) == [] for profile in (PROFILES | TRAININGS).values())
 
 
 @pytest.mark.parametrize("kind", Kind)

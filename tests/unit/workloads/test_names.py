@@ -129,4 +129,5 @@ def test_every_carrier_is_known_by_its_api_and_plural():
         ("batch/v1", "Job", "jobs"),
         ("ray.io/v1", "RayJob", "rayjobs"),
         ("kubeflow.org/v1", "PyTorchJob", "pytorchjobs"),
+        ("trainer.kubeflow.org/v1alpha1", "TrainJob", "trainjobs"),
     ]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from assay.artifacts.kinds import Kind
 from assay.reconcile.facts import Phase
-from assay.workloads.carrier import CARRIERS, JOB, PYTORCHJOB, RAYJOB, carrier_of
+from assay.workloads.carrier import CARRIERS, JOB, PYTORCHJOB, RAYJOB, TRAINJOB, carrier_of
 from orders import a_gpu_profile, an_order
 
 QUEUED = {"labels": {"kueue.x-k8s.io/queue-name": "gpu"}}
@@ -18,7 +18,7 @@ anything = st.recursive(
             st.sampled_from(
                 [
                     "status", "spec", "conditions", "type", "reason", "message", "suspend", "runPolicy",
-                    "jobDeploymentStatus", "ready", "metadata", "labels",
+                    "jobDeploymentStatus", "jobsStatus", "ready", "metadata", "labels",
                 ]
             ),
             inner,
@@ -55,6 +55,14 @@ def a_rayjob(deployment="", *, suspend=False, **status):
         "metadata": QUEUED,
         "spec": {"suspend": suspend},
         "status": {"jobDeploymentStatus": deployment, **status},
+    }
+
+
+def a_trainjob(*conditions, suspend=False, **counts):
+    return {
+        "metadata": QUEUED,
+        "spec": {"suspend": suspend},
+        "status": {"conditions": list(conditions), "jobsStatus": [{"name": "node", **counts}]},
     }
 
 
@@ -158,3 +166,24 @@ def test_a_pytorchjob_has_ended_when_it_has_succeeded_or_failed(workload, phase,
 )
 def test_a_rayjob_has_ended_when_its_deployment_has(workload, phase, note):
     assert seen(RAYJOB, workload) == (phase, note)
+
+
+@pytest.mark.parametrize(
+    ("workload", "phase", "note"),
+    [
+        ({"metadata": {}, "spec": {}}, Phase.RUNNING, "its pods do not run yet"),
+        (a_trainjob(active=1, ready=0), Phase.RUNNING, "its pods do not run yet"),
+        (a_trainjob(active=1, ready=1), Phase.RUNNING, ""),
+        (a_trainjob(suspend=True), Phase.RUNNING, "suspended: waits for queue gpu"),
+        (a_trainjob(a_condition("Suspended"), suspend=True), Phase.RUNNING, "suspended: waits for queue gpu"),
+        (a_trainjob(a_condition("Suspended", "False"), ready=1), Phase.RUNNING, ""),
+        (a_trainjob(a_condition("Suspended", "False"), a_condition("Complete")), Phase.ENDED, ""),
+        (
+            a_trainjob(a_condition("Failed", reason="FailedJobs", message="jobset failed")),
+            Phase.ENDED,
+            "FailedJobs: jobset failed",
+        ),
+    ],
+)
+def test_a_trainjob_has_ended_when_it_is_complete_or_failed(workload, phase, note):
+    assert seen(TRAINJOB, workload) == (phase, note)
