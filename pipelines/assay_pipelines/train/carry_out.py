@@ -69,9 +69,11 @@ def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
+    packed = work.train.batch_unit == "packedSequences"
+    longest = work.train.sequence_length if packed else int(work.examples.lengths.max())
     load = Load.of(
         work.model,
-        tokens=execution.micro_batch * int(work.examples.lengths.max()),
+        tokens=execution.micro_batch * longest,
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )
@@ -97,6 +99,8 @@ def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
             "grad_norm": pa.array(course.norms, pa.float64()),
             "tokens": pa.array(course.tokens, pa.int64()),
             "target_tokens": pa.array(course.targets, pa.int64()),
+            "sequences": pa.array(course.sequences, pa.int64()),
+            "padding": pa.array(course.padding, pa.float64()),
         }
     )
     pq.write_table(table, run.output / "metrics.parquet")
@@ -104,7 +108,7 @@ def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
 
 def _summary(work: Work, course: Course) -> dict[str, Any]:
     timetable = work.timetable
-    last_pass = min(timetable.steps, timetable.steps_per_epoch)
+    last_pass = timetable.last_pass
     checkpoints, before = [], 0
     for keep in timetable.keeps:
         # The loss since the checkpoint before; of the final model, over the last pass.
@@ -124,6 +128,7 @@ def _summary(work: Work, course: Course) -> dict[str, Any]:
         "steps": timetable.steps,
         "rows": timetable.rows_done(timetable.steps),
         "epochs": timetable.epochs,
+        "sequences": sum(course.sequences),
         "examples": len(timetable.ids),
         "notes": work.examples.notes,
         "tokens": sum(course.tokens),

@@ -15,6 +15,8 @@ class Course:
     norms: list[float] = field(default_factory=list)  # before clipping
     tokens: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    padding: list[float] = field(default_factory=list)  # share of the places for tokens that none stood in
 
     @property
     def steps(self) -> int:
@@ -34,7 +36,7 @@ class Course:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return it as tensors, by name, each number exact."""
-        whole = {"tokens", "targets"}
+        whole = {"tokens", "targets", "sequences"}
         return {
             one.name: torch.tensor(
                 getattr(self, one.name), dtype=torch.int64 if one.name in whole else torch.float64

@@ -8,6 +8,7 @@ whole assistant turn within `sequenceLength` is skipped and counted. `pretrain`:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Examples:
     targets: NDArray[np.int64]  # learned tokens of each example
     notes: dict[str, int]  # what was cut or skipped
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each example."""
         return np.diff(self.offsets)

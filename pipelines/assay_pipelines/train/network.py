@@ -9,6 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from assay.api.model import Llama
 from assay.errors import StageError
 from assay_pipelines.models import load_weights
+from assay_pipelines.train.documents import positions_in
 from assay_pipelines.train.vocabulary import Tokenizer
 
 # Models whose logits are the output matrix times the last hidden state and nothing more: there the wide product is
@@ -25,17 +26,23 @@ class Network(torch.nn.Module):
         self.precision = precision
         self.plain = model.config.model_type in _PLAIN
 
-    def forward(self, tokens: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...] = ()
+    ) -> torch.Tensor:
         """Sum the loss over learned tokens. Padding stands at the end, where no token that counts can see it."""
         inputs, wanted, places = tokens[:, :-1], tokens[:, 1:], learned[:, 1:]
+        apart: dict[str, Any] = {}
+        if documents:
+            documents = (*documents[:-1], documents[-1] - 1)  # nothing is predicted from the last token
+            apart = {"position_ids": positions_in(documents, tokens.device), "documents": documents}
         with torch.autocast(
             tokens.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
         ):
             if self.plain:
-                hidden = self.model.model(input_ids=inputs, use_cache=False).last_hidden_state
+                hidden = self.model.model(input_ids=inputs, use_cache=False, **apart).last_hidden_state
                 logits = self.model.lm_head(hidden[places])
             else:
-                logits = self.model(input_ids=inputs, use_cache=False).logits[places]
+                logits = self.model(input_ids=inputs, use_cache=False, **apart).logits[places]
         return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction="sum")
 
 

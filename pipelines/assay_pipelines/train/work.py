@@ -13,6 +13,7 @@ from assay_pipelines.chats import text_of
 from assay_pipelines.models import model_folder, outside_folder
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.dataset import Chats, read_chats
+from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import settle_configuration
 from assay_pipelines.train.network import context_of, load_network, new_llama
@@ -57,7 +58,7 @@ def prepare(run: StageRun) -> Work:
         examples = sft_examples(chats, tokenizer, writer, train.sequence_length)
     else:
         examples = pretrain_examples(chats, tokenizer, train.sequence_length)
-    timetable = make_timetable(train, examples.ids, steps)
+    timetable = make_timetable(train, examples.ids, examples.lengths, steps)
     if folder is not None:
         model = load_network(folder, name, tokenizer)
     else:
@@ -71,6 +72,8 @@ def prepare(run: StageRun) -> Work:
             f"found {train.sequence_length}, expected at most the model's context of {context} tokens",
             "Lower sequenceLength, or raise the model's context.",
         )
+    if train.batch_unit == "packedSequences" and train.objective == "sft":
+        join_documents(model, name)
     settle_configuration(model, tokenizer)
     return Work(
         train=train,

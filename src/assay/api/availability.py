@@ -17,7 +17,7 @@ def unavailable(kind: Kind, spec: Plain) -> list[str]:
 
 def _train(spec: Plain) -> Iterator[str]:
     unit = spec.get("batchUnit", "examples")
-    if unit == "tokens" or (unit == "packedSequences" and spec["objective"] == "sft"):
+    if unit == "tokens":
         yield f"batchUnit {unit} with objective {spec['objective']}"
 
 

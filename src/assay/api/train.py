@@ -46,7 +46,7 @@ class Checkpoints(OneOf):
         None,
         min_length=1,
         max_length=64,
-        description="One after each of these numbers of rows: multiples of batchSize.",
+        description="One after each of these numbers of rows: multiples of batchSize if it counts examples, else the first step that has seen so many.",
     )
     slices: int | None = Field(
         None, ge=1, le=1000, description="One at the end of each of so many equal parts of the run."
@@ -93,7 +93,8 @@ class Train(SpecModel):
     )
     batch_size: int = Field(ge=1, le=1048576, description="Global batch per optimiser step, in batchUnit.")
     batch_unit: Literal["examples", "packedSequences", "tokens"] = Field(
-        "examples", description="What batchSize counts."
+        "examples",
+        description="What batchSize counts; packedSequences: sequences of up to sequenceLength tokens, each of whole examples.",
     )
     epochs: float | None = Field(
         None, gt=0, le=1000, description="Passes over the data; absent: 1, or what stepsOf says."

@@ -106,7 +106,7 @@ def test_a_step_that_hangs_ends_its_process_and_the_log_tells_where(
     bench, spec_of, chats_of, monkeypatch, capfd
 ):
     monkeypatch.setattr(loop, "PATIENCE", timedelta(seconds=1))
-    monkeypatch.setattr(loop, "collate", lambda *_: threading.Event().wait())
+    monkeypatch.setattr(loop, "lay_out", lambda *_, **__: threading.Event().wait())
 
     ended = bench.train(spec_of(bench.chats(chats_of(8))))
 
