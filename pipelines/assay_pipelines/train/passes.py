@@ -3,6 +3,7 @@
 - The order of a pass is by a hash of seed, its number and row id: it depends on no library and no process, and rows that two
   data sets share come in the same relative order in both, so arms differ by their data and not by their shuffling.
 - `examples`: every row is a sequence of its own, and a step is `size` of them.
+- `tokens`: likewise, but a step is as many whole rows, in order, as fit into `size` tokens, and at least one.
 - `packedSequences`: rows share sequences of at most `limit` tokens, and a step is `size` sequences. The pass is cut, in its
   order, into windows of `WINDOW` rows; within one, rows are placed from the longest to the shortest, each into the sequence
   that it fills most (best-fit decreasing, as Ding et al. 2024, arXiv 2404.10830, pack; the windows are ours, so that a
@@ -117,7 +118,11 @@ def deal(order: Rows, lengths: Rows, dealing: Dealing) -> Pass:
         rows, sequences = np.concatenate(packed), _offsets([len(one) for one in packed])
     else:
         rows, sequences = order, np.arange(len(order) + 1)
-    return Pass(rows=rows, sequences=sequences, steps=every(len(sequences) - 1, dealing.size))
+    if dealing.unit == "tokens":
+        steps = _within(lengths[rows], dealing.size)
+    else:
+        steps = every(len(sequences) - 1, dealing.size)
+    return Pass(rows=rows, sequences=sequences, steps=steps)
 
 
 def every(count: int, size: int) -> Rows:
@@ -135,6 +140,16 @@ def order_of(ids: tuple[str, ...], seed: int, epoch: int) -> Rows:
         return state.digest()
 
     return np.array(sorted(range(len(ids)), key=place), dtype=np.int64)
+
+
+def _within(lengths: Rows, size: int) -> Rows:
+    """Cut rows into runs of at most `size` tokens, as long as they go; a row that is longer is a run of its own."""
+    ends = np.cumsum(lengths)
+    bounds, before = [0], 0
+    while bounds[-1] < len(lengths):
+        bounds.append(max(int(np.searchsorted(ends, before + size, side="right")), bounds[-1] + 1))
+        before = int(ends[bounds[-1] - 1])
+    return np.array(bounds, dtype=np.int64)
 
 
 def _pack(window: Rows, lengths: Rows, limit: int) -> list[Rows]:

@@ -94,7 +94,7 @@ class Train(SpecModel):
     batch_size: int = Field(ge=1, le=1048576, description="Global batch per optimiser step, in batchUnit.")
     batch_unit: Literal["examples", "packedSequences", "tokens"] = Field(
         "examples",
-        description="What batchSize counts; packedSequences: sequences of up to sequenceLength tokens, each of whole examples.",
+        description="What batchSize counts; packedSequences: sequences of up to sequenceLength tokens, each of whole examples; tokens: whole examples as they fit, at least one.",
     )
     epochs: float | None = Field(
         None, gt=0, le=1000, description="Passes over the data; absent: 1, or what stepsOf says."

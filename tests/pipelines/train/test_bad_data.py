@@ -78,10 +78,6 @@ def test_checkpoints_at_rows_inside_a_batch_are_refused(bench, spec_of, chats_of
     )
 
 
-def test_a_unit_that_this_program_cannot_count_is_refused(bench, spec_of, chats_of):
-    failed(bench.train(spec_of(bench.chats(chats_of(3)), batchUnit="tokens")), "NotAvailable")
-
-
 def test_a_sequence_longer_than_the_models_context_is_refused(bench, spec_of, chats_of):
     failed(bench.train(spec_of(bench.chats(chats_of(3)), sequenceLength=256)), "SequenceTooLong")
 

@@ -1,5 +1,7 @@
 """How a pass is dealt out."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as some
@@ -15,7 +17,7 @@ orders = lengths.flatmap(
 )
 
 
-@given(orders, some.sampled_from(["examples", "packedSequences"]), some.integers(1, 70))
+@given(orders, some.sampled_from(["examples", "packedSequences", "tokens"]), some.integers(1, 300))
 def test_a_pass_sees_every_row_once_in_steps_of_whole_sequences(case, unit, size):
     lengths, order = case
 
@@ -23,8 +25,10 @@ def test_a_pass_sees_every_row_once_in_steps_of_whole_sequences(case, unit, size
     batches = [dealt.batch(step) for step in range(len(dealt.steps) - 1)]
 
     assert sorted(row for batch in batches for rows in batch for row in rows) == list(range(len(lengths)))
-    assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
-    assert 1 <= len(batches[-1]) <= size
+    assert min(map(len, batches)) >= 1
+    if unit != "tokens":
+        assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1)
+        assert len(batches[-1]) <= size
     assert np.diff(dealt.ends, prepend=0).tolist() == [sum(map(len, batch)) for batch in batches]
 
 
@@ -36,6 +40,19 @@ def test_examples_come_one_by_one_in_the_order_of_the_pass(case):
 
     assert [rows.tolist() for rows in dealt.batch(0)] == [[order[0]]]
     assert dealt.rows.tolist() == order.tolist()
+
+
+@given(orders, some.integers(1, 300))
+def test_a_step_of_tokens_takes_rows_in_order_until_the_next_would_not_fit(case, size):
+    lengths, order = case
+
+    dealt = deal(order, lengths, Dealing(unit="tokens", size=size, limit=LIMIT))
+    steps = [np.concatenate(dealt.batch(step)) for step in range(len(dealt.steps) - 1)]
+
+    assert np.concatenate(steps).tolist() == order.tolist()
+    assert all(len(rows) == 1 or lengths[rows].sum() <= size for rows in steps)
+    for rows, following in itertools.pairwise(steps):
+        assert lengths[rows].sum() + lengths[following[0]] > size
 
 
 @given(orders)

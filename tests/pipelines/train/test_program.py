@@ -104,17 +104,21 @@ def test_activations_that_are_computed_again_change_nothing(make_bench, spec_of,
     assert other.record.outputs == one.record.outputs
 
 
-def test_packed_sequences_take_the_same_steps_however_they_are_dealt_out(make_bench, spec_of, chats_of):
+@pytest.mark.parametrize(("unit", "size"), [("packedSequences", 3), ("tokens", 350)])
+def test_every_unit_takes_the_same_steps_however_batches_are_dealt_out(
+    make_bench, spec_of, chats_of, unit, size
+):
     chats = chats_of(40)
 
     def trained(name, **execution):
         bench = make_bench(name)
-        spec = spec_of(bench.chats(chats), batchUnit="packedSequences", batchSize=3, epochs=2)
+        spec = spec_of(bench.chats(chats), batchUnit=unit, batchSize=size, epochs=2)
         ended = bench.train(spec, **execution)
         assert ended.failure is None
         return ended
 
     one = trained("one", microBatch=3)
+    assert len(set(one.metrics["tokens"])) > 1
     others = [
         trained("single", microBatch=1),
         trained("two", microBatch=2, processesPerNode=2),

@@ -97,10 +97,11 @@ def test_packed_sequences_make_as_many_steps_as_each_epoch_needs():
     )
 
 
-def test_a_checkpoint_at_rows_of_packed_sequences_is_the_first_step_that_has_seen_them():
+@pytest.mark.parametrize(("unit", "size"), [("packedSequences", 8), ("tokens", 1000)])
+def test_a_checkpoint_at_rows_of_uneven_steps_is_the_first_that_has_seen_them(unit, size):
     lengths = [1 + row * 37 % 100 for row in range(200)]
     timetable = a_timetable(
-        200, lengths=lengths, batchUnit="packedSequences", batchSize=8, checkpoints={"rows": [1, 100, 200]}
+        200, lengths=lengths, batchUnit=unit, batchSize=size, checkpoints={"rows": [1, 100, 200]}
     )
 
     kept = {keep.label: keep.step for keep in timetable.keeps}
@@ -109,9 +110,7 @@ def test_a_checkpoint_at_rows_of_packed_sequences_is_the_first_step_that_has_see
     assert timetable.rows_done(kept["rows-100"] - 1) < 100 <= timetable.rows_done(kept["rows-100"])
     assert kept["rows-200"] == timetable.steps
     with pytest.raises(StageError, match="at most 200 rows"):
-        a_timetable(
-            200, lengths=lengths, batchUnit="packedSequences", batchSize=8, checkpoints={"rows": [201]}
-        )
+        a_timetable(200, lengths=lengths, batchUnit=unit, batchSize=size, checkpoints={"rows": [201]})
 
 
 def test_a_share_of_the_run_is_a_prefix_of_it():
