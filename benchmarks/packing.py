@@ -78,7 +78,7 @@ def run(network, examples, micro_batches):
     start = time.perf_counter()
     for batch in micro_batches:
         network(*lay_out(examples, batch, torch.device("cpu"))).backward()
-    places = sum(places_of(examples.lengths, batch) for batch in micro_batches)
+    places = sum(places_of(examples, batch) for batch in micro_batches)
     tokens = int(examples.lengths.sum())
     return tokens / (time.perf_counter() - start), 1 - tokens / places
 

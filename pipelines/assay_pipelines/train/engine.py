@@ -66,12 +66,15 @@ class Engine:
         )
 
     def learn(self, batch: MicroBatch, *, share: float, last: bool) -> torch.Tensor:
-        """Add one micro-batch's gradient, of its summed loss × `share`; return that loss. `last` ends the global batch."""
+        """Add one micro-batch's gradient, of its summed loss × `share`. `last` ends the global batch.
+
+        Returns that loss, and what else the network sums, each × `share`.
+        """
         self._engine.set_gradient_accumulation_boundary(last)
-        loss: torch.Tensor = self._engine(*batch) * share
+        sums: torch.Tensor = self._engine(*batch).reshape(-1) * share
         # DeepSpeed averages over processes; a sum is wanted.
-        self._engine.backward(loss * self._place.world, scale_wrt_gas=False)
-        return loss.detach()
+        self._engine.backward(sums[0] * self._place.world, scale_wrt_gas=False)
+        return sums.detach()
 
     def step(self, lr: float) -> float:
         """Update the weights; return the gradient's norm before clipping."""

@@ -1,6 +1,6 @@
 """The loop: the same steps, in the same order, whatever the micro-batch and the number of processes.
 
-A step's loss is the mean over the learned tokens of its whole global batch. Within a batch, rows of like length go together,
+A step's loss is the mean over the learned tokens of its whole global batch, or over its pairs. Within a batch, rows of like length go together,
 so that little is padding; which rows a batch holds, and hence its gradient, does not depend on it.
 """
 
@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from assay.errors import Retry, StageError
-from assay_pipelines.train.course import Course
+from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import PATIENCE, Engine, Place
 from assay_pipelines.train.examples import Examples
 from assay_pipelines.train.layout import lay_out, places_of
@@ -53,7 +54,9 @@ class Between(Protocol):
 class Taken:
     """What one step was."""
 
-    loss: float  # mean over the learned tokens of the batch
+    loss: float  # mean over what the batch counts: learned tokens, or pairs
+    comparison: list[float]  # of pairs: mean margin, and share of those above 0
+    weight: int  # what it counts
     norm: float  # of the gradient, before clipping
     tokens: int
     targets: int
@@ -71,28 +74,32 @@ class Loop:
     timetable: Timetable
     place: Place
     micro_batch: int
+    reference: NDArray[np.float32] | None = None  # of each document, where answers are compared
 
     def step(self, step: int, *signs: bool) -> Taken:
         """Take one step, and learn which signs some process gave."""
         examples, sequences = self.examples, self.timetable.batch_at(step)
         rows = np.concatenate(sequences)
         rounds = self._rounds(sequences)
-        share = 1 / int(examples.targets[rows].sum())
-        loss = torch.zeros((), dtype=torch.float64, device=self.place.device)
+        weight = int(examples.weights[rows].sum())
+        sums = torch.zeros((), dtype=torch.float64, device=self.place.device)
         for number, parts in enumerate(rounds, start=1):
-            batch = lay_out(examples, parts[self.place.rank], self.place.device)
-            loss += self.engine.learn(batch, share=share, last=number == len(rounds))
+            part, last = parts[self.place.rank], number == len(rounds)
+            batch = lay_out(examples, part, self.place.device, reference=self.reference)
+            sums = sums + self.engine.learn(batch, share=1 / weight, last=last)
         tokens = int(examples.lengths[rows].sum())
-        places = sum(places_of(examples.lengths, part) for parts in rounds for part in parts)
-        mean, *given = self.engine.totals(loss, *signs)
+        places = sum(places_of(examples, part) for parts in rounds for part in parts)
+        loss, *others = self.engine.totals(*sums, *signs)
         return Taken(
-            loss=mean,
+            loss=loss,
+            comparison=others[: len(sums) - 1],
+            weight=weight,
             norm=self.engine.step(self.timetable.lr_at(step)),
             tokens=tokens,
             targets=int(examples.targets[rows].sum()),
             sequences=len(sequences),
             padding=1 - tokens / places,
-            signs=[sign > 0 for sign in given],
+            signs=[sign > 0 for sign in others[len(sums) - 1 :]],
         )
 
     def _rounds(self, sequences: Sequence[Rows]) -> list[list[list[Rows]]]:
@@ -122,6 +129,8 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
         if not (np.isfinite(taken.loss) and np.isfinite(taken.norm)):
             raise _not_a_number(step, taken.loss, taken.norm)
         course.losses.append(taken.loss)
+        course.comparisons.append(taken.comparison)
+        course.weights.append(taken.weight)
         course.rates.append(timetable.lr_at(step))
         course.norms.append(taken.norm)
         course.tokens.append(taken.tokens)
@@ -147,6 +156,7 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
                 lr=timetable.lr_at(step),
                 gradientNorm=taken.norm,
                 padding=taken.padding,
+                **dict(zip(COMPARED, taken.comparison, strict=False)),
                 tokens_per_second=seen / seconds,
             )
             spoke, spoke_at_step = now, step + 1

@@ -27,9 +27,24 @@ class Network(torch.nn.Module):
         self.plain = model.config.model_type in _PLAIN
 
     def forward(
-        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...] = ()
+        self,
+        tokens: torch.Tensor,
+        learned: torch.Tensor,
+        documents: tuple[int, ...] = (),
+        reference: torch.Tensor | None = None,  # noqa: ARG002 -- there is none: nothing is compared
     ) -> torch.Tensor:
         """Sum the loss over learned tokens. Padding stands at the end, where no token that counts can see it."""
+        return self._losses(tokens, learned, documents, reduction="sum")
+
+    def line_scores(self, tokens: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
+        """Sum the log-probabilities of each line's learned tokens."""
+        losses = self._losses(tokens, learned, (), reduction="none")
+        lines = learned[:, 1:].nonzero()[:, 0]
+        return torch.zeros(len(tokens), device=tokens.device).index_add(0, lines, -losses)
+
+    def _losses(
+        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...], *, reduction: str
+    ) -> torch.Tensor:
         inputs, wanted, places = tokens[:, :-1], tokens[:, 1:], learned[:, 1:]
         apart: dict[str, Any] = {}
         if documents:
@@ -43,7 +58,31 @@ class Network(torch.nn.Module):
                 logits = self.model.lm_head(hidden[places])
             else:
                 logits = self.model(input_ids=inputs, use_cache=False, **apart).logits[places]
-        return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction="sum")
+        return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction=reduction)
+
+
+class PairNetwork(Network):
+    """Compares answers: lines are preferred, rejected, preferred, … (Rafailov et al. 2023, equation 7)."""
+
+    def __init__(self, model: Any, precision: torch.dtype, beta: float) -> None:
+        super().__init__(model, precision)
+        self.beta = beta
+
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        learned: torch.Tensor,
+        documents: tuple[int, ...] = (),  # noqa: ARG002 -- there are none: pairs lie side by side
+        reference: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Sum over pairs: the loss, the margin, and 1 where it is above 0. A line that has no partner counts nothing."""
+        scores = self.line_scores(tokens, learned)
+        if reference is not None and len(reference):
+            scores = scores - reference
+        preferred, rejected = scores[: len(scores) // 2 * 2].view(-1, 2).unbind(dim=1)
+        margins = self.beta * (preferred - rejected)
+        losses = -torch.nn.functional.logsigmoid(margins)
+        return torch.stack([losses.sum(), margins.detach().sum(), (margins > 0).float().sum()])
 
 
 def new_llama(shape: Llama, tokenizer: Tokenizer) -> Any:

@@ -62,6 +62,12 @@ class Timetable:
         """Indices of the rows of step `step`, from 0."""
         return np.concatenate(self.batch_at(step))
 
+    @property
+    def rows_seen(self) -> Rows:
+        """Indices of the rows that any step has."""
+        first = range(min(self.steps, self.passes.steps_of(0)))
+        return np.sort(np.concatenate([self.rows_at(step) for step in first]))
+
     def rows_done(self, steps: int) -> int:
         """Rows seen after so many steps."""
         return self.passes.rows_done(steps)

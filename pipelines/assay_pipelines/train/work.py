@@ -17,6 +17,7 @@ from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import settle_configuration
 from assay_pipelines.train.network import context_of, load_network, new_llama
+from assay_pipelines.train.preferences import preference_examples, read_rejected
 from assay_pipelines.train.speed import operations_per_token
 from assay_pipelines.train.timetable import Timetable, make_timetable
 from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_tokenizer
@@ -53,11 +54,7 @@ def prepare(run: StageRun) -> Work:
     folder = None if train.model.llama is not None else model_folder(run, train.model)
     name = train.model.from_ or train.model.uri or "llama"
     tokenizer = load_tokenizer(folder, name) if folder else _new_tokenizer(run, train.tokenizer, chats)
-    if train.objective == "sft":
-        writer = tokenizer.writer(train.template)
-        examples = sft_examples(chats, tokenizer, writer, train.sequence_length)
-    else:
-        examples = pretrain_examples(chats, tokenizer, train.sequence_length)
+    examples = _examples(run, train, chats, tokenizer)
     timetable = make_timetable(train, examples.ids, examples.lengths, steps)
     if folder is not None:
         model = load_network(folder, name, tokenizer)
@@ -85,6 +82,16 @@ def prepare(run: StageRun) -> Work:
         parameters=sum(weight.numel() for weight in model.parameters()),
         operations=operations_per_token(model, examples),
     )
+
+
+def _examples(run: StageRun, train: Train, chats: Chats, tokenizer: Tokenizer) -> Examples:
+    if train.objective == "pretrain":
+        return pretrain_examples(chats, tokenizer, train.sequence_length)
+    writer = tokenizer.writer(train.template)
+    if train.objective == "sft":
+        return sft_examples(chats, tokenizer, writer, train.sequence_length)
+    rejected = read_rejected(run, train.data.from_, train.data.split)
+    return preference_examples(chats, rejected, tokenizer, writer, train.sequence_length)
 
 
 def _new_tokenizer(run: StageRun, wanted: WantedTokenizer | None, chats: Chats) -> Tokenizer:

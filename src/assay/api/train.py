@@ -4,10 +4,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from assay.api.model import DataRef, ModelRef, OneOf, Rule, Seed, SpecModel, TrainStage, Uri, fault
+from assay.api.model import DataRef, ModelRef, Neutral, OneOf, Rule, Seed, SpecModel, TrainStage, Uri, fault
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Field(ge=1)]
+
+DEFAULT_BETA = 0.1  # as in Rafailov et al. 2023, appendix B
 
 
 class Optimizer(SpecModel):
@@ -78,10 +80,22 @@ class Train(SpecModel):
             " || self.checkpoints.rows.all(row, row % self.batchSize == 0)",
             "checkpoints.rows must be multiples of batchSize",
         ),
+        Rule("!has(self.beta) || self.objective == 'dpo'", "beta goes only beside objective dpo"),
+        Rule(
+            "self.objective != 'dpo' || self.batchUnit != 'packedSequences'",
+            "dpo counts examples (pairs) or tokens, not packedSequences",
+        ),
     )
 
-    objective: Literal["sft", "pretrain"] = Field(
-        "sft", description="Learn to answer (assistant tokens only), or to continue text."
+    objective: Literal["sft", "pretrain", "dpo"] = Field(
+        "sft",
+        description="Learn to answer (assistant tokens only), to continue text, or to prefer chats to those rejected beside them.",
+    )
+    beta: Annotated[float | None, Neutral(None)] = Field(
+        None,
+        gt=0,
+        le=100,
+        description="With objective dpo: how closely to stay with the starting model; absent: 0.1.",
     )
     data: DataRef = Field(description="What it learns from.")
     model: ModelRef = Field(description="What it starts from.")
@@ -118,6 +132,19 @@ class Train(SpecModel):
         if self.model.llama is not None and self.tokenizer is None:
             raise fault(
                 "found a new model (llama) without tokenizer, expected one", "Add `tokenizer`: train or uri."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_are_compared(self) -> Self:
+        if self.beta is not None and self.objective != "dpo":
+            raise fault(
+                f"found beta with objective {self.objective}, expected it only beside dpo", "Remove beta."
+            )
+        if self.objective == "dpo" and self.batch_unit == "packedSequences":
+            raise fault(
+                "found batchUnit packedSequences with objective dpo, expected examples (pairs) or tokens",
+                "Change batchUnit.",
             )
         return self
 

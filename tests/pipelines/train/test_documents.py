@@ -101,10 +101,10 @@ def test_the_loss_of_every_token_is_what_it_is_alone():
 
 
 def test_rows_side_by_side_are_padded_and_rows_end_to_end_are_not():
-    lengths = np.array([5, 23, 2])
+    examples = some_examples([5, 23, 2])
 
-    assert places_of(lengths, [np.array([0]), np.array([1])]) == 2 * 23
-    assert places_of(lengths, [np.array([0, 1]), np.array([2])]) == 30
+    assert places_of(examples, [np.array([0]), np.array([1])]) == 2 * 23
+    assert places_of(examples, [np.array([0, 1]), np.array([2])]) == 30
 
 
 def test_a_model_that_lets_rows_meet_otherwise_is_refused():
