@@ -157,6 +157,7 @@ def _summary(work: Work, course: Course) -> dict[str, Any]:
         "tokens": sum(course.tokens),
         "targetTokens": sum(course.targets),
         "parameters": work.parameters,
+        "trained": work.trained,
         "trainingLoss": course.loss_of(timetable.steps - last_pass, timetable.steps),
         "lastLoss": course.losses[-1],
         "curve": course.curve(_POINTS),

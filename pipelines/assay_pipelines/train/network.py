@@ -141,8 +141,9 @@ def context_of(model: Any) -> int | None:
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices, not norms and biases."""
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    """Decay matrices, not norms and biases; what is frozen is in no group."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in learned if parameter.dim() > 1]
+    others = [parameter for parameter in learned if parameter.dim() <= 1]
     groups = ((matrices, weight_decay), (others, 0.0))
     return [{"params": list(group), "weight_decay": decay} for group, decay in groups if group]

@@ -16,6 +16,7 @@ from assay_pipelines.train.dataset import Chats, read_chats
 from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import settle_configuration
+from assay_pipelines.train.lora import add_adapters
 from assay_pipelines.train.network import context_of, load_network, new_llama
 from assay_pipelines.train.preferences import preference_examples, read_rejected
 from assay_pipelines.train.speed import operations_per_token
@@ -34,6 +35,7 @@ class Work:
     examples: Examples
     timetable: Timetable
     parameters: int
+    trained: int  # parameters that are learned
     operations: float  # floating-point, of a token
 
 
@@ -72,6 +74,9 @@ def prepare(run: StageRun) -> Work:
     if train.batch_unit == "packedSequences" and train.objective == "sft":
         join_documents(model, name)
     settle_configuration(model, tokenizer)
+    parameters, operations = _parameters(model), operations_per_token(model, examples)
+    if train.lora is not None:
+        add_adapters(model, train.lora, name)
     return Work(
         train=train,
         execution=execution,
@@ -79,9 +84,14 @@ def prepare(run: StageRun) -> Work:
         model=model,
         examples=examples,
         timetable=timetable,
-        parameters=sum(weight.numel() for weight in model.parameters()),
-        operations=operations_per_token(model, examples),
+        parameters=parameters,
+        trained=_parameters(model, learned=True),
+        operations=operations,
     )
+
+
+def _parameters(model: Any, *, learned: bool = False) -> int:
+    return sum(one.numel() for one in model.parameters() if one.requires_grad or not learned)
 
 
 def _examples(run: StageRun, train: Train, chats: Chats, tokenizer: Tokenizer) -> Examples:

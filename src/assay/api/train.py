@@ -70,6 +70,19 @@ class Tokenizer(OneOf):
     uri: Uri | None = Field(None, description="A tokenizer folder.")
 
 
+class Lora(SpecModel):
+    """Low-rank updates instead of all weights; the model that is kept has them merged."""
+
+    rank: int = Field(ge=1, le=4096, description="Rank of the updates, in vectors.")
+    alpha: float = Field(gt=0, le=65536, description="An update is multiplied by this number over rank.")
+    targets: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Names of the linear layers that are updated, such as q_proj; absent: all but the output.",
+    )
+
+
 class Train(SpecModel):
     """A model learns from data."""
 
@@ -80,6 +93,7 @@ class Train(SpecModel):
             " || self.checkpoints.rows.all(row, row % self.batchSize == 0)",
             "checkpoints.rows must be multiples of batchSize",
         ),
+        Rule("!has(self.lora) || !has(self.model.llama)", "lora needs a model that exists, not a new one"),
         Rule("!has(self.beta) || self.objective == 'dpo'", "beta goes only beside objective dpo"),
         Rule(
             "self.objective != 'dpo' || self.batchUnit != 'packedSequences'",
@@ -95,7 +109,7 @@ class Train(SpecModel):
         None,
         gt=0,
         le=100,
-        description="With objective dpo: how closely to stay with the starting model; absent: 0.1.",
+        description="With objective dpo: a number, the larger the closer to the starting model; absent: 0.1.",
     )
     data: DataRef = Field(description="What it learns from.")
     model: ModelRef = Field(description="What it starts from.")
@@ -116,6 +130,9 @@ class Train(SpecModel):
     steps_of: TrainStage | None = Field(
         None, description="As many optimiser steps as this other train stage takes."
     )
+    lora: Annotated[Lora | None, Neutral(None)] = Field(
+        None, description="Learn low-rank updates only; absent: all weights."
+    )
     optimizer: Optimizer = Field(description="How gradients become updates.")
     schedule: Schedule = Field(Schedule(), description="How the learning rate moves.")
     checkpoints: Checkpoints | None = Field(None, description="Models kept besides the last; absent: none.")
@@ -132,6 +149,15 @@ class Train(SpecModel):
         if self.model.llama is not None and self.tokenizer is None:
             raise fault(
                 "found a new model (llama) without tokenizer, expected one", "Add `tokenizer`: train or uri."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _updates_are_of_a_model(self) -> Self:
+        if self.lora is not None and self.model.llama is not None:
+            raise fault(
+                "found lora with a new model (llama), expected a model that exists",
+                "Remove lora, or name a model.",
             )
         return self
 

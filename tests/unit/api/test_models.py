@@ -151,10 +151,18 @@ def test_what_is_neither_a_name_nor_a_resolved_artifact_is_refused(name, context
     ("words", "found"),
     [
         ({"beta": 0.2}, "found beta with objective sft"),
+        (
+            {
+                "model": {"llama": {"hiddenSize": 8, "layers": 1, "heads": 1}},
+                "tokenizer": {"train": {"vocabulary": 300}},
+                "lora": {"rank": 1, "alpha": 1},
+            },
+            "found lora with a new model",
+        ),
         ({"objective": "dpo", "batchUnit": "packedSequences"}, "expected examples (pairs) or tokens"),
     ],
 )
-def test_a_train_stage_says_nothing_that_its_objective_has_no_use_for(words, found):
+def test_a_train_stage_says_nothing_that_it_has_no_use_for(words, found):
     sound = {
         "data": {"from": "chats"},
         "model": {"uri": "./model"},
