@@ -25,7 +25,8 @@ from assay.api.train import Train
 from assay_pipelines.chats import Message
 from assay_pipelines.train.engine import Engine, Place, join
 from assay_pipelines.train.examples import sft_examples
-from assay_pipelines.train.loop import Loop, collate, rounds_of
+from assay_pipelines.train.layout import lay_out
+from assay_pipelines.train.loop import Loop, rounds_of
 from assay_pipelines.train.network import Network, new_llama, parameter_groups
 from assay_pipelines.train.timetable import make_timetable
 from assay_pipelines.train.vocabulary import train_tokenizer
@@ -106,7 +107,7 @@ def a_loop():
     place = Place()
     join(place)
     engine = Engine(Network(model.train(), torch.float32), place, train.optimizer, 0)
-    timetable = make_timetable(train, examples.ids, None)
+    timetable = make_timetable(train, examples.ids, examples.lengths, None)
     return Loop(engine=engine, examples=examples, timetable=timetable, place=place, micro_batch=8), train
 
 
@@ -137,7 +138,8 @@ def run_bare() -> dict[str, float]:
         rows = loop.timetable.rows_at(step)
         targets = int(examples.targets[rows].sum())
         for [part] in rounds_of(rows, examples.lengths, micro_batch=8, world=1):
-            (network(*collate(examples, part, torch.device("cpu"))) / targets).backward()
+            batch = lay_out(examples, [part[at : at + 1] for at in range(len(part))], torch.device("cpu"))
+            (network(*batch) / targets).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adamw.step()
         adamw.zero_grad()

@@ -65,7 +65,7 @@ EXIT_BUG = 70
 EXIT_TRY_AGAIN = 75
 
 _FIGURES = "figures.json"  # in the scratch folder
-_LIBRARIES = ("assay", "ray", "torch", "transformers", "deepspeed", "lm-eval", "pyarrow")
+_LIBRARIES = ("assay", "ray", "torch", "transformers", "deepspeed", "peft", "lm-eval", "pyarrow")
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,24 @@
 import time
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 
+from assay.api.train import DEFAULT_BETA
 from assay.artifacts.outputs import FINAL
 from assay_pipelines.models import PRECISIONS
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
-from assay_pipelines.train.course import Course
+from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import Engine, Place, join, leave
 from assay_pipelines.train.fit import Load, least_stage
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
-from assay_pipelines.train.network import Network
+from assay_pipelines.train.network import Network, PairNetwork
+from assay_pipelines.train.preferences import reference_of
 from assay_pipelines.train.speed import speeds
 from assay_pipelines.train.state import State, States, draw_on
 from assay_pipelines.train.timetable import Timetable
@@ -35,11 +39,11 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     try:
         states = States(run, place, Background())
         state = states.find()
-        course = Course() if state is None else _resumed(work, state)
         work.model.train()
         if work.execution.activation_checkpointing:
             work.model.gradient_checkpointing_enable({"use_reentrant": False})
-        network = Network(work.model, PRECISIONS[work.train.precision]).to(place.device)
+        network, reference = _network(work, place)
+        course = Course() if state is None else _resumed(work, state)
         stage = _zero_stage(work, place)
         engine = Engine(network, place, work.train.optimizer, stage)
         if state is not None:
@@ -51,6 +55,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
             timetable=work.timetable,
             place=place,
             micro_batch=work.execution.micro_batch,
+            reference=reference,
         )
         began, taken = time.monotonic(), course.steps
         with Housekeeping(run, work, engine, states) as between:
@@ -65,13 +70,31 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     return _summary(work, course)
 
 
+def _network(work: Work, place: Place) -> tuple[Network, NDArray[np.float32] | None]:
+    """Return what learns, and how it rates pairs before it has learned anything."""
+    train, precision = work.train, PRECISIONS[work.train.precision]
+    if train.objective != "dpo":
+        return Network(work.model, precision).to(place.device), None
+    network = PairNetwork(work.model, precision, train.beta or DEFAULT_BETA).to(place.device)
+    reference = reference_of(
+        network,
+        work.examples,
+        work.timetable.rows_seen,
+        place=place,
+        micro_batch=work.execution.micro_batch,
+    )
+    return network, reference
+
+
 def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
+    packed = work.train.batch_unit == "packedSequences"
+    longest = work.train.sequence_length if packed else int(work.examples.lengths.max())
     load = Load.of(
         work.model,
-        tokens=execution.micro_batch * int(work.examples.lengths.max()),
+        tokens=execution.micro_batch * longest,
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )
@@ -88,6 +111,7 @@ def _resumed(work: Work, state: State) -> Course:
 
 def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
     steps = range(1, timetable.steps + 1)
+    compared = zip(COMPARED, zip(*course.comparisons, strict=True), strict=False)
     table = pa.table(
         {
             "step": pa.array(steps, pa.int64()),
@@ -97,6 +121,9 @@ def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
             "grad_norm": pa.array(course.norms, pa.float64()),
             "tokens": pa.array(course.tokens, pa.int64()),
             "target_tokens": pa.array(course.targets, pa.int64()),
+            "sequences": pa.array(course.sequences, pa.int64()),
+            "padding": pa.array(course.padding, pa.float64()),
+            **{name: pa.array(values, pa.float64()) for name, values in compared},
         }
     )
     pq.write_table(table, run.output / "metrics.parquet")
@@ -104,7 +131,7 @@ def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
 
 def _summary(work: Work, course: Course) -> dict[str, Any]:
     timetable = work.timetable
-    last_pass = min(timetable.steps, timetable.steps_per_epoch)
+    last_pass = timetable.last_pass
     checkpoints, before = [], 0
     for keep in timetable.keeps:
         # The loss since the checkpoint before; of the final model, over the last pass.
@@ -124,11 +151,13 @@ def _summary(work: Work, course: Course) -> dict[str, Any]:
         "steps": timetable.steps,
         "rows": timetable.rows_done(timetable.steps),
         "epochs": timetable.epochs,
+        "sequences": sum(course.sequences),
         "examples": len(timetable.ids),
         "notes": work.examples.notes,
         "tokens": sum(course.tokens),
         "targetTokens": sum(course.targets),
         "parameters": work.parameters,
+        "trained": work.trained,
         "trainingLoss": course.loss_of(timetable.steps - last_pass, timetable.steps),
         "lastLoss": course.losses[-1],
         "curve": course.curve(_POINTS),

@@ -5,16 +5,22 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import torch
 
+COMPARED = ("margin", "preferred")  # what is measured of pairs: see `PairNetwork`
+
 
 @dataclass
 class Course:
     """One figure per step taken."""
 
-    losses: list[float] = field(default_factory=list)  # mean over the learned tokens of the batch
+    losses: list[float] = field(default_factory=list)  # mean over what the batch counts
+    weights: list[int] = field(default_factory=list)  # which is: learned tokens, or pairs
+    comparisons: list[list[float]] = field(default_factory=list)  # of pairs: what `COMPARED` names
     rates: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)  # before clipping
     tokens: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    padding: list[float] = field(default_factory=list)  # share of the places for tokens that none stood in
 
     @property
     def steps(self) -> int:
@@ -22,8 +28,8 @@ class Course:
         return len(self.losses)
 
     def loss_of(self, begin: int, end: int) -> float:
-        """Mean loss per learned token over steps `begin` to `end`."""
-        weights = np.array(self.targets[begin:end], dtype=np.float64)
+        """Mean loss per learned token, or pair, over steps `begin` to `end`."""
+        weights = np.array(self.weights[begin:end], dtype=np.float64)
         return float(np.dot(weights, np.array(self.losses[begin:end])) / weights.sum())
 
     def curve(self, points: int) -> dict[str, list[float]]:
@@ -34,7 +40,7 @@ class Course:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return it as tensors, by name, each number exact."""
-        whole = {"tokens", "targets"}
+        whole = {"weights", "tokens", "targets", "sequences"}
         return {
             one.name: torch.tensor(
                 getattr(self, one.name), dtype=torch.int64 if one.name in whole else torch.float64

@@ -17,6 +17,7 @@ from deepspeed.utils.mixed_precision_linkage import lazy_init_hp_params_optimize
 from torch import distributed
 
 from assay.api.train import Optimizer
+from assay_pipelines.train.layout import MicroBatch
 from assay_pipelines.train.network import Network, parameter_groups
 
 PATIENCE = timedelta(minutes=30)  # with a process that another waits for, or with a step
@@ -64,13 +65,16 @@ class Engine:
             model=network, optimizer=adamw, config=self._config(), dist_init_required=False
         )
 
-    def learn(self, tokens: torch.Tensor, learned: torch.Tensor, *, share: float, last: bool) -> torch.Tensor:
-        """Add one micro-batch's gradient, of its summed loss × `share`; return that loss. `last` ends the global batch."""
+    def learn(self, batch: MicroBatch, *, share: float, last: bool) -> torch.Tensor:
+        """Add one micro-batch's gradient, of its summed loss × `share`. `last` ends the global batch.
+
+        Returns that loss, and what else the network sums, each × `share`.
+        """
         self._engine.set_gradient_accumulation_boundary(last)
-        loss: torch.Tensor = self._engine(tokens, learned) * share
+        sums: torch.Tensor = self._engine(*batch).reshape(-1) * share
         # DeepSpeed averages over processes; a sum is wanted.
-        self._engine.backward(loss * self._place.world, scale_wrt_gas=False)
-        return loss.detach()
+        self._engine.backward(sums[0] * self._place.world, scale_wrt_gas=False)
+        return sums.detach()
 
     def step(self, lr: float) -> float:
         """Update the weights; return the gradient's norm before clipping."""
@@ -113,7 +117,9 @@ class Engine:
     def go_on(self, steps: int, averages: Iterable[tuple[str, torch.Tensor, torch.Tensor]]) -> None:
         """Take up the averages that another engine's `state` told after so many steps; weights are those given at first."""
         tokens = torch.zeros((1, 2), dtype=torch.int64, device=self._place.device)
-        self.learn(tokens, tokens.bool(), share=1.0, last=True)  # teaches nothing; AdamW makes its averages
+        self.learn(
+            MicroBatch(tokens, tokens.bool()), share=1.0, last=True
+        )  # teaches nothing; AdamW makes its averages
         self.step(0.0)
         self._link_averages()
         weights = dict(self._learned())

@@ -45,7 +45,14 @@ class Housekeeping:
     def save(self, keep: Keep) -> None:
         """Keep the model as it is now; it goes to the store in the background."""
         folder = self._run.output / "checkpoints" / keep.label
-        save_model(folder, self._work.model, self._engine, self._work.tokenizer, leads=self._leads)
+        save_model(
+            folder,
+            self._work.model,
+            self._engine,
+            self._work.tokenizer,
+            leads=self._leads,
+            lora=self._work.train.lora,
+        )
         if self._leads:
             self._upload(folder)
 

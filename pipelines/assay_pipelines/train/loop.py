@@ -1,24 +1,27 @@
 """The loop: the same steps, in the same order, whatever the micro-batch and the number of processes.
 
-A step's loss is the mean over the learned tokens of its whole global batch. Within a batch, rows of like length go together,
+A step's loss is the mean over the learned tokens of its whole global batch, or over its pairs. Within a batch, rows of like length go together,
 so that little is padding; which rows a batch holds, and hence its gradient, does not depend on it.
 """
 
 import faulthandler
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from assay.errors import Retry, StageError
-from assay_pipelines.train.course import Course
+from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import PATIENCE, Engine, Place
 from assay_pipelines.train.examples import Examples
-from assay_pipelines.train.timetable import Keep, Rows, Timetable
+from assay_pipelines.train.layout import lay_out, places_of
+from assay_pipelines.train.passes import Rows
+from assay_pipelines.train.timetable import Keep, Timetable
 
 _EVERY_SECONDS = 1.0  # between signs of progress
 
@@ -48,6 +51,21 @@ class Between(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What one step was."""
+
+    loss: float  # mean over what the batch counts: learned tokens, or pairs
+    comparison: list[float]  # of pairs: mean margin, and share of those above 0
+    weight: int  # what it counts
+    norm: float  # of the gradient, before clipping
+    tokens: int
+    targets: int
+    sequences: int  # of which each may hold several rows
+    padding: float  # share of the places for tokens that none stood in, over all processes
+    signs: list[bool]  # which some process gave
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loop:
     """One process's part in a training."""
 
@@ -56,18 +74,40 @@ class Loop:
     timetable: Timetable
     place: Place
     micro_batch: int
+    reference: NDArray[np.float32] | None = None  # of each document, where answers are compared
 
-    def step(self, step: int, *signs: bool) -> tuple[float, float, list[bool]]:
-        """Take one step; return the mean loss of its global batch, the gradient's norm, and which signs some process gave."""
-        rows = self.timetable.rows_at(step)
-        share = 1 / int(self.examples.targets[rows].sum())
-        rounds = rounds_of(rows, self.examples.lengths, micro_batch=self.micro_batch, world=self.place.world)
-        loss = torch.zeros((), dtype=torch.float64, device=self.place.device)
+    def step(self, step: int, *signs: bool) -> Taken:
+        """Take one step, and learn which signs some process gave."""
+        examples, sequences = self.examples, self.timetable.batch_at(step)
+        rows = np.concatenate(sequences)
+        rounds = self._rounds(sequences)
+        weight = int(examples.weights[rows].sum())
+        sums = torch.zeros((), dtype=torch.float64, device=self.place.device)
         for number, parts in enumerate(rounds, start=1):
-            tokens, learned = collate(self.examples, parts[self.place.rank], self.place.device)
-            loss += self.engine.learn(tokens, learned, share=share, last=number == len(rounds))
-        mean, *given = self.engine.totals(loss, *signs)
-        return mean, self.engine.step(self.timetable.lr_at(step)), [sign > 0 for sign in given]
+            part, last = parts[self.place.rank], number == len(rounds)
+            batch = lay_out(examples, part, self.place.device, reference=self.reference)
+            sums = sums + self.engine.learn(batch, share=1 / weight, last=last)
+        tokens = int(examples.lengths[rows].sum())
+        places = sum(places_of(examples, part) for parts in rounds for part in parts)
+        loss, *others = self.engine.totals(*sums, *signs)
+        return Taken(
+            loss=loss,
+            comparison=others[: len(sums) - 1],
+            weight=weight,
+            norm=self.engine.step(self.timetable.lr_at(step)),
+            tokens=tokens,
+            targets=int(examples.targets[rows].sum()),
+            sequences=len(sequences),
+            padding=1 - tokens / places,
+            signs=[sign > 0 for sign in others[len(sums) - 1 :]],
+        )
+
+    def _rounds(self, sequences: Sequence[Rows]) -> list[list[list[Rows]]]:
+        lengths = np.array([self.examples.lengths[rows].sum() for rows in sequences])
+        dealt = rounds_of(
+            np.arange(len(sequences)), lengths, micro_batch=self.micro_batch, world=self.place.world
+        )
+        return [[[sequences[number] for number in part] for part in parts] for parts in dealt]
 
 
 def learn(loop: Loop, course: Course, between: Between) -> None:
@@ -79,22 +119,24 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
         StageError: `NaNLoss`; `Interrupted`: it was asked to stop, and holds a state.
 
     """
-    examples, timetable = loop.examples, loop.timetable
+    timetable = loop.timetable
     keeps = [keep for keep in timetable.keeps if keep.step > course.steps]
     spoke, spoke_at_step, first = time.monotonic(), course.steps, course.steps
     for step in range(course.steps, timetable.steps):
-        rows = timetable.rows_at(step)
         with _watched():
-            mean, norm, (due, stop) = loop.step(
-                step, loop.place.leads and between.due(), between.asked_to_stop()
-            )
-        if not (np.isfinite(mean) and np.isfinite(norm)):
-            raise _not_a_number(step, mean, norm)
-        course.losses.append(mean)
+            taken = loop.step(step, loop.place.leads and between.due(), between.asked_to_stop())
+        due, stop = taken.signs
+        if not (np.isfinite(taken.loss) and np.isfinite(taken.norm)):
+            raise _not_a_number(step, taken.loss, taken.norm)
+        course.losses.append(taken.loss)
+        course.comparisons.append(taken.comparison)
+        course.weights.append(taken.weight)
         course.rates.append(timetable.lr_at(step))
-        course.norms.append(norm)
-        course.tokens.append(int(examples.lengths[rows].sum()))
-        course.targets.append(int(examples.targets[rows].sum()))
+        course.norms.append(taken.norm)
+        course.tokens.append(taken.tokens)
+        course.targets.append(taken.targets)
+        course.sequences.append(taken.sequences)
+        course.padding.append(taken.padding)
         while keeps and keeps[0].step == step + 1:
             between.save(keeps.pop(0))
         if (due or stop) and step + 1 < timetable.steps:
@@ -110,9 +152,11 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
                 total=timetable.steps,
                 unit="steps",
                 rate=(step + 1 - spoke_at_step) / seconds,
-                loss=mean,
+                loss=taken.loss,
                 lr=timetable.lr_at(step),
-                gradientNorm=norm,
+                gradientNorm=taken.norm,
+                padding=taken.padding,
+                **dict(zip(COMPARED, taken.comparison, strict=False)),
                 tokens_per_second=seen / seconds,
             )
             spoke, spoke_at_step = now, step + 1
@@ -134,18 +178,6 @@ def rounds_of(rows: Rows, lengths: Any, *, micro_batch: int, world: int) -> list
     parts = [by_length[begin : begin + size] for begin in range(0, len(rows), size)]
     parts += [rows[:0]] * (-len(parts) % world)
     return [parts[begin : begin + world] for begin in range(0, len(parts), world)]
-
-
-def collate(examples: Examples, rows: Rows, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lay examples out side by side, padded at the end. Of no rows comes a batch that teaches nothing."""
-    width = int(examples.lengths[rows].max()) if len(rows) else 2
-    tokens = np.zeros((max(len(rows), 1), width), dtype=np.int64)
-    learned = np.zeros((max(len(rows), 1), width), dtype=np.bool_)
-    for line, row in enumerate(rows):
-        begin, end = examples.offsets[row], examples.offsets[row + 1]
-        tokens[line, : end - begin] = examples.tokens[begin:end]
-        learned[line, : end - begin] = examples.learned[begin:end]
-    return torch.from_numpy(tokens).to(device), torch.from_numpy(learned).to(device)
 
 
 def _not_a_number(step: int, loss: float, norm: float) -> StageError:

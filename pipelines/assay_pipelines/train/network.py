@@ -9,6 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from assay.api.model import Llama
 from assay.errors import StageError
 from assay_pipelines.models import load_weights
+from assay_pipelines.train.documents import positions_in
 from assay_pipelines.train.vocabulary import Tokenizer
 
 # Models whose logits are the output matrix times the last hidden state and nothing more: there the wide product is
@@ -25,18 +26,63 @@ class Network(torch.nn.Module):
         self.precision = precision
         self.plain = model.config.model_type in _PLAIN
 
-    def forward(self, tokens: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        learned: torch.Tensor,
+        documents: tuple[int, ...] = (),
+        reference: torch.Tensor | None = None,  # noqa: ARG002 -- there is none: nothing is compared
+    ) -> torch.Tensor:
         """Sum the loss over learned tokens. Padding stands at the end, where no token that counts can see it."""
+        return self._losses(tokens, learned, documents, reduction="sum")
+
+    def line_scores(self, tokens: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
+        """Sum the log-probabilities of each line's learned tokens."""
+        losses = self._losses(tokens, learned, (), reduction="none")
+        lines = learned[:, 1:].nonzero()[:, 0]
+        return torch.zeros(len(tokens), device=tokens.device).index_add(0, lines, -losses)
+
+    def _losses(
+        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...], *, reduction: str
+    ) -> torch.Tensor:
         inputs, wanted, places = tokens[:, :-1], tokens[:, 1:], learned[:, 1:]
+        apart: dict[str, Any] = {}
+        if documents:
+            documents = (*documents[:-1], documents[-1] - 1)  # nothing is predicted from the last token
+            apart = {"position_ids": positions_in(documents, tokens.device), "documents": documents}
         with torch.autocast(
             tokens.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
         ):
             if self.plain:
-                hidden = self.model.model(input_ids=inputs, use_cache=False).last_hidden_state
+                hidden = self.model.model(input_ids=inputs, use_cache=False, **apart).last_hidden_state
                 logits = self.model.lm_head(hidden[places])
             else:
-                logits = self.model(input_ids=inputs, use_cache=False).logits[places]
-        return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction="sum")
+                logits = self.model(input_ids=inputs, use_cache=False, **apart).logits[places]
+        return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction=reduction)
+
+
+class PairNetwork(Network):
+    """Compares answers: lines are preferred, rejected, preferred, … (Rafailov et al. 2023, equation 7)."""
+
+    def __init__(self, model: Any, precision: torch.dtype, beta: float) -> None:
+        super().__init__(model, precision)
+        self.beta = beta
+
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        learned: torch.Tensor,
+        documents: tuple[int, ...] = (),  # noqa: ARG002 -- there are none: pairs lie side by side
+        reference: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Sum over pairs: the loss, the margin, and 1 where it is above 0. A line that has no partner counts nothing."""
+        scores = self.line_scores(tokens, learned)
+        if reference is not None and len(reference):
+            scores = scores - reference
+        preferred, rejected = scores[: len(scores) // 2 * 2].view(-1, 2).unbind(dim=1)
+        margins = self.beta * (preferred - rejected)
+        losses = -torch.nn.functional.logsigmoid(margins)
+        return torch.stack([losses.sum(), margins.detach().sum(), (margins > 0).float().sum()])
 
 
 def new_llama(shape: Llama, tokenizer: Tokenizer) -> Any:
@@ -95,8 +141,9 @@ def context_of(model: Any) -> int | None:
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices, not norms and biases."""
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    """Decay matrices, not norms and biases; what is frozen is in no group."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in learned if parameter.dim() > 1]
+    others = [parameter for parameter in learned if parameter.dim() <= 1]
     groups = ((matrices, weight_decay), (others, 0.0))
     return [{"params": list(group), "weight_decay": decay} for group, decay in groups if group]

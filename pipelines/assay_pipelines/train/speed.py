@@ -9,6 +9,7 @@ checkpointing computes twice counts once.
 import resource
 from typing import Any
 
+import numpy as np
 import torch
 
 from assay_pipelines.train.engine import Place
@@ -33,7 +34,7 @@ def operations_per_token(model: Any, examples: Examples) -> float:
     tied = model.get_input_embeddings().weight is model.get_output_embeddings().weight
     weights = sum(weight.numel() for weight in model.parameters())
     table = 0 if tied else model.get_input_embeddings().weight.numel()
-    lengths = examples.lengths.astype(float)
+    lengths = np.diff(examples.offsets).astype(float)
     context = float((lengths**2).sum() / lengths.sum())
     attention: float = 12.0 * configuration.num_hidden_layers * configuration.hidden_size * context
     return 6.0 * float(weights - table) + attention

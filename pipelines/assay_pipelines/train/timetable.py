@@ -1,28 +1,27 @@
 """Which rows at which step, at which learning rate, and when a model is kept. Pure; the same on every process.
 
-- The order of an epoch is by a hash of seed, epoch and row id: it depends on no library and no process, and rows that two
-  data sets share come in the same relative order in both, so arms differ by their data and not by their shuffling.
-- An epoch of N rows has ceil(N/B) steps; its last batch may be smaller, and counts as it is (the loss is a mean over its own
-  tokens). A whole run has `epochs` times as many, rounded half up to whole steps and at least one, or exactly as many as
-  another stage took (`stepsOf`, which wins over `epochs`), going on into further epochs as needed.
+- Which rows an epoch has at which step is told in `passes`. By `examples`, it has ceil(N/B) of them, by the other units
+  as many as its order gives. Its last batch may be smaller, and counts as it is (the loss is a mean over its own tokens). A whole
+  run has `epochs` times as many, a share of an epoch counting by that epoch's own steps, rounded half up to whole steps and at
+  least one, or exactly as many as another stage took (`stepsOf`, which wins over `epochs`), going on into further epochs as needed.
+- A checkpoint after a number of rows: by `examples`, a step must end there; by the other units, which cannot promise that, it is
+  the model after the first step by which so many rows were seen.
 - Warm-up takes round(ratio × steps) steps, rising linearly and reaching the peak at its last; then the rate stays, or falls
   to where the step after the last would have zero.
 """
 
-import hashlib
 import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.api.train import Checkpoints, Schedule, Train
 from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
 from assay_pipelines.models import checkpoint_label
-
-Rows = NDArray[np.int64]
+from assay_pipelines.train.passes import Dealing, Passes, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,91 +32,92 @@ class Keep:
     step: int  # steps done
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timetable:
     """The whole course of a training."""
 
     ids: tuple[str, ...]
-    batch: int
+    passes: Passes
     steps: int
-    seed: int
     lr: float
     schedule: Schedule
     keeps: tuple[Keep, ...]
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Steps of one pass."""
-        return steps_per_epoch(len(self.ids), self.batch)
+    def last_pass(self) -> int:
+        """Steps of the pass in which the training ends, as far as it went in one."""
+        return min(self.steps, self.passes.steps_of(self.passes.locate(self.steps - 1)[0]))
 
     @property
     def epochs(self) -> float:
         """Passes over the data, all told."""
         return self.rows_done(self.steps) / len(self.ids)
 
+    def batch_at(self, step: int) -> list[Rows]:
+        """Sequences of step `step`, from 0, each the indices of the rows that share it."""
+        epoch, within = self.passes.locate(step)
+        return self.passes.dealt(epoch).batch(within)
+
     def rows_at(self, step: int) -> Rows:
         """Indices of the rows of step `step`, from 0."""
-        epoch, within = divmod(step, self.steps_per_epoch)
-        order = order_of_epoch(self.ids, self.seed, epoch)
-        return order[within * self.batch : (within + 1) * self.batch]
+        return np.concatenate(self.batch_at(step))
+
+    @property
+    def rows_seen(self) -> Rows:
+        """Indices of the rows that any step has."""
+        first = range(min(self.steps, self.passes.steps_of(0)))
+        return np.sort(np.concatenate([self.rows_at(step) for step in first]))
 
     def rows_done(self, steps: int) -> int:
         """Rows seen after so many steps."""
-        return rows_done(steps, len(self.ids), self.batch)
+        return self.passes.rows_done(steps)
 
     def lr_at(self, step: int) -> float:
         """Learning rate of step `step`, from 0."""
         return self.lr * rate_at(step, self.steps, self.schedule)
 
 
-def make_timetable(train: Train, ids: tuple[str, ...], steps: int | None) -> Timetable:
-    """Plan a training of rows `ids`, of exactly `steps` steps if given.
+def make_timetable(train: Train, ids: tuple[str, ...], lengths: Rows, steps: int | None) -> Timetable:
+    """Plan a training of rows `ids` of so many tokens, of exactly `steps` steps if given.
 
     Raises:
         StageError: `CheckpointUnreachable`.
 
     """
-    per_epoch = steps_per_epoch(len(ids), train.batch_size)
-    passes = (train.epochs or 1) if steps is None else steps / per_epoch
-    total = max(1, half_up(passes * per_epoch))
+    dealing = Dealing(unit=train.batch_unit, size=train.batch_size, limit=train.sequence_length)
+    passes = Passes(ids, lengths, train.seed, dealing)
+    through = (train.epochs or 1) if steps is None else _passes_in(passes, steps)
+    total = max(1, steps_until(passes, through)) if steps is None else steps
+    if train.checkpoints is not None and train.checkpoints.rows is not None:
+        done = [passes.rows_done(step) for step in range(1, total + 1)]
+        exact = train.batch_size if train.batch_unit == "examples" else None
+        keeps = [
+            Keep(label=checkpoint_label("rows", wanted), step=_reached(done, wanted, exact))
+            for wanted in train.checkpoints.rows
+        ]
+    else:
+        keeps = _keeps(train.checkpoints, passes, steps=total, through=through)
+    kept = [Keep(label=keep.label, step=min(max(keep.step, 1), total)) for keep in keeps]
     return Timetable(
         ids=ids,
-        batch=train.batch_size,
+        passes=passes,
         steps=total,
-        seed=train.seed,
         lr=train.optimizer.lr,
         schedule=train.schedule,
-        keeps=_keeps(train.checkpoints, rows=len(ids), batch=train.batch_size, steps=total, passes=passes),
+        keeps=(*sorted(kept, key=lambda keep: keep.step), Keep(label=FINAL, step=total)),
     )
 
 
-def steps_per_epoch(rows: int, batch: int) -> int:
-    """Steps of one pass; the last may be smaller."""
-    return -(-rows // batch)
-
-
-def rows_done(steps: int, rows: int, batch: int) -> int:
-    """Rows seen after so many steps."""
-    epochs, within = divmod(steps, steps_per_epoch(rows, batch))
-    return epochs * rows + within * batch
+def steps_until(passes: Passes, through: float) -> int:
+    """Steps until so many passes are through, rounded half up."""
+    epoch = max(math.ceil(through) - 1, 0)
+    steps = passes.steps_of(epoch)
+    return half_up(through * steps + (passes.start_of(epoch) - epoch * steps))
 
 
 def half_up(value: float) -> int:
     """Round to a whole number, halves up (Python's own rounding goes to even)."""
     return math.floor(value + 0.5)
-
-
-@lru_cache(maxsize=2)
-def order_of_epoch(ids: tuple[str, ...], seed: int, epoch: int) -> Rows:
-    """Order the rows of one epoch by hash."""
-    prefix = hashlib.sha256(f"assay.order/1 {seed} {epoch} ".encode())
-
-    def place(index: int) -> bytes:
-        state = prefix.copy()
-        state.update(ids[index].encode())
-        return state.digest()
-
-    return np.array(sorted(range(len(ids)), key=place), dtype=np.int64)
 
 
 def rate_at(step: int, steps: int, schedule: Schedule) -> float:
@@ -133,38 +133,35 @@ def rate_at(step: int, steps: int, schedule: Schedule) -> float:
     return 1.0
 
 
-def _keeps(
-    checkpoints: Checkpoints | None, *, rows: int, batch: int, steps: int, passes: float
-) -> tuple[Keep, ...]:
-    keeps: list[Keep] = []
+def _passes_in(passes: Passes, steps: int) -> float:
+    epoch, within = passes.locate(steps - 1)
+    return epoch + (within + 1) / passes.steps_of(epoch)
+
+
+def _keeps(checkpoints: Checkpoints | None, passes: Passes, *, steps: int, through: float) -> list[Keep]:
     if checkpoints is not None and checkpoints.every_epochs is not None:
-        per_epoch, share = steps_per_epoch(rows, batch), checkpoints.every_epochs
-        count = math.floor(passes / share + 1e-9)
-        keeps = [
-            Keep(label=checkpoint_label("epoch", number * share), step=half_up(number * share * per_epoch))
-            for number in range(1, count + 1)
+        share = checkpoints.every_epochs
+        return [
+            Keep(label=checkpoint_label("epoch", number * share), step=steps_until(passes, number * share))
+            for number in range(1, math.floor(through / share + 1e-9) + 1)
         ]
-    elif checkpoints is not None and checkpoints.rows is not None:
-        after = {rows_done(step, rows, batch): step for step in range(1, steps + 1)}
-        keeps = [
-            Keep(label=checkpoint_label("rows", wanted), step=_reached(after, wanted, batch))
-            for wanted in checkpoints.rows
-        ]
-    elif checkpoints is not None and checkpoints.slices is not None:
-        keeps = [
+    if checkpoints is not None and checkpoints.slices is not None:
+        return [
             Keep(label=checkpoint_label("slice", number), step=half_up(number * steps / checkpoints.slices))
             for number in range(1, checkpoints.slices + 1)
         ]
-    kept = [Keep(label=keep.label, step=min(max(keep.step, 1), steps)) for keep in keeps]
-    return (*sorted(kept, key=lambda keep: keep.step), Keep(label=FINAL, step=steps))
+    return []
 
 
-def _reached(after: dict[int, int], wanted: int, batch: int) -> int:
-    if wanted % batch or wanted not in after:
+def _reached(done: Sequence[int], wanted: int, batch: int | None) -> int:
+    """Return the step by which so many rows were seen, with a `batch` exactly so many; `done` are those after each step."""
+    at = bisect_left(done, wanted)
+    if at == len(done) or (batch is not None and (wanted % batch or done[at] != wanted)):
+        of = f"a multiple of batchSize ({batch}) that ends a step of the run" if batch else "rows of the run"
         raise StageError(
             "CheckpointUnreachable",
             "spec.checkpoints.rows",
-            f"found {wanted}, expected a multiple of batchSize ({batch}) that ends a step of the run (at most {max(after)} rows)",
+            f"found {wanted}, expected {of} (at most {done[-1]} rows)",
             "Change checkpoints.rows, batchSize or epochs.",
         )
-    return after[wanted]
+    return at + 1

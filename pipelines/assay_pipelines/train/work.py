@@ -13,9 +13,12 @@ from assay_pipelines.chats import text_of
 from assay_pipelines.models import model_folder, outside_folder
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.dataset import Chats, read_chats
+from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import settle_configuration
+from assay_pipelines.train.lora import add_adapters
 from assay_pipelines.train.network import context_of, load_network, new_llama
+from assay_pipelines.train.preferences import preference_examples, read_rejected
 from assay_pipelines.train.speed import operations_per_token
 from assay_pipelines.train.timetable import Timetable, make_timetable
 from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_tokenizer
@@ -32,6 +35,7 @@ class Work:
     examples: Examples
     timetable: Timetable
     parameters: int
+    trained: int  # parameters that are learned
     operations: float  # floating-point, of a token
 
 
@@ -52,12 +56,8 @@ def prepare(run: StageRun) -> Work:
     folder = None if train.model.llama is not None else model_folder(run, train.model)
     name = train.model.from_ or train.model.uri or "llama"
     tokenizer = load_tokenizer(folder, name) if folder else _new_tokenizer(run, train.tokenizer, chats)
-    if train.objective == "sft":
-        writer = tokenizer.writer(train.template)
-        examples = sft_examples(chats, tokenizer, writer, train.sequence_length)
-    else:
-        examples = pretrain_examples(chats, tokenizer, train.sequence_length)
-    timetable = make_timetable(train, examples.ids, steps)
+    examples = _examples(run, train, chats, tokenizer)
+    timetable = make_timetable(train, examples.ids, examples.lengths, steps)
     if folder is not None:
         model = load_network(folder, name, tokenizer)
     else:
@@ -71,7 +71,12 @@ def prepare(run: StageRun) -> Work:
             f"found {train.sequence_length}, expected at most the model's context of {context} tokens",
             "Lower sequenceLength, or raise the model's context.",
         )
+    if train.batch_unit == "packedSequences" and train.objective == "sft":
+        join_documents(model, name)
     settle_configuration(model, tokenizer)
+    parameters, operations = _parameters(model), operations_per_token(model, examples)
+    if train.lora is not None:
+        add_adapters(model, train.lora, name)
     return Work(
         train=train,
         execution=execution,
@@ -79,9 +84,24 @@ def prepare(run: StageRun) -> Work:
         model=model,
         examples=examples,
         timetable=timetable,
-        parameters=sum(weight.numel() for weight in model.parameters()),
-        operations=operations_per_token(model, examples),
+        parameters=parameters,
+        trained=_parameters(model, learned=True),
+        operations=operations,
     )
+
+
+def _parameters(model: Any, *, learned: bool = False) -> int:
+    return sum(one.numel() for one in model.parameters() if one.requires_grad or not learned)
+
+
+def _examples(run: StageRun, train: Train, chats: Chats, tokenizer: Tokenizer) -> Examples:
+    if train.objective == "pretrain":
+        return pretrain_examples(chats, tokenizer, train.sequence_length)
+    writer = tokenizer.writer(train.template)
+    if train.objective == "sft":
+        return sft_examples(chats, tokenizer, writer, train.sequence_length)
+    rejected = read_rejected(run, train.data.from_, train.data.split)
+    return preference_examples(chats, rejected, tokenizer, writer, train.sequence_length)
 
 
 def _new_tokenizer(run: StageRun, wanted: WantedTokenizer | None, chats: Chats) -> Tokenizer:

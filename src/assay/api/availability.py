@@ -15,12 +15,6 @@ def unavailable(kind: Kind, spec: Plain) -> list[str]:
     return list(_LOOK[kind](spec)) if kind in _LOOK else []
 
 
-def _train(spec: Plain) -> Iterator[str]:
-    unit = spec.get("batchUnit", "examples")
-    if unit == "tokens" or (unit == "packedSequences" and spec["objective"] == "sft"):
-        yield f"batchUnit {unit} with objective {spec['objective']}"
-
-
 def _evaluate(spec: Plain) -> Iterator[str]:
     for place, task in enumerate(spec.get("tasks") or ()):
         if task.get("labelRate") is not None:
@@ -33,4 +27,4 @@ def _compare(spec: Plain) -> Iterator[str]:
     yield from (name for name in ("dose", "derived") if spec["comparison"].get(name) is not None)
 
 
-_LOOK = {Kind.TRAIN: _train, Kind.EVALUATE: _evaluate, Kind.COMPARE: _compare}
+_LOOK = {Kind.EVALUATE: _evaluate, Kind.COMPARE: _compare}

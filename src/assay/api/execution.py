@@ -29,7 +29,7 @@ class TrainExecution(SpecModel):
         8,
         ge=1,
         le=65536,
-        description="Examples per forward pass and process; the global batch is reached by accumulation.",
+        description="Examples, pairs or packed sequences per forward pass and process; the global batch is reached by accumulation.",
     )
     memory_gib: float = Field(
         2, gt=0, le=65536, description="Memory that one training may use on a node, in GiB."

@@ -4,10 +4,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from assay.api.model import DataRef, ModelRef, OneOf, Rule, Seed, SpecModel, TrainStage, Uri, fault
+from assay.api.model import DataRef, ModelRef, Neutral, OneOf, Rule, Seed, SpecModel, TrainStage, Uri, fault
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Rows = Annotated[int, Field(ge=1)]
+
+DEFAULT_BETA = 0.1  # as in Rafailov et al. 2023, appendix B
 
 
 class Optimizer(SpecModel):
@@ -46,7 +48,7 @@ class Checkpoints(OneOf):
         None,
         min_length=1,
         max_length=64,
-        description="One after each of these numbers of rows: multiples of batchSize.",
+        description="One after each of these numbers of rows: multiples of batchSize if it counts examples, else the first step that has seen so many.",
     )
     slices: int | None = Field(
         None, ge=1, le=1000, description="One at the end of each of so many equal parts of the run."
@@ -68,6 +70,19 @@ class Tokenizer(OneOf):
     uri: Uri | None = Field(None, description="A tokenizer folder.")
 
 
+class Lora(SpecModel):
+    """Low-rank updates instead of all weights; the model that is kept has them merged."""
+
+    rank: int = Field(ge=1, le=4096, description="Rank of the updates, in vectors.")
+    alpha: float = Field(gt=0, le=65536, description="An update is multiplied by this number over rank.")
+    targets: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Names of the linear layers that are updated, such as q_proj; absent: all but the output.",
+    )
+
+
 class Train(SpecModel):
     """A model learns from data."""
 
@@ -78,10 +93,23 @@ class Train(SpecModel):
             " || self.checkpoints.rows.all(row, row % self.batchSize == 0)",
             "checkpoints.rows must be multiples of batchSize",
         ),
+        Rule("!has(self.lora) || !has(self.model.llama)", "lora needs a model that exists, not a new one"),
+        Rule("!has(self.beta) || self.objective == 'dpo'", "beta goes only beside objective dpo"),
+        Rule(
+            "self.objective != 'dpo' || self.batchUnit != 'packedSequences'",
+            "dpo counts examples (pairs) or tokens, not packedSequences",
+        ),
     )
 
-    objective: Literal["sft", "pretrain"] = Field(
-        "sft", description="Learn to answer (assistant tokens only), or to continue text."
+    objective: Literal["sft", "pretrain", "dpo"] = Field(
+        "sft",
+        description="Learn to answer (assistant tokens only), to continue text, or to prefer chats to those rejected beside them.",
+    )
+    beta: Annotated[float | None, Neutral(None)] = Field(
+        None,
+        gt=0,
+        le=100,
+        description="With objective dpo: a number, the larger the closer to the starting model; absent: 0.1.",
     )
     data: DataRef = Field(description="What it learns from.")
     model: ModelRef = Field(description="What it starts from.")
@@ -93,13 +121,17 @@ class Train(SpecModel):
     )
     batch_size: int = Field(ge=1, le=1048576, description="Global batch per optimiser step, in batchUnit.")
     batch_unit: Literal["examples", "packedSequences", "tokens"] = Field(
-        "examples", description="What batchSize counts."
+        "examples",
+        description="What batchSize counts; packedSequences: sequences of up to sequenceLength tokens, each of whole examples; tokens: whole examples as they fit, at least one.",
     )
     epochs: float | None = Field(
         None, gt=0, le=1000, description="Passes over the data; absent: 1, or what stepsOf says."
     )
     steps_of: TrainStage | None = Field(
         None, description="As many optimiser steps as this other train stage takes."
+    )
+    lora: Annotated[Lora | None, Neutral(None)] = Field(
+        None, description="Learn low-rank updates only; absent: all weights."
     )
     optimizer: Optimizer = Field(description="How gradients become updates.")
     schedule: Schedule = Field(Schedule(), description="How the learning rate moves.")
@@ -117,6 +149,28 @@ class Train(SpecModel):
         if self.model.llama is not None and self.tokenizer is None:
             raise fault(
                 "found a new model (llama) without tokenizer, expected one", "Add `tokenizer`: train or uri."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _updates_are_of_a_model(self) -> Self:
+        if self.lora is not None and self.model.llama is not None:
+            raise fault(
+                "found lora with a new model (llama), expected a model that exists",
+                "Remove lora, or name a model.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_are_compared(self) -> Self:
+        if self.beta is not None and self.objective != "dpo":
+            raise fault(
+                f"found beta with objective {self.objective}, expected it only beside dpo", "Remove beta."
+            )
+        if self.objective == "dpo" and self.batch_unit == "packedSequences":
+            raise fault(
+                "found batchUnit packedSequences with objective dpo, expected examples (pairs) or tokens",
+                "Change batchUnit.",
             )
         return self
 

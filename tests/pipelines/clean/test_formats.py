@@ -46,6 +46,17 @@ def test_the_same_chat_is_the_same_in_every_format(name, record):
     assert read(name, record) == CHAT
 
 
+def test_the_rejected_transcript_of_hh_rlhf_stays_beside_the_chosen_one():
+    chosen = "\n\nHuman: Hi?\n\nAssistant: Hello."
+
+    chat = FORMATS["hh-rlhf"]({"chosen": chosen, "rejected": "\n\nHuman: Hi?\n\nAssistant: No."})
+
+    assert chat.rest == {
+        "rejected": [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "No."}]
+    }
+    assert FORMATS["hh-rlhf"]({"chosen": chosen}).rest == {}
+
+
 def test_text_is_one_message_in_the_role_text():
     assert read("text", {"text": "Once."}) == read("text", "Once.") == [("text", "Once.")]
 

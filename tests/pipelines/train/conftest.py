@@ -49,18 +49,22 @@ class Trained(Outcome):
 class TrainBench(Bench):
     """A bench whose trainings go as on a laptop: each in a process forked from this one, after all imports."""
 
-    def chats(self, chats, name="chats.parquet"):
-        """Publish chats as a clean stage did; returns its ArtifactRef."""
+    def chats(self, chats, name="chats.parquet", rejected=None):
+        """Publish chats as a clean stage did, each perhaps with a rejected one; returns its ArtifactRef."""
+        metas = {
+            key: {"rejected": [{"role": role, "content": text} for role, text in turns]}
+            for key, turns in (rejected or {}).items()
+        }
         rows = [
             {
                 "id": key,
                 "source": "test",
                 "messages": [{"role": role, "content": text} for role, text in turns],
-                "meta": "{}",
+                "meta": json.dumps(metas.get(key, {})),
             }
             for key, turns in sorted(chats.items())
         ]
-        spec = {"nominal": json.dumps(chats, sort_keys=True), "name": name}
+        spec = {"nominal": json.dumps([chats, metas], sort_keys=True), "name": name}
         with TemporaryDirectory() as folder:
             pq.write_table(pa.Table.from_pylist(rows, schema=CHATS), Path(folder) / name)
             return str(self.done(Kind.CLEAN, spec, Path(folder)))

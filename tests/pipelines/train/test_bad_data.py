@@ -1,7 +1,5 @@
 """What cannot be trained with ends at once, with a clear failure and exit code 64; what looks odd but can be, works."""
 
-import pytest
-
 UNMENDABLE = 64
 
 
@@ -78,11 +76,6 @@ def test_checkpoints_at_rows_inside_a_batch_are_refused(bench, spec_of, chats_of
     assert "found 32" in failed(
         bench.train(spec_of(data, checkpoints={"rows": [32]})), "CheckpointUnreachable"
     )
-
-
-@pytest.mark.parametrize("unit", ["tokens", "packedSequences"])
-def test_units_that_this_program_cannot_count_are_refused(bench, spec_of, chats_of, unit):
-    failed(bench.train(spec_of(bench.chats(chats_of(3)), batchUnit=unit)), "NotAvailable")
 
 
 def test_a_sequence_longer_than_the_models_context_is_refused(bench, spec_of, chats_of):

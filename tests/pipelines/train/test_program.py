@@ -104,6 +104,50 @@ def test_activations_that_are_computed_again_change_nothing(make_bench, spec_of,
     assert other.record.outputs == one.record.outputs
 
 
+@pytest.mark.parametrize(("unit", "size"), [("packedSequences", 3), ("tokens", 350)])
+def test_every_unit_takes_the_same_steps_however_batches_are_dealt_out(
+    make_bench, spec_of, chats_of, unit, size
+):
+    chats = chats_of(40)
+
+    def trained(name, **execution):
+        bench = make_bench(name)
+        spec = spec_of(bench.chats(chats), batchUnit=unit, batchSize=size, epochs=2)
+        ended = bench.train(spec, **execution)
+        assert ended.failure is None
+        return ended
+
+    one = trained("one", microBatch=3)
+    assert len(set(one.metrics["tokens"])) > 1
+    others = [
+        trained("single", microBatch=1),
+        trained("two", microBatch=2, processesPerNode=2),
+        trained("sharded", microBatch=1, processesPerNode=2, zeroStage=3),
+    ]
+
+    for other in others:
+        assert other.metrics["loss"] == pytest.approx(one.metrics["loss"], abs=1e-5)
+        assert other.metrics["grad_norm"] == pytest.approx(one.metrics["grad_norm"], rel=1e-5)
+        assert other.metrics["rows"] == one.metrics["rows"]
+
+
+def test_a_packed_sequence_per_step_learns_what_its_rows_do_in_an_unpacked_batch(
+    make_bench, spec_of, chats_of
+):
+    chats = chats_of(12)
+    packed, plain = make_bench("packed"), make_bench("plain")
+
+    together = packed.train(spec_of(packed.chats(chats), batchUnit="packedSequences", batchSize=100))
+    apart = plain.train(spec_of(plain.chats(chats), batchSize=100))
+
+    assert together.summary["steps"] == apart.summary["steps"] == 1
+    assert together.summary["sequences"] < together.summary["rows"] == apart.summary["sequences"] == 12
+    assert together.metrics["loss"] == pytest.approx(apart.metrics["loss"], abs=1e-5)
+    assert together.metrics["grad_norm"] == pytest.approx(apart.metrics["grad_norm"], rel=1e-5)
+    assert together.metrics["padding"] == [0] < apart.metrics["padding"]
+    assert AutoModelForCausalLM.from_pretrained(together.checkpoint()).config._attn_implementation == "sdpa"
+
+
 def test_the_processes_of_a_torchrun_join_and_one_of_them_speaks(make_bench, spec_of, chats_of):
     chats = chats_of(19)
     alone, joined = make_bench("alone"), make_bench("joined")

@@ -22,12 +22,30 @@ def shares(bench, ref):
 
 
 @pytest.fixture
-def stopped(make_bench, spec_of, chats_of):
+def a_long_training(spec_of, chats_of):
+    """Return the spec of a training that takes a while."""
+
+    def spec(bench, kind):
+        chats = chats_of(40)
+        rejected = {key: [turns[0], ("assistant", "rain")] for key, turns in chats.items()}
+        data = bench.chats(chats, rejected=rejected)
+        words = {"packed": {"batchUnit": "packedSequences", "batchSize": 2}, "pairs": {"objective": "dpo"}}
+        if kind == "updates":
+            base = bench.train(spec_of(data))
+            tuned = {"model": {"from": str(base.ref)}, "tokenizer": None, "lora": {"rank": 2, "alpha": 4}}
+            return spec_of(data, **LONG, **tuned)
+        return spec_of(data, **LONG | words.get(kind, {}))
+
+    return spec
+
+
+@pytest.fixture
+def stopped(make_bench, a_long_training):
     """Start a training, and send it a signal once it has kept two states."""
 
-    def stop(number, **execution):
+    def stop(number, kind="plain", **execution):
         bench = make_bench("stopped")
-        spec = spec_of(bench.chats(chats_of(40)), **LONG)
+        spec = a_long_training(bench, kind)
         ref, process = bench.start(spec, resumeEveryMinutes=0, **execution)
         while len(shares(bench, ref)) < 2 and process.is_alive():
             process.join(0.02)
@@ -38,10 +56,10 @@ def stopped(make_bench, spec_of, chats_of):
 
 
 @pytest.fixture
-def undisturbed(make_bench, spec_of, chats_of):
-    def run(**execution):
+def undisturbed(make_bench, a_long_training):
+    def run(kind="plain", **execution):
         bench = make_bench("undisturbed")
-        return bench.train(spec_of(bench.chats(chats_of(40)), **LONG), **execution)
+        return bench.train(a_long_training(bench, kind), **execution)
 
     return run
 
@@ -67,6 +85,17 @@ def test_a_stopped_training_ends_with_the_bytes_of_one_that_was_not(stopped, und
     assert second.failure is None
     assert second.record.outputs == undisturbed(**execution).record.outputs
     assert states(bench, first.ref) == []
+
+
+@pytest.mark.parametrize("kind", ["packed", "pairs", "updates"])
+def test_a_stopped_training_of_any_kind_ends_with_the_bytes_of_one_that_was_not(stopped, undisturbed, kind):
+    bench, spec, first = stopped(signal.SIGKILL, kind)
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000)
+
+    assert first.code != 0
+    assert second.failure is None
+    assert second.record.outputs == undisturbed(kind).record.outputs
 
 
 def test_another_number_of_processes_goes_on_and_takes_the_same_steps(stopped, undisturbed):
@@ -106,7 +135,7 @@ def test_a_step_that_hangs_ends_its_process_and_the_log_tells_where(
     bench, spec_of, chats_of, monkeypatch, capfd
 ):
     monkeypatch.setattr(loop, "PATIENCE", timedelta(seconds=1))
-    monkeypatch.setattr(loop, "collate", lambda *_: threading.Event().wait())
+    monkeypatch.setattr(loop, "lay_out", lambda *_, **__: threading.Event().wait())
 
     ended = bench.train(spec_of(bench.chats(chats_of(8))))
 

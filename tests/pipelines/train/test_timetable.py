@@ -1,14 +1,17 @@
 """Steps, rates and order, as plain values."""
 
+import math
+
 import numpy as np
 import pytest
 
 from assay.api.train import Train
+from assay.errors import StageError
 from assay_pipelines.train.loop import rounds_of
 from assay_pipelines.train.timetable import make_timetable
 
 
-def a_timetable(rows, *, steps=None, **changes):
+def a_timetable(rows, *, steps=None, lengths=None, **changes):
     words = {
         "data": {"from": "data"},
         "model": {"uri": "./model"},
@@ -17,9 +20,9 @@ def a_timetable(rows, *, steps=None, **changes):
         "schedule": {"warmupRatio": 0.07, "decay": "linear"},
         "sequenceLength": 128,
     }
-    return make_timetable(
-        Train.model_validate(words | changes), tuple(f"{row:06d}" for row in range(rows)), steps
-    )
+    lengths = np.full(rows, 128) if lengths is None else np.array(lengths)
+    train = Train.model_validate(words | changes)
+    return make_timetable(train, tuple(f"{row:06d}" for row in range(rows)), lengths, steps)
 
 
 def test_the_papers_numbers_are_141_steps_of_which_10_warm_up():
@@ -73,3 +76,50 @@ def test_a_global_batch_is_dealt_out_whole_and_every_process_has_as_many_turns(w
     assert all(len(parts) == world for parts in rounds)
     assert sorted(np.concatenate([part for parts in rounds for part in parts])) == sorted(rows)
     assert all(len(part) <= micro_batch for parts in rounds for part in parts)
+
+
+def test_packed_sequences_make_as_many_steps_as_each_epoch_needs():
+    lengths = [1 + row * 37 % 100 for row in range(200)]
+    timetable = a_timetable(200, lengths=lengths, batchUnit="packedSequences", batchSize=8, epochs=2.5)
+
+    starts = [timetable.passes.start_of(epoch) for epoch in range(3)]
+    seen = np.concatenate([timetable.rows_at(step) for step in range(timetable.steps)])
+
+    assert sorted(seen[:200]) == sorted(seen[200:400]) == list(range(200))
+    assert starts == [0, *np.cumsum([timetable.passes.steps_of(epoch) for epoch in range(2)])]
+    assert timetable.steps == starts[2] + math.floor(timetable.passes.steps_of(2) / 2 + 0.5)
+    assert timetable.rows_done(starts[2]) == 400
+    assert timetable.rows_done(timetable.steps) == len(seen)
+    assert all(
+        sum(np.array(lengths)[rows]) <= 128
+        for step in range(timetable.steps)
+        for rows in timetable.batch_at(step)
+    )
+
+
+@pytest.mark.parametrize(("unit", "size"), [("packedSequences", 8), ("tokens", 1000)])
+def test_a_checkpoint_at_rows_of_uneven_steps_is_the_first_that_has_seen_them(unit, size):
+    lengths = [1 + row * 37 % 100 for row in range(200)]
+    timetable = a_timetable(
+        200, lengths=lengths, batchUnit=unit, batchSize=size, checkpoints={"rows": [1, 100, 200]}
+    )
+
+    kept = {keep.label: keep.step for keep in timetable.keeps}
+
+    assert kept["rows-1"] == 1
+    assert timetable.rows_done(kept["rows-100"] - 1) < 100 <= timetable.rows_done(kept["rows-100"])
+    assert kept["rows-200"] == timetable.steps
+    with pytest.raises(StageError, match="at most 200 rows"):
+        a_timetable(200, lengths=lengths, batchUnit=unit, batchSize=size, checkpoints={"rows": [201]})
+
+
+def test_a_share_of_the_run_is_a_prefix_of_it():
+    lengths = [1 + row * 37 % 100 for row in range(200)]
+    whole, part = (
+        a_timetable(200, lengths=lengths, batchUnit="packedSequences", batchSize=8, epochs=epochs)
+        for epochs in (2, 0.5)
+    )
+
+    assert part.steps == math.floor(whole.passes.steps_of(0) / 2 + 0.5)
+    for step in range(part.steps):
+        assert part.rows_at(step).tolist() == whole.rows_at(step).tolist()

@@ -20,5 +20,9 @@ def test_the_fields_of_one_stage_mean_nothing_in_another():
     assert unavailable(Kind.TRAIN, {"tasks": [{"name": "tone", "labelRate": {}}]}) == []
 
 
+def test_training_has_nothing_missing():
+    assert unavailable(Kind.TRAIN, {"objective": "sft", "batchUnit": "tokens"}) == []
+
+
 def test_cleaning_has_nothing_missing():
     assert unavailable(Kind.CLEAN, {"steps": [{"lowAverage": {"tokenizer": "x"}}]}) == []

@@ -9,6 +9,7 @@ from assay.api.model import RESOLVED, DataRef, OneOf, SpecModel
 from assay.api.partial import Partial, PartialItem, partial_of
 from assay.api.profile import Profile
 from assay.api.status import ExperimentStatus, ProfileStatus
+from assay.api.train import Train
 
 
 def nested(annotation):
@@ -144,3 +145,32 @@ def test_a_resolved_spec_names_artifacts_and_is_typed_by_the_same_model():
 def test_what_is_neither_a_name_nor_a_resolved_artifact_is_refused(name, context):
     with pytest.raises(ValidationError):
         DataRef.model_validate({"from": name}, context=context)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ({"beta": 0.2}, "found beta with objective sft"),
+        (
+            {
+                "model": {"llama": {"hiddenSize": 8, "layers": 1, "heads": 1}},
+                "tokenizer": {"train": {"vocabulary": 300}},
+                "lora": {"rank": 1, "alpha": 1},
+            },
+            "found lora with a new model",
+        ),
+        ({"objective": "dpo", "batchUnit": "packedSequences"}, "expected examples (pairs) or tokens"),
+    ],
+)
+def test_a_train_stage_says_nothing_that_it_has_no_use_for(words, found):
+    sound = {
+        "data": {"from": "chats"},
+        "model": {"uri": "./model"},
+        "batchSize": 8,
+        "optimizer": {"lr": 1e-4},
+        "sequenceLength": 64,
+    }
+
+    assert Train.model_validate(sound | {"objective": "dpo", "beta": 0.2}).beta == 0.2
+    with pytest.raises(ValidationError, match=re.escape(found)):
+        Train.model_validate(sound | words)
