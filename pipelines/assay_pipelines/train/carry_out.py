@@ -62,7 +62,8 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
             learn(loop, course, between)
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
-            run.measured(**speeds(rate, work.operations, place), zeroStage=stage)
+            figures = speeds(rate, work.operations, place)
+            run.measured(**figures, padding=course.padding_share, zeroStage=stage)
     finally:
         leave()
     if place.leads:
@@ -122,7 +123,6 @@ def _write_metrics(run: StageRun, timetable: Timetable, course: Course) -> None:
             "tokens": pa.array(course.tokens, pa.int64()),
             "target_tokens": pa.array(course.targets, pa.int64()),
             "sequences": pa.array(course.sequences, pa.int64()),
-            "padding": pa.array(course.padding, pa.float64()),
             **{name: pa.array(values, pa.float64()) for name, values in compared},
         }
     )

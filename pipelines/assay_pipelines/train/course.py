@@ -32,6 +32,12 @@ class Course:
         weights = np.array(self.weights[begin:end], dtype=np.float64)
         return float(np.dot(weights, np.array(self.losses[begin:end])) / weights.sum())
 
+    @property
+    def padding_share(self) -> float:
+        """Share of all places for tokens that none stood in."""
+        tokens, padding = np.array(self.tokens, dtype=np.float64), np.array(self.padding)
+        return float(1 - tokens.sum() / (tokens / (1 - padding)).sum())
+
     def curve(self, points: int) -> dict[str, list[float]]:
         """Return the losses over steps as a curve of so many points at most: means over spans, at each span's last step."""
         ends = sorted({round(self.steps * point / points) for point in range(1, points + 1)} - {0})
