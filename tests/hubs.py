@@ -40,6 +40,10 @@ class _Answers(BaseHTTPRequestHandler):
             self._send(200, *inside[path])
         elif "busy" in path:
             self._send(409)
+        elif "forbidden" in path:
+            self._send(403)
+        elif "withdrawn" in path:
+            self._send(451)
         else:
             missing = "Entry" if revision in path else "Revision"
             status = (404, f"{missing}NotFound") if repository in path else (401, "RepoNotFound")

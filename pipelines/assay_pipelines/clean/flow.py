@@ -18,7 +18,7 @@ from assay_pipelines.clean.account import Account, joining
 from assay_pipelines.clean.blocks import Blocks, collected
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.judge import Pass, judge
-from assay_pipelines.clean.rows import Rows, halves
+from assay_pipelines.clean.rows import Rows, among, halves
 from assay_pipelines.clean.steps import LOCAL
 from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates
 from assay_pipelines.clean.steps.split import split
@@ -159,7 +159,7 @@ def _less(blocks: Blocks, gone: Ints) -> Blocks:
 
 
 def _without(table: pa.Table, gone: Ints) -> pa.Table:
-    return table.filter(pa.array(~np.isin(table["row"].to_numpy(), gone)))
+    return table.filter(pa.array(~among(table["row"].to_numpy(), gone)))
 
 
 def _only_kept(table: pa.Table) -> pa.Table:

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
+import assay
 import assay_pipelines
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.layout import resume_key
@@ -77,10 +78,11 @@ def _opened(uri: str) -> Store:
 def _program() -> str:
     """Name the code and the libraries: whoever changes the code has nothing to do with what it kept before."""
     digest = hashlib.sha256(canonical_json(environment()))
-    folder = Path(assay_pipelines.__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(b"%s\0%d\0" % (path.relative_to(folder).as_posix().encode(), path.stat().st_size))
-        digest.update(path.read_bytes())
+    for package in (assay, assay_pipelines):
+        folder = Path(package.__path__[0])
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(b"%s\0%d\0" % (path.relative_to(folder).as_posix().encode(), path.stat().st_size))
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:32]
 
 

@@ -15,7 +15,7 @@ from assay_pipelines.models import PRECISIONS
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
 from assay_pipelines.train.course import COMPARED, Course
-from assay_pipelines.train.engine import Engine, Place, join, leave
+from assay_pipelines.train.engine import Engine, Place, from_leader, join, leave
 from assay_pipelines.train.fit import Load, least_stage
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
@@ -91,16 +91,17 @@ def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
-    packed = work.train.batch_unit == "packedSequences"
-    longest = work.train.sequence_length if packed else int(work.examples.lengths.max())
+    alone = work.train.batch_unit != "packedSequences" and work.train.objective != "dpo"
+    longest = int(work.examples.lengths.max()) if alone else work.train.sequence_length
+    lines = execution.micro_batch * (2 if work.train.objective == "dpo" else 1)
     load = Load.of(
         work.model,
-        tokens=execution.micro_batch * longest,
+        tokens=lines * longest,
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )
     memory = torch.cuda.mem_get_info(place.device)[1] if place.device.type == "cuda" else None
-    return least_stage(load, world=place.world, memory=memory)
+    return from_leader(place, least_stage(load, world=place.world, memory=memory))
 
 
 def _resumed(work: Work, state: State) -> Course:

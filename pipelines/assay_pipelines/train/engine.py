@@ -196,6 +196,12 @@ def from_leader(place: Place, value: T) -> T:
     return told[0]
 
 
+def meet(place: Place) -> None:
+    """Wait for all processes to come here."""
+    if place.world > 1:
+        distributed.barrier()
+
+
 def leave() -> None:
     """Part from the other processes."""
     if distributed.is_initialized():

@@ -5,6 +5,8 @@ processes, 2 the gradients too, 3 the weights too (Rajbhandari et al. 2020, §5,
 bf16 a copy of 2 stays while a micro-batch is computed. Bytes of each token of a micro-batch: 34 times the width in every
 layer (Korthikanti et al. 2022, §4.1, without attention's scores, which no kernel here keeps), twice that in fp32; when
 activations are computed again, 2 times the width in every layer and one layer whole; and 10 per entry of the vocabulary.
+
+Whatever the stage, a process holds all weights on its GPU for a moment at the start, before ZeRO 3 parts them.
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ class Load:
     """What a training asks of each process's memory."""
 
     parameters: int
+    learned: int  # of them; the others have neither gradients nor averages
     layers: int
     width: int
     vocabulary: int
@@ -28,9 +31,11 @@ class Load:
 
     @classmethod
     def of(cls, model: Any, *, tokens: int, half: bool, again: bool) -> "Load":
-        """Read a model's configuration."""
+        """Read a model and its configuration."""
+        weights = list(model.parameters())
         return cls(
-            parameters=sum(weight.numel() for weight in model.parameters()),
+            parameters=sum(weight.numel() for weight in weights),
+            learned=sum(weight.numel() for weight in weights if weight.requires_grad),
             layers=model.config.num_hidden_layers,
             width=model.config.hidden_size,
             vocabulary=model.config.vocab_size,
@@ -41,11 +46,12 @@ class Load:
 
     def bytes_at(self, stage: int, world: int) -> dict[str, float]:
         """Return the bytes of each process at a ZeRO stage, by what they are for."""
-        each = {"weights": 4.0, "gradients": 4.0, "averages": 8.0}
-        load = {
-            name: self.parameters * size / (world if stage >= _SHARED[name] else 1)
-            for name, size in each.items()
+        whole = {
+            "weights": 4.0 * self.parameters,
+            "gradients": 4.0 * self.learned,
+            "averages": 8.0 * self.learned,
         }
+        load = {name: size / (world if stage >= _SHARED[name] else 1) for name, size in whole.items()}
         if self.half:
             load["copies in bf16"] = 2.0 * self.parameters / (world if stage == 3 else 1)
         kept, size = (2 * self.layers + 34 if self.again else 34 * self.layers), 1 if self.half else 2

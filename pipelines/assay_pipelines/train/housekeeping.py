@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from assay.errors import AssayError
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.course import Course
 from assay_pipelines.train.engine import Engine
@@ -34,8 +35,14 @@ class Housekeeping:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._states.background.wait()
-        self._interruption.__exit__(kind, error, trace)
+        try:
+            self._states.background.wait()
+        except AssayError as lost:
+            if error is None:
+                raise
+            print(lost)  # noqa: T201 -- the attempt's log; what ended the training is told
+        finally:
+            self._interruption.__exit__(kind, error, trace)
 
     def report(self, doing: str, *, tokens_per_second: float, **figures: Any) -> None:
         """Say how it goes."""

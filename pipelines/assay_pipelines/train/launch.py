@@ -32,6 +32,7 @@ _PR_SET_PDEATHSIG = 1
 _FAREWELL_SECONDS = (
     15  # for the processes to keep a state when they are asked to end; a laptop's runner waits 20
 )
+_TAKEN_OVER = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # by torchrun's agent, for good
 _LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out waiting")
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 
@@ -99,6 +100,7 @@ def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:
         shutdown_timeout=_FAREWELL_SECONDS,
     )
     child = _Child(run, work, failures, os.getpid())
+    handlers = {number: signal.getsignal(number) for number in _TAKEN_OVER}
     try:
         results: dict[int, dict[str, Any]] = elastic_launch(config, child.live)()
     except ChildFailedError as error:
@@ -111,6 +113,9 @@ def _with_children(run: StageRun, work: Work, processes: int) -> dict[str, Any]:
         ) from error
     except SignalException as error:
         raise KeyboardInterrupt from error  # the program's frame tells an interruption
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return results[0]
 
 
@@ -135,6 +140,13 @@ class _Child:
             if known is not None:
                 self._tell(place, known)
             traceback.print_exc()
+            raise
+        except OSError:
+            traceback.print_exc()
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            self._tell(place, _unforeseen(error))
             raise
 
     def _tell(self, place: Place, error: AssayError) -> None:
@@ -161,6 +173,15 @@ def _told(failures: Path) -> StageError | None:
     first = told[0]
     return StageError(
         first["reason"], first["where"], first["found"], first["do"], retry=Retry(first["retry"])
+    )
+
+
+def _unforeseen(error: Exception) -> StageError:
+    return StageError(
+        "Unforeseen",
+        "the training's processes",
+        f"found {type(error).__name__}: {error}",
+        "This is a bug or an unforeseen input; the log has the trace.",
     )
 
 

@@ -2,7 +2,7 @@
 
 MFU is the share of the GPUs' peak that the model itself needs (Chowdhery et al. 2022, appendix B): tokens per second, times 6 operations
 per weight that multiplies (all but a table of input embeddings) and 12 × layers × width × context for attention, over the
-dense bf16 peak. Context is what an average token has: the sum of the examples' squared lengths over their tokens. What activation
+dense bf16 peak. Weights that a low-rank update leaves as they are take 4, as they get no gradient. Context is what an average token has: the sum of the examples' squared lengths over their tokens. What activation
 checkpointing computes twice counts once.
 """
 
@@ -28,7 +28,7 @@ _PEAK = {  # operations per second and GPU, dense bf16, from NVIDIA's data sheet
 _GIB = 1 << 30
 
 
-def operations_per_token(model: Any, examples: Examples) -> float:
+def operations_per_token(model: Any, examples: Examples, *, frozen: bool = False) -> float:
     """Return the floating-point operations of one token, forward and backward."""
     configuration = model.config
     tied = model.get_input_embeddings().weight is model.get_output_embeddings().weight
@@ -37,7 +37,7 @@ def operations_per_token(model: Any, examples: Examples) -> float:
     lengths = np.diff(examples.offsets).astype(float)
     context = float((lengths**2).sum() / lengths.sum())
     attention: float = 12.0 * configuration.num_hidden_layers * configuration.hidden_size * context
-    return 6.0 * float(weights - table) + attention
+    return (4.0 if frozen else 6.0) * float(weights - table) + attention
 
 
 def speeds(tokens_per_second: float, operations: float, place: Place) -> dict[str, float]:
@@ -53,8 +53,8 @@ def speeds(tokens_per_second: float, operations: float, place: Place) -> dict[st
 
 def peak_of(gpu: str) -> float | None:
     """Return the peak of a GPU by its name, such as `NVIDIA A100-SXM4-80GB`."""
-    words = gpu.replace("-", " ")
-    return next((peak for name, peak in _PEAK.items() if name in words), None)
+    words = f" {gpu.replace('-', ' ')} "
+    return next((peak for name, peak in _PEAK.items() if f" {name} " in words), None)
 
 
 def _memory() -> int:

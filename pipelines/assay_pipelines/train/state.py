@@ -7,6 +7,7 @@ then the one before is kept. Taken up by as many processes, a training ends with
 another number, with what that number gives from there on.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,19 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationError
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from assay.artifacts.documents import Document, OutputFile
 from assay.artifacts.layout import data_key, resume_key
-from assay.errors import Retry, StageError, StoreError
-from assay.stores.documents import read_document
+from assay.errors import Retry, StageError
 from assay.stores.files import sha256_of
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
 from assay_pipelines.train.course import Course
-from assay_pipelines.train.engine import Engine, Place, from_leader
+from assay_pipelines.train.engine import Engine, Place, from_leader, meet
 
 _WEIGHT, _AVERAGE, _SQUARE, _RANDOM, _COURSE = "weight/", "average/", "square/", "random/", "course/"
 
@@ -103,6 +103,7 @@ class States:
     def keep(self, engine: Engine, course: Course) -> None:
         """Write a state; it goes to the store in the background, after the one before has arrived there."""
         self.background.wait()
+        meet(self.place)  # so that the state before is whole, and the one before that can go
         tensors = {
             f"{prefix}{name}": tensor
             for number, (name, *three) in enumerate(engine.state())
@@ -127,7 +128,7 @@ class States:
         attempt = self.run.attempt.number
         self.run.store.upload(self._key(attempt, step, f"{self.place.rank}.safetensors"), path)
         self.run.store.put(self._key(attempt, step, f"{self.place.rank}.json"), share.encode())
-        for before in self._kept[:-1]:  # the last but one is whole: nobody writes a state before that is so
+        for before in self._kept[:-1]:  # the last but one is whole
             self.run.store.delete(self._key(attempt, before, f"{self.place.rank}.json"))
             self.run.store.delete(self._key(attempt, before, f"{self.place.rank}.safetensors"))
         self._kept = [*self._kept[-1:], step]
@@ -137,8 +138,9 @@ class States:
         for found in self._complete():
             try:
                 self._brought(found)
-            except (StageError, StoreError) as error:
+            except StageError as error:
                 print(error)  # noqa: T201 -- the attempt's log; an older one will do
+                shutil.rmtree(self.run.output)  # what it had kept
             else:
                 return found
         return None
@@ -151,14 +153,21 @@ class States:
         complete = []
         for after, number in sorted(told, reverse=True):
             keys = [self._key(number, after, f"{rank}.json") for rank in range(told[after, number])]
-            shares = [read_document(self.run.store, key, Share) for key in keys]
-            known = tuple(share for share in shares if share is not None)
+            known = tuple(share for key in keys if (share := self._share(key)) is not None)
             if known and len(known) == known[0].world:
                 complete.append(Found(attempt=number, step=after, shares=known))
         return complete
 
+    def _share(self, key: str) -> Share | None:
+        """Read a document; one that is damaged, or another version's, is none."""
+        data = self.run.store.get(key)
+        try:
+            return None if data is None else Share.decode(data)
+        except ValidationError:
+            return None
+
     def _brought(self, found: Found) -> State:
-        folder = self.run.scratch / "state" / str(found.step)
+        folder = self.run.scratch / "state" / f"{found.attempt}-{found.step}"
         files = []
         for rank, share in enumerate(found.shares):
             key = self._key(found.attempt, found.step, f"{rank}.safetensors")
@@ -171,18 +180,21 @@ class States:
         return State(step=found.step, files=tuple(files))
 
     def _verified(self, key: str, file: OutputFile, to: Path) -> Path:
-        if not to.exists():
+        if to.exists():
+            return to
+        there = self.run.store.info(key) is not None
+        if there:
             self.run.store.download(key, to)
-            if sha256_of(to) != file.sha256:
-                to.unlink()
-                raise StageError(
-                    "StateDamaged",
-                    f"{self.run.store.uri}/{key}",
-                    f"found other bytes, expected those of sha256 {file.sha256[:12]}…",
-                    "Nothing needs doing: another attempt goes on from an older state, or begins anew.",
-                    retry=Retry.LATER,
-                )
-        return to
+            if sha256_of(to) == file.sha256:
+                return to
+            to.unlink()
+        raise StageError(
+            "StateDamaged",
+            f"{self.run.store.uri}/{key}",
+            f"found {'other bytes' if there else 'nothing'}, expected those of sha256 {file.sha256[:12]}…",
+            "Nothing needs doing: another attempt goes on from an older state, or begins anew.",
+            retry=Retry.LATER,
+        )
 
     def _key(self, attempt: int, step: int, name: str) -> str:
         return resume_key(self.run.stage.ref, f"{attempt}/{step}/{name}")

@@ -74,7 +74,8 @@ def prepare(run: StageRun) -> Work:
     if train.batch_unit == "packedSequences" and train.objective == "sft":
         join_documents(model, name)
     settle_configuration(model, tokenizer)
-    parameters, operations = _parameters(model), operations_per_token(model, examples)
+    parameters = _parameters(model)
+    operations = operations_per_token(model, examples, frozen=train.lora is not None)
     if train.lora is not None:
         add_adapters(model, train.lora, name)
     return Work(

@@ -74,6 +74,8 @@ def test_a_star_stands_for_the_files_of_one_folder(bench, hub):
         ("data/train-0.jsonl", {"revision": OTHER}),
         ("data/train-0.jsonl", {"repository": "owner/others"}),
         ("data/*.jsonl", {"repository": "owner/others"}),
+        ("data/train-0.jsonl", {"repository": "owner/forbidden"}),
+        ("data/train-0.jsonl", {"repository": "owner/withdrawn"}),
     ],
 )
 def test_what_the_hub_does_not_have_is_told_and_not_tried_again(bench, hub, path, options):

@@ -9,6 +9,7 @@ from assay_pipelines.train.fit import Load, least_stage
 GIB = 1 << 30
 SEVEN = Load(
     parameters=6_738_415_616,
+    learned=6_738_415_616,
     layers=32,
     width=4096,
     vocabulary=32_000,
@@ -26,6 +27,12 @@ def test_sixteen_bytes_a_weight_are_parted_stage_by_stage():
     assert [one["gradients"] for one in at] == [4 * n, 4 * n, n / 2, n / 2]
     assert [one["averages"] for one in at] == [8 * n, n, n, n]
     assert [one["copies in bf16"] for one in at] == [2 * n, 2 * n, 2 * n, n / 4]
+
+
+def test_weights_that_stay_as_they_are_have_neither_gradients_nor_averages():
+    at = replace(SEVEN, learned=1000).bytes_at(0, 1)
+
+    assert (at["weights"], at["gradients"], at["averages"]) == (4 * SEVEN.parameters, 4000, 8000)
 
 
 def test_activations_of_a_layer_are_34_bytes_a_token_and_unit_of_width():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from assay.artifacts.layout import progress_key
+from assay_pipelines.train import __main__ as program
 from assay_pipelines.train import launch
 
 TRY_AGAIN = 75
@@ -84,3 +85,34 @@ def test_what_another_attempt_may_mend_is_told_so_by_a_process_alone(
     ended = bench.train(spec_of(bench.chats({"a": [("user", "hello"), ("assistant", "yes")]})))
 
     assert (ended.code, ended.failure.reason, ended.failure.retry) == (TRY_AGAIN, reason, "later")
+
+
+def test_processes_that_ended_leave_a_request_to_stop_what_it_was(bench, spec_of, chats_of, monkeypatch):
+    before = [signal.getsignal(number) for number in launch._TAKEN_OVER]
+    spec = spec_of(bench.chats(chats_of(8)))
+    after = bench.folder / "after"
+
+    def train_and_look(run):
+        summary = train_stage(run)
+        now = [signal.getsignal(number) for number in launch._TAKEN_OVER]
+        after.write_text(str(now[1:] == before[1:] and "elastic" not in now[0].__module__))
+        return summary
+
+    train_stage = program.train_stage
+    monkeypatch.setattr(program, "train_stage", train_and_look)
+    ended = bench.train(spec, processesPerNode=2)
+
+    assert ended.failure is None
+    assert after.read_text() == "True"
+
+
+def test_a_bug_in_one_of_several_processes_is_told_as_one_and_not_tried_again(
+    bench, spec_of, chats_of, monkeypatch
+):
+    def fail(*_):
+        raise KeyError("weight")
+
+    monkeypatch.setattr(launch, "carry_out", fail)
+    ended = bench.train(spec_of(bench.chats(chats_of(8))), processesPerNode=2)
+
+    assert (ended.code, ended.failure.reason, ended.failure.retry) == (70, "Unforeseen", "never")

@@ -46,6 +46,9 @@ def test_a_token_costs_six_operations_a_weight_that_multiplies_and_attention_ove
         ("NVIDIA H100 80GB HBM3", 989e12),
         ("NVIDIA L4", 121e12),
         ("NVIDIA L40S", 362e12),
+        ("NVIDIA L40", None),
+        ("NVIDIA A10G", None),
+        ("NVIDIA RTX A1000", None),
         ("Some other", None),
     ],
 )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from assay.artifacts.layout import resume_key
+from assay.artifacts.layout import data_key, resume_key
 from assay_pipelines.train import loop
 
 LONG = {"batchSize": 8, "epochs": 4, "checkpoints": {"everyEpochs": 1}}
@@ -19,6 +19,10 @@ def states(bench, ref):
 
 def shares(bench, ref):
     return [key for key in states(bench, ref) if key.endswith(".json")]
+
+
+def steps(bench, ref):
+    return [int(key.split("/")[-2]) for key in shares(bench, ref)]
 
 
 @pytest.fixture
@@ -41,13 +45,13 @@ def a_long_training(spec_of, chats_of):
 
 @pytest.fixture
 def stopped(make_bench, a_long_training):
-    """Start a training, and send it a signal once it has kept two states."""
+    """Start a training, and send it a signal once it has kept a state after so many steps, and one before."""
 
-    def stop(number, kind="plain", **execution):
+    def stop(number, kind="plain", *, after=2, **execution):
         bench = make_bench("stopped")
         spec = a_long_training(bench, kind)
         ref, process = bench.start(spec, resumeEveryMinutes=0, **execution)
-        while len(shares(bench, ref)) < 2 and process.is_alive():
+        while max(steps(bench, ref), default=0) < after and process.is_alive():
             process.join(0.02)
         os.kill(process.pid, number)
         return bench, spec, bench.ended(ref, process)
@@ -69,6 +73,7 @@ def undisturbed(make_bench, a_long_training):
     [
         (signal.SIGTERM, {}),
         (signal.SIGKILL, {}),
+        (signal.SIGTERM, {"processesPerNode": 2, "zeroStage": 0}),
         (signal.SIGKILL, {"processesPerNode": 2, "zeroStage": 1}),
         (signal.SIGTERM, {"processesPerNode": 2, "zeroStage": 2}),
         (signal.SIGKILL, {"processesPerNode": 2, "zeroStage": 3}),
@@ -76,7 +81,7 @@ def undisturbed(make_bench, a_long_training):
 )
 def test_a_stopped_training_ends_with_the_bytes_of_one_that_was_not(stopped, undisturbed, number, execution):
     bench, spec, first = stopped(number, **execution)
-    kept = max(int(key.split("/")[-2]) for key in shares(bench, first.ref))
+    kept = max(steps(bench, first.ref))
 
     second = bench.train(spec, attempt=2, resumeEveryMinutes=1000, **execution)
 
@@ -142,3 +147,24 @@ def test_a_step_that_hangs_ends_its_process_and_the_log_tells_where(
     assert ended.code == 1
     assert ended.record is None
     assert "in step" in capfd.readouterr().err
+
+
+def test_a_state_whose_document_is_damaged_is_passed_over(stopped, undisturbed):
+    bench, spec, first = stopped(signal.SIGKILL)
+    newest = max(shares(bench, first.ref), key=lambda key: int(key.split("/")[-2]))
+    bench.store.put(newest, b"{")
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000)
+
+    assert second.record.outputs == undisturbed().record.outputs
+
+
+def test_a_state_whose_kept_models_are_gone_is_passed_over_and_leaves_nothing(stopped, undisturbed):
+    bench, spec, first = stopped(signal.SIGKILL, after=6)
+    for info in list(bench.store.keys(data_key(first.ref, 1, "checkpoints/epoch-1/"))):
+        if info.key.endswith("config.json"):
+            bench.store.delete(info.key)
+
+    second = bench.train(spec, attempt=2, resumeEveryMinutes=1000)
+
+    assert second.record.outputs == undisturbed().record.outputs
