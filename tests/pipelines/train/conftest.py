@@ -1,5 +1,6 @@
 """Chats in a store, a train stage on them, and a process forked after all imports to carry it out, as on a laptop."""
 
+import gc
 import json
 import multiprocessing
 import os
@@ -76,6 +77,7 @@ class TrainBench(Bench):
     def start(self, spec, **execution):
         """Start a train stage."""
         ref, argv = self.claimed(Kind.TRAIN, spec, **execution)
+        gc.collect()  # what other tests left of Ray's would, collected in the child, call Ray and crash
         process = multiprocessing.get_context("fork").Process(target=_main, args=(argv,))
         process.start()
         return ref, process

@@ -17,7 +17,7 @@ def hh_rlhf(record: object) -> Chat:
     """Read one record; white space around a turn is the format's, not the turn's."""
     members = members_of(record)
     messages, beside = _messages(members, "chosen"), rest(members, "chosen", "rejected")
-    if members.get("rejected") is not None:
+    if members.get("rejected"):
         beside["rejected"] = [message._asdict() for message in _messages(members, "rejected")]
     return Chat(messages=messages, rest=beside)
 
