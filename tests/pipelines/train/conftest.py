@@ -77,7 +77,6 @@ class TrainBench(Bench):
     def start(self, spec, **execution):
         """Start a train stage."""
         ref, argv = self.claimed(Kind.TRAIN, spec, **execution)
-        gc.collect()  # what other tests left of Ray's would, collected in the child, call Ray and crash
         process = multiprocessing.get_context("fork").Process(target=_main, args=(argv,))
         process.start()
         return ref, process
@@ -114,6 +113,12 @@ def a_training(data, **changes):
     }
     spec.update(changes)
     return {key: value for key, value in spec.items() if value is not None}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_of_ray():
+    """Let go of what other tests left of Ray's: collected in a process forked from this one, it would call Ray and crash."""
+    gc.collect()
 
 
 @pytest.fixture
