@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from assay.api.model import (
     LANGUAGE_PATTERN,
@@ -81,8 +81,8 @@ class Source(OneOf):
     split: Name | None = Field(None, description="With from: a part set aside by its `split` step.")
 
     @model_validator(mode="after")
-    def _format_known(self) -> Self:
-        refuse_unpinned(self.uri, self.revision)
+    def _format_known(self, info: ValidationInfo) -> Self:
+        refuse_unpinned(self.uri, self.revision, info)
         if self.uri is not None and self.format is None:
             raise fault(
                 "found uri without format, expected the format of its files",

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from assay.api.clean import RefusalLevel
 from assay.api.model import (
@@ -68,8 +68,8 @@ class LabelRate(SpecModel):
     label: str = Field(min_length=1, max_length=253, description="The label, as the classifier spells it.")
 
     @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        refuse_unpinned(self.uri, self.revision)
+    def _pinned(self, info: ValidationInfo) -> Self:
+        refuse_unpinned(self.uri, self.revision, info)
         return self
 
 

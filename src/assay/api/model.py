@@ -99,8 +99,10 @@ def fault(found: str, do: str) -> PydanticCustomError:
     return PydanticCustomError("fault", "{found}. {do}", {"found": found, "do": do})
 
 
-def refuse_unpinned(uri: str | None, revision: str | None) -> None:
-    """Raise a fault for a place on a hub that may change, or for a revision of something else."""
+def refuse_unpinned(uri: str | None, revision: str | None, info: ValidationInfo) -> None:
+    """Raise a fault for a place on a hub that may change, or for a revision of something else, as an author wrote it."""
+    if info.context == RESOLVED:  # an identity stands for the URI
+        return
     is_hub = uri is not None and uri.startswith("hf://")
     if is_hub and revision is None:
         raise fault(
@@ -254,6 +256,6 @@ class ModelRef(OneOf):
     llama: Llama | None = Field(None, description="A new model of this shape, from random weights.")
 
     @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        refuse_unpinned(self.uri, self.revision)
+    def _pinned(self, info: ValidationInfo) -> Self:
+        refuse_unpinned(self.uri, self.revision, info)
         return self
