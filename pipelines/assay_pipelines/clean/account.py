@@ -12,7 +12,7 @@ from assay.api.clean import Clean
 from assay.errors import BugError
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.verdict import Verdict
-from assay_pipelines.clean.table import INTAKE, Bools, Ints
+from assay_pipelines.clean.table import BROKEN_FILE, INTAKE, Bools, Ints
 
 LINES = pa.schema(
     [
@@ -121,6 +121,11 @@ class Account:
         self.alive[fell] = False
         self._noted.append(lines)
 
+    def _broken_files(self) -> Ints:
+        lines = self._lines()
+        places = _numbers(lines.filter(pc.equal(lines["rule"], BROKEN_FILE)), "place")
+        return np.bincount(self.rows.source[places], minlength=len(self.clean.sources))
+
     def _lines(self) -> pa.Table:
         return pa.concat_tables([_NOTED.empty_table(), *self._noted])
 
@@ -180,6 +185,7 @@ class Account:
             )
         out = np.bincount(self.rows.source[self.alive & (self.part == 0)], minlength=len(names))
         splits = {name: int((self.alive & (self.part == at + 1)).sum()) for at, name in enumerate(self.parts)}
+        broken = self._broken_files()
         sources = {}
         for i, name in enumerate(names):
             here = self.rows.source == i
@@ -191,6 +197,8 @@ class Account:
                 "setAside": int((here & self.alive & (self.part > 0)).sum()),
                 "out": int(out[i]),
             }
+            if broken[i]:
+                sources[name]["brokenFiles"] = int(broken[i])
         if steps and not np.array_equal(out, left):
             raise BugError(
                 "clean",

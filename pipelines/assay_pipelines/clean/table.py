@@ -25,6 +25,7 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 INTAKE = -1  # the step number of lines about records that are no chats
+BROKEN_FILE = "brokenFile"  # the rule of lines about the rest of a file, which cannot be read
 
 LINES = pa.list_(
     pa.struct(

@@ -46,7 +46,7 @@ def report_data(
 
 
 def warnings(record: Record) -> list[str]:
-    """Say what is done and can hardly be meant: a clean stage that read nothing of a source, or kept nothing at all."""
+    """Say what is done and can hardly be meant: a clean stage that could not read files to their ends, or anything of a source, or kept nothing at all."""
     if record.identity.kind is not Kind.CLEAN:
         return []
     summary = record.outputs.summary
@@ -54,6 +54,12 @@ def warnings(record: Record) -> list[str]:
         f"0 of {source['in']} rows of source {name} could be read"
         for name, source in summary["sources"].items()
         if source["in"] and source["rejected"] == source["in"]
+    ]
+    told += [
+        f"{number} {'file' if number == 1 else 'files'} of source {name} could not be read to the end, and nobody knows how many rows are"
+        " missing: assay ledger --step intake names them"
+        for name, source in summary["sources"].items()
+        if (number := source.get("brokenFiles", 0))
     ]
     if not summary["rows"] and not any(summary["splits"].values()):
         told.append(f"0 of {sum(source['in'] for source in summary['sources'].values())} rows kept")

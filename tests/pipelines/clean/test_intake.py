@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather
 
+from assay.artifacts.kinds import Kind
 from assay_pipelines.chats import chats_table, write_rows
+from assay_pipelines.clean.__main__ import main
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.intake.pieces import MOST_BYTES, PIECE_BYTES, Origin, piece_bytes, pieces
 from assay_pipelines.clean.rows import Rows
+from assay_pipelines.clean.table import BROKEN_FILE
 from plain_steps import ids_of
 
 DOCUMENT = {"text": "word"}
@@ -210,3 +213,39 @@ def test_pieces_of_larger_inputs_are_larger_up_to_a_bound():
     assert sizes == sorted(sizes)
     assert (sizes[0], sizes[-1]) == (PIECE_BYTES, MOST_BYTES)
     assert sizes[1] < sizes[2] < sizes[3] == MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "told"),
+    [
+        (
+            'text\na\n"b\nc\nd\n',
+            ["a"],
+            "rows.csv:3: found a quote in line 3 that is closed nowhere in the 3 lines",
+        ),
+        ('text\n"a\nb', [], "rows.csv:2: found a quote in line 2"),
+        ('text\na\n"b\nc"\n', ["a", "b\nc"], None),
+        ('text\na "b\nc\n', ['a "b', "c"], None),
+    ],
+)
+def test_a_quote_that_never_closes_breaks_a_csv_file_off(tmp_path, text, whole, told):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+
+    table = take(path)
+
+    assert kept(table) == whole
+    lines = [line for lines in table["lines"].to_pylist() for line in lines]
+    assert [line["rule"] for line in lines] == ([BROKEN_FILE] if told else [])
+    assert all(line["detail"].startswith(told) for line in lines)
+
+
+def test_a_stage_counts_the_files_that_it_could_not_read_to_their_ends(bench):
+    path = bench.folder / "rows.jsonl.gz"
+    rows = b"".join(json.dumps({"text": f"row {number}"}).encode() + b"\n" for number in range(2000))
+    path.write_bytes(gzip.compress(rows)[:-200])
+    sources = [{"name": "texts", "uri": bench.outside(path), "format": "text"}]
+
+    outcome = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": []})
+
+    assert outcome.summary["sources"]["texts"]["brokenFiles"] == 1

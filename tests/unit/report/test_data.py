@@ -1,7 +1,7 @@
 """The report's figures, from a plan, records and verdicts."""
 
 from assay.artifacts.kinds import Kind
-from assay.report.data import report_data
+from assay.report.data import report_data, warnings
 from assay.report.page import page
 from assay.stores.folder import FolderStore
 from assay.stores.records import load_record
@@ -48,6 +48,18 @@ def test_a_cleaning_that_kept_nothing_is_a_warning_on_the_page(tmp_path):
     data = report_data(plan, {cleaned.ref: load_record(bench.store, cleaned.ref)}, {})
 
     assert '<p class="bad">0 of 12 rows kept</p>' in page(data)
+
+
+def test_a_file_that_was_not_read_to_its_end_is_a_warning(tmp_path):
+    cleaned = next(stage for stage in a_plan().stages if stage.kind is Kind.CLEAN)
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    summary = a_cleaning(12, rejected=1)
+    summary["sources"]["chats"]["brokenFiles"] = 1
+    bench.finish(cleaned.document, **summary)
+
+    [told] = warnings(load_record(bench.store, cleaned.ref))
+
+    assert told.startswith("1 file of source chats could not be read to the end")
 
 
 def test_scores_are_means_over_replicates_and_not_over_other_axes(tmp_path):

@@ -17,10 +17,10 @@ from assay_pipelines.clean.intake.oasst import oasst, oasst_all
 from assay_pipelines.clean.intake.openai import openai
 from assay_pipelines.clean.intake.pieces import ARRAY, BLANK, BROKEN, CHATS, unpacked
 from assay_pipelines.clean.intake.prompt_completion import prompt_completion
-from assay_pipelines.clean.intake.record import Chat, RejectedError
+from assay_pipelines.clean.intake.record import BrokenFileError, Chat, RejectedError
 from assay_pipelines.clean.intake.sharegpt import sharegpt
 from assay_pipelines.clean.intake.text import text
-from assay_pipelines.clean.table import INTAKE, WORKING, lines_array
+from assay_pipelines.clean.table import BROKEN_FILE, INTAKE, WORKING, lines_array
 
 FORMATS: dict[str, Callable[[object], Chat | list[Chat]]] = {
     "sharegpt": sharegpt,
@@ -54,7 +54,8 @@ def parse_piece(piece: dict[str, Any]) -> pa.Table:
             rows += [_kept(chat) for chat in (chats if isinstance(chats, list) else [chats])]
         except (RejectedError, UnicodeEncodeError, RecursionError) as error:
             reason = "found text that is no Unicode" if isinstance(error, UnicodeEncodeError) else str(error)
-            rows.append(_rejected(raw, f"{piece['file']}:{line}: {reason}"))
+            rule = BROKEN_FILE if isinstance(error, BrokenFileError) else "rejected"
+            rows.append(_rejected(raw, rule, f"{piece['file']}:{line}: {reason}"))
     for place, row in enumerate(rows):
         row |= {"row": base + place, "source": piece["source"]}
     lines = lines_array([row.pop("lines") for row in rows])
@@ -74,8 +75,8 @@ def _kept(chat: Chat) -> dict[str, Any]:
     }
 
 
-def _rejected(raw: bytes, detail: str) -> dict[str, Any]:
-    line = {"step": INTAKE, "dropped": True, "rule": "rejected", "score": None, "detail": detail}
+def _rejected(raw: bytes, rule: str, detail: str) -> dict[str, Any]:
+    line = {"step": INTAKE, "dropped": True, "rule": rule, "score": None, "detail": detail}
     return {
         "hash": hashlib.sha256(b"rejected\0" + raw).digest()[:HASH_BYTES],
         "tie": 0,
@@ -89,7 +90,7 @@ def _rejected(raw: bytes, detail: str) -> dict[str, Any]:
 def _records(piece: dict[str, Any]) -> Iterator[Record]:
     data, line = piece["data"], int(piece["line"])
     if piece["shape"] == BROKEN:
-        yield line, data, RejectedError(data.decode())
+        yield line, data, BrokenFileError(data.decode())
     elif piece["shape"] == ARRAY:
         yield from _elements(data)
     else:
@@ -132,7 +133,7 @@ def _elements(data: bytes) -> Iterator[Record]:
             value, end = _DECODER.raw_decode(words, place)
         except (ValueError, RecursionError) as error:
             rest = words[place:]
-            yield line, _bytes(rest), RejectedError(f"found no JSON from here on: {error}")
+            yield line, _bytes(rest), BrokenFileError(f"found no JSON from here on: {error}")
             return
         raw = _bytes(words[place:end])
         yield line, raw, value if _is_text(raw) else RejectedError("found bytes that are no UTF-8")

@@ -17,7 +17,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay_pipelines.clean.intake.tables import COLUMNAR, columnar_lines, csv_lines
+from assay_pipelines.clean.intake.tables import COLUMNAR, UnclosedQuoteError, columnar_lines, csv_lines
 
 PIECE_BYTES = 4 << 20
 MOST_BYTES = 16 << 20  # a task holds about ten times its piece
@@ -88,9 +88,13 @@ def _cut(path: Path, size: int) -> Iterator[tuple[str, int, bytes]]:
     with _Reader(path) as file:
         suffix = Path(unpacked(path.name)).suffix
         if suffix == ".csv":
-            for line, data in csv_lines(_text_lines(file), ROWS_PER_PIECE):
-                yield LINES, line, data
-                file.line = line + data.count(b"\n")
+            file.line = 2
+            try:
+                for line, data in csv_lines(_text_lines(file), ROWS_PER_PIECE):
+                    yield LINES, line, data
+                    file.line = line + data.count(b"\n")
+            except UnclosedQuoteError as error:
+                file.broken = file.broken or str(error)
             if file.broken:
                 yield BROKEN, file.line, file.broken.encode()
             return

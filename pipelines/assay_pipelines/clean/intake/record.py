@@ -35,6 +35,10 @@ class RejectedError(Exception):
     """A record that is no chat of its source's format; the message says what was found and expected."""
 
 
+class BrokenFileError(RejectedError):
+    """The rest of a file, which cannot be read: nobody knows how many rows it holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Chat:
     """What a record holds."""

@@ -30,20 +30,63 @@ def columnar_lines(path: Path, rows: int) -> Iterator[tuple[int, bytes]]:
         line += batch.num_rows
 
 
+class UnclosedQuoteError(Exception):
+    """In a CSV file a quote opens that never closes, so that all behind it would be one row."""
+
+
 def csv_lines(text: Iterable[str], rows: int) -> Iterator[tuple[int, bytes]]:
-    """Read CSV with a header; a row with another number of fields becomes a list, which no format takes."""
+    """Read CSV with a header; a row with another number of fields becomes a list, which no format takes.
+
+    Raises:
+        UnclosedQuoteError: at the end of the file; the rows before were given.
+
+    """
     csv.field_size_limit(1 << 30)
-    reader = csv.reader(text)
-    names = next(reader, [])
-    line = 2
-    while some := list(islice(reader, rows)):
-        yield (
-            line,
-            b"".join(
-                _line(dict(zip(names, row, strict=True)) if len(row) == len(names) else row) for row in some
-            ),
-        )
-        line += len(some)
+    records = _csv_records(text)
+    names = next(records, [])
+    line, unclosed = 2, None
+    while unclosed is None:
+        some = []
+        try:
+            for row in islice(records, rows):
+                fields = dict(zip(names, row, strict=True)) if len(row) == len(names) else row
+                some.append(_line(fields))  # one by one: those before a fault stay
+        except UnclosedQuoteError as error:
+            unclosed = error
+        if some:
+            yield line, b"".join(some)
+            line += len(some)
+        elif unclosed is None:
+            return
+    raise unclosed
+
+
+def _csv_records(text: Iterable[str]) -> Iterator[list[str]]:
+    """Read records; the last one is held to be whole, which the reader does not say by itself."""
+    taken: list[str] = []  # lines of the record being read
+
+    def lines() -> Iterator[str]:
+        for line in text:
+            taken.append(line)
+            yield line
+
+    reader, before = csv.reader(lines()), None
+    for record in reader:
+        if before is not None:
+            yield before
+        before, last = record, taken.copy()
+        taken.clear()
+    if before is None:
+        return
+    try:
+        list(csv.reader(last, strict=True))
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            begin = reader.line_num - len(last) + 1
+            raise UnclosedQuoteError(
+                f"found a quote in line {begin} that is closed nowhere in the {len(last)} lines from there, expected its end"
+            ) from None
+    yield before
 
 
 def _batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
