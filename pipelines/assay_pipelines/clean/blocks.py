@@ -6,7 +6,7 @@ which a test holds them to.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol, Self
 
@@ -75,7 +75,12 @@ def _select(table: pa.Table, columns: list[str]) -> pa.Table:
 
 
 def open_blocks(
-    tables: Iterable[pa.Table], *, size: int, cpus: int, memory_gib: float, partitions: Partitions
+    tables: Iterable[pa.Table],
+    *,
+    size: int,
+    cpus: int,
+    memory_gib: float,
+    partitions: Callable[[], Partitions],
 ) -> Blocks:
     """Take over blocks of so many bytes in all. In a Ray cluster that is there they go to Ray, however few."""
     small = size <= SMALL_BYTES
@@ -83,4 +88,4 @@ def open_blocks(
         return Here(tables)
     from assay_pipelines.clean.on_ray import OnRay  # noqa: PLC0415 -- seconds, for nothing when data is small
 
-    return OnRay.of(tables, cpus=cpus, memory_gib=memory_gib, partitions=None if small else partitions)
+    return OnRay.of(tables, cpus=cpus, memory_gib=memory_gib, partitions=None if small else partitions())

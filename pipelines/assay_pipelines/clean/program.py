@@ -1,6 +1,7 @@
 """From a stage's spec to chats and a ledger."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def clean(run: StageRun) -> dict[str, Any]:
         size=size,
         cpus=execution.cpus,
         memory_gib=execution.memory_gib,
-        partitions=Partitions.of(run),
+        partitions=partial(Partitions.of, run),
     )
     flown = fly(
         spec,

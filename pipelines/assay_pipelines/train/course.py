@@ -20,7 +20,7 @@ class Course:
     tokens: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
-    padding: list[float] = field(default_factory=list)  # share of the places for tokens that none stood in
+    places: list[int] = field(default_factory=list)  # for tokens; in some of them none stood
 
     @property
     def steps(self) -> int:
@@ -35,8 +35,7 @@ class Course:
     @property
     def padding_share(self) -> float:
         """Share of all places for tokens that none stood in."""
-        tokens, padding = np.array(self.tokens, dtype=np.float64), np.array(self.padding)
-        return float(1 - tokens.sum() / (tokens / (1 - padding)).sum())
+        return 1 - sum(self.tokens) / sum(self.places)
 
     def curve(self, points: int) -> dict[str, list[float]]:
         """Return the losses over steps as a curve of so many points at most: means over spans, at each span's last step."""
@@ -46,7 +45,7 @@ class Course:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return it as tensors, by name, each number exact."""
-        whole = {"weights", "tokens", "targets", "sequences"}
+        whole = {"weights", "tokens", "targets", "sequences", "places"}
         return {
             one.name: torch.tensor(
                 getattr(self, one.name), dtype=torch.int64 if one.name in whole else torch.float64

@@ -104,10 +104,7 @@ def as_document(
     tokens: NDArray[np.int32], starts: NDArray[np.int64], spans: Sequence[tuple[int, int]]
 ) -> Document:
     """Mark the tokens that begin within spans of characters as learned."""
-    learned = np.zeros(len(tokens), dtype=np.bool_)
-    for begin, end in _in_tokens(starts, spans):
-        learned[begin:end] = True
-    return tokens, learned
+    return _marked(tokens, _in_tokens(starts, spans))
 
 
 def sft_examples(chats: Chats, tokenizer: Tokenizer, writer: Writer, length: int) -> Examples:
@@ -179,10 +176,15 @@ def _add_chat(
             return
         found.notes["cut"] += 1
         tokens = tokens[: turns[-1][1]]
+    document = _marked(tokens, turns)
+    if not document[1][1:].any():
+        found.notes["skippedWithoutAnswer"] += 1
+        return
+    found.add(name, document)
+
+
+def _marked(tokens: NDArray[np.int32], turns: Sequence[tuple[int, int]]) -> Document:
     learned = np.zeros(len(tokens), dtype=np.bool_)
     for begin, end in turns:
         learned[begin:end] = True
-    if not learned[1:].any():
-        found.notes["skippedWithoutAnswer"] += 1
-        return
-    found.add(name, (tokens, learned))
+    return tokens, learned

@@ -18,7 +18,7 @@ from assay_pipelines.train.work import Work
 
 
 class Housekeeping:
-    """One process's part. Uploads go on while it trains, and are done when this is left."""
+    """One process's part; every process calls all of it, in the same order. Uploads go on while it trains, and are done when this is left."""
 
     def __init__(self, run: StageRun, work: Work, engine: Engine, states: States) -> None:
         self._run, self._work, self._engine, self._states = run, work, engine, states
@@ -69,11 +69,11 @@ class Housekeeping:
         self._held = time.monotonic()
 
     def due(self) -> bool:
-        """Whether the last state is as old as the execution allows."""
+        """Whether the last state is as old as the execution allows; the leader's word counts."""
         return time.monotonic() - self._held >= self._work.execution.resume_every_minutes * 60
 
     def asked_to_stop(self) -> bool:
-        """Whether this process was asked to end."""
+        """Whether this process was asked to end; one that was ends all."""
         return self._interruption.asked
 
     def _upload(self, folder: Path) -> None:

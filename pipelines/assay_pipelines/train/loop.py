@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,35 +19,12 @@ from assay.errors import Retry, StageError
 from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import PATIENCE, Engine, Place
 from assay_pipelines.train.examples import Examples
+from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.layout import lay_out, places_of
 from assay_pipelines.train.passes import Rows
-from assay_pipelines.train.timetable import Keep, Timetable
+from assay_pipelines.train.timetable import Timetable
 
 _EVERY_SECONDS = 1.0  # between signs of progress
-
-
-class Between(Protocol):
-    """What is done between steps; every process calls all of it, in the same order."""
-
-    def report(self, doing: str, *, tokens_per_second: float, **figures: Any) -> None:
-        """Say how it goes."""
-        ...
-
-    def save(self, keep: Keep) -> None:
-        """Keep the model as it is now."""
-        ...
-
-    def hold(self, course: Course) -> None:
-        """Keep a state to go on from."""
-        ...
-
-    def due(self) -> bool:
-        """Whether it is time for that; the leader's word counts."""
-        ...
-
-    def asked_to_stop(self) -> bool:
-        """Whether this process shall end; one that shall ends all."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +38,7 @@ class Taken:
     tokens: int
     targets: int
     sequences: int  # of which each may hold several rows
-    padding: float  # share of the places for tokens that none stood in, over all processes
+    places: int  # for tokens, of all processes; in some of them none stood
     signs: list[bool]  # which some process gave
 
 
@@ -98,7 +75,7 @@ class Loop:
             tokens=tokens,
             targets=int(examples.targets[rows].sum()),
             sequences=len(sequences),
-            padding=1 - tokens / places,
+            places=places,
             signs=[sign > 0 for sign in others[len(sums) - 1 :]],
         )
 
@@ -110,7 +87,7 @@ class Loop:
         return [[[sequences[number] for number in part] for part in parts] for parts in dealt]
 
 
-def learn(loop: Loop, course: Course, between: Between) -> None:
+def learn(loop: Loop, course: Course, between: Housekeeping) -> None:
     """Carry out what is left of a timetable, and add it to the course.
 
     A step that takes longer than `PATIENCE` ends this process, and its log tells where it hung.
@@ -136,7 +113,7 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
         course.tokens.append(taken.tokens)
         course.targets.append(taken.targets)
         course.sequences.append(taken.sequences)
-        course.padding.append(taken.padding)
+        course.places.append(taken.places)
         while keeps and keeps[0].step == step + 1:
             between.save(keeps.pop(0))
         if (due or stop) and step + 1 < timetable.steps:
@@ -155,7 +132,7 @@ def learn(loop: Loop, course: Course, between: Between) -> None:
                 loss=taken.loss,
                 lr=timetable.lr_at(step),
                 gradientNorm=taken.norm,
-                padding=taken.padding,
+                padding=1 - taken.tokens / taken.places,
                 **dict(zip(COMPARED, taken.comparison, strict=False)),
                 tokens_per_second=seen / seconds,
             )

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from assay.api.clean import NearDuplicates
 from assay_pipelines.chats import MESSAGES
-from assay_pipelines.clean.blocks import Blocks
+from assay_pipelines.clean.blocks import Blocks, collected
 from assay_pipelines.clean.near.join import Lists, Meetings, linked, meetings, similarities
 from assay_pipelines.clean.near.minhash import BANDS, banded
 from assay_pipelines.clean.near.rarity import COUNTED, Frequent, counted, prefix_lengths, prefixed
@@ -67,9 +67,7 @@ class _Paired:
 
 def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
     held = blocks.map(partial(shingled, width=step.shingle, chosen=live)).held()
-    parts: list[pa.Table] = []
-    frequent = Frequent.of(_counts(held.map(summarised).tables(), parts))
-    known = _in_order(pa.concat_tables(parts))
+    known, frequent = _known(held, step)
     _, first, same = np.unique(known["whole"].to_numpy(), return_index=True, return_inverse=True)
     distinct = np.sort(first)
     met = _met(held, known.take(pa.array(distinct)), frequent, step)
@@ -83,6 +81,15 @@ def _paired(blocks: Blocks, live: Ints, step: NearDuplicates) -> _Paired:
     return _Paired(cluster[first[same]], first[same], places, shingles)
 
 
+def _known(held: Blocks, step: NearDuplicates) -> tuple[pa.Table, Frequent | None]:
+    """Return what is known of all chats, in order; and how frequent shingles are, if candidates are to share rare ones."""
+    if step.candidates == "minhash":
+        return _in_order(collected(held, KNOWN)), None
+    parts: list[pa.Table] = []
+    frequent = Frequent.of(_counts(held.map(summarised).tables(), parts))
+    return _in_order(pa.concat_tables(parts)), frequent
+
+
 def _counts(summaries: Iterable[pa.Table], known: list[pa.Table]) -> Iterator[pa.Table]:
     """Give the counts of each block, to be added up and let go, and put aside what is known of its chats."""
     for table in summaries:
@@ -90,12 +97,12 @@ def _counts(summaries: Iterable[pa.Table], known: list[pa.Table]) -> Iterator[pa
         yield unpacked(table, COUNTED)
 
 
-def _met(blocks: Blocks, known: pa.Table, frequent: Frequent, step: NearDuplicates) -> Meetings:
+def _met(blocks: Blocks, known: pa.Table, frequent: Frequent | None, step: NearDuplicates) -> Meetings:
     """Let the known chats meet, no two of which have the same words; the blocks hold others too."""
     row = known["row"].to_numpy()
     distinct = blocks.map(partial(chosen_rows, chosen=row))
-    bands = step.candidates == "minhash"
-    reduced = banded if bands else partial(prefixed, frequent=frequent, jaccard=step.jaccard)
+    bands = frequent is None
+    reduced = banded if frequent is None else partial(prefixed, frequent=frequent, jaccard=step.jaccard)
     prefixes = distinct.map(reduced).held()
     lengths = prefix_lengths(known["size"].to_numpy(), step.jaccard)
     again = noted_again(prefixes.tables(), BANDS * len(row) if bands else int(lengths.sum()))
