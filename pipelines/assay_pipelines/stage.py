@@ -64,7 +64,7 @@ EXIT_FAILED = 64
 EXIT_BUG = 70
 EXIT_TRY_AGAIN = 75
 
-_FIGURES = "figures.json"  # in the scratch folder
+_FIGURES, _CLASS = "figures.json", "environment.json"  # in the scratch folder
 _LIBRARIES = (
     *(
         "assay",
@@ -204,6 +204,10 @@ class StageRun:
         """Note how the attempt went, in speeds and memory, for the record's provenance."""
         (self.scratch / _FIGURES).write_text(json.dumps(figures))
 
+    def ran_with(self, **settings: Any) -> None:
+        """Note what else may move figures in the last digits, such as the GPU, for the record's environment class."""
+        (self.scratch / _CLASS).write_text(json.dumps(settings))
+
     @property
     def _uploaded(self) -> Path:
         folder = self.scratch / "uploaded"
@@ -328,7 +332,7 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
-    early, figures = run.uploaded(), run.scratch / _FIGURES
+    early = run.uploaded()
     for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
         if path.relative_to(run.output).as_posix() not in early:
             run.upload(path)
@@ -339,16 +343,22 @@ def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record
             attempt=run.attempt.number,
             inputs=dict(sorted(run.inputs.items())),
             execution=run.execution,
-            environment=environment(),
-            figures=json.loads(figures.read_text()) if figures.exists() else {},
+            environment=environment() | _noted(run, _CLASS),
+            figures=_noted(run, _FIGURES),
             started_at=started,
             finished_at=datetime.now(UTC),
         ),
     )
 
 
+def _noted(run: StageRun, name: str) -> dict[str, Any]:
+    note = run.scratch / name
+    noted: dict[str, Any] = json.loads(note.read_text()) if note.exists() else {}
+    return noted
+
+
 def environment() -> dict[str, Any]:
-    """Return the environment class: what may move figures in the last digits."""
+    """Return what of the environment class is the same for every program; programs add theirs by `ran_with`."""
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from assay.api.train import DEFAULT_BETA
 from assay.artifacts.outputs import FINAL
+from assay_pipelines.gpus import gpu_of
 from assay_pipelines.models import PRECISIONS
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
@@ -32,7 +33,7 @@ _POINTS = 48  # of the curve that the report draws
 def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     """Train, in this process as one of `place.world`; the leader writes all files. Returns the record's summary."""
     torch.set_num_threads(work.execution.threads)
-    torch.use_deterministic_algorithms(mode=True)
+    torch.use_deterministic_algorithms(mode=work.execution.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is a property of the module
     torch.manual_seed(work.train.seed)
     join(place)
@@ -63,7 +64,8 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
             figures = speeds(rate, work.operations, place)
-            run.measured(**figures, padding=course.padding_share, zeroStage=stage)
+            run.measured(**figures, padding=course.padding_share)
+            run.ran_with(**_environment(place, stage))
     finally:
         leave()
     if place.leads:
@@ -91,17 +93,21 @@ def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
-    alone = work.train.batch_unit != "packedSequences" and work.train.objective != "dpo"
-    longest = int(work.examples.lengths.max()) if alone else work.train.sequence_length
     lines = execution.micro_batch * (2 if work.train.objective == "dpo" else 1)
     load = Load.of(
         work.model,
-        tokens=lines * longest,
+        tokens=lines * work.train.sequence_length,  # whatever the rows are, so that all arms take the same stage
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )
     memory = torch.cuda.mem_get_info(place.device)[1] if place.device.type == "cuda" else None
     return from_leader(place, least_stage(load, world=place.world, memory=memory))
+
+
+def _environment(place: Place, stage: int) -> dict[str, Any]:
+    """Return what of this training's execution moves figures in the last digits."""
+    exact = torch.are_deterministic_algorithms_enabled()
+    return {"processes": place.world, "zeroStage": stage, "deterministic": exact} | gpu_of(place.device)
 
 
 def _resumed(work: Work, state: State) -> Course:

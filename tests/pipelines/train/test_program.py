@@ -194,3 +194,21 @@ def test_a_record_says_how_fast_it_went_and_its_outputs_do_not(bench, spec_of, c
     assert "tokensPerSecond" not in str(ended.record.outputs)
     assert ended.summary["curve"]["step"] == [1, 2, 3]
     assert ended.summary["curve"]["loss"] == ended.metrics["loss"]
+
+
+def test_a_record_s_environment_says_how_sums_were_spread_and_whether_bits_repeat(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(20))
+
+    usual = bench.train(spec_of(data)).record
+    fastest = bench.train(
+        spec_of(data, seed=2), deterministic=False, microBatch=2, processesPerNode=2, zeroStage=1
+    ).record
+
+    told = [
+        {name: record.provenance.environment[name] for name in ("processes", "zeroStage", "deterministic")}
+        for record in (usual, fastest)
+    ]
+    assert told == [
+        {"processes": 1, "zeroStage": 0, "deterministic": True},
+        {"processes": 2, "zeroStage": 1, "deterministic": False},
+    ]
