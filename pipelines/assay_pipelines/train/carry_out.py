@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assay.api.train import DEFAULT_BETA
 from assay.artifacts.outputs import FINAL
-from assay_pipelines.gpus import gpu_of
+from assay_pipelines.devices import device_class
 from assay_pipelines.models import PRECISIONS
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
@@ -96,7 +96,8 @@ def _zero_stage(work: Work, place: Place) -> int:
     lines = execution.micro_batch * (2 if work.train.objective == "dpo" else 1)
     load = Load.of(
         work.model,
-        tokens=lines * work.train.sequence_length,  # whatever the rows are, so that all arms take the same stage
+        tokens=lines
+        * work.train.sequence_length,  # whatever the rows are, so that all arms take the same stage
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )
@@ -107,7 +108,7 @@ def _zero_stage(work: Work, place: Place) -> int:
 def _environment(place: Place, stage: int) -> dict[str, Any]:
     """Return what of this training's execution moves figures in the last digits."""
     exact = torch.are_deterministic_algorithms_enabled()
-    return {"processes": place.world, "zeroStage": stage, "deterministic": exact} | gpu_of(place.device)
+    return {"processes": place.world, "zeroStage": stage, "deterministic": exact} | device_class(place.device)
 
 
 def _resumed(work: Work, state: State) -> Course:

@@ -2,8 +2,9 @@
 
 import json
 
-from assay.cli.plan import plan_data, plan_rows, print_plan, tallied
+from assay.cli.plan import classes_done, plan_data, plan_rows, print_plan, print_unlike, tallied
 from assay.cli.terminal import say
+from assay.report.alike import unlike_contrasts
 from assay.settings.kubectl import connect, find, open_frozen
 
 
@@ -13,11 +14,13 @@ def main(flags: tuple[str, ...], name: str, *, output: str) -> None:
     frozen = open_frozen(kubectl, find(kubectl, name))
     plan, decision = frozen.look()
     rows = plan_rows(plan, decision, frozen.store)
+    unlike = unlike_contrasts(plan, classes_done(decision, frozen.store))
     if output == "json":
-        about = {"uri": frozen.uri, "frozenAt": frozen.frozen_at.isoformat()}
+        about = {"uri": frozen.uri, "frozenAt": frozen.frozen_at.isoformat(), "unlike": unlike}
         say(json.dumps(plan_data(plan, rows) | about))
         return
     print_plan(plan, rows)
+    print_unlike(unlike)
     counts = tallied(rows)
     told = [f"{counts['reuse']} reused", f"{counts['done']} done", f"{counts['run']} to run"]
     told += [f"{counts[verb]} {verb}" for verb in ("running", "failed") if counts[verb]]
