@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from assay.api.memory import Load, least_stage, tokens_at_once
 from assay.api.train import DEFAULT_BETA
 from assay.artifacts.outputs import FINAL
 from assay_pipelines.devices import device_class
@@ -17,7 +18,6 @@ from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
 from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import Engine, Place, from_leader, join, leave
-from assay_pipelines.train.fit import Load, least_stage
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
 from assay_pipelines.train.network import Network, PairNetwork
@@ -93,11 +93,14 @@ def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
-    lines = execution.micro_batch * (2 if work.train.objective == "dpo" else 1)
-    load = Load.of(
-        work.model,
-        tokens=lines
-        * work.train.sequence_length,  # whatever the rows are, so that all arms take the same stage
+    weights = list(work.model.parameters())
+    load = Load(
+        parameters=sum(weight.numel() for weight in weights),
+        learned=sum(weight.numel() for weight in weights if weight.requires_grad),
+        layers=work.model.config.num_hidden_layers,
+        width=work.model.config.hidden_size,
+        vocabulary=work.model.config.vocab_size,
+        tokens=tokens_at_once(work.train, execution),
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )

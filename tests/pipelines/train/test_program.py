@@ -8,7 +8,9 @@ import sys
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from assay.api.model import Llama
 from assay.artifacts.kinds import Kind
+from assay.plan.fit import llama_shape
 from assay_pipelines.train import __main__ as program
 
 
@@ -21,6 +23,8 @@ def test_a_stage_ends_with_a_record_models_and_metrics(bench, spec_of, chats_of)
     assert ended.code == 0
     assert ended.summary["steps"] == 6
     assert ended.summary["rows"] == 40
+    shape = llama_shape(Llama.model_validate(spec_of(data)["model"]["llama"]), 300)
+    assert ended.summary["parameters"] == shape.parameters  # as it was known before
     assert [(one["label"], one["step"], one["rows"]) for one in ended.summary["checkpoints"]] == [
         ("epoch-0.5", 2, 16),
         ("epoch-1", 3, 20),
