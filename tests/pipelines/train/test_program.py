@@ -1,17 +1,10 @@
 """The whole program, in a process forked after its imports."""
 
-import multiprocessing
-import os
-import socket
-import sys
-
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from assay.api.model import Llama
-from assay.artifacts.kinds import Kind
 from assay.plan.fit import llama_shape
-from assay_pipelines.train import __main__ as program
 
 
 def test_a_stage_ends_with_a_record_models_and_metrics(bench, spec_of, chats_of):
@@ -157,18 +150,10 @@ def test_the_processes_of_a_torchrun_join_and_one_of_them_speaks(make_bench, spe
     chats = chats_of(19)
     alone, joined = make_bench("alone"), make_bench("joined")
     one = alone.train(spec_of(alone.chats(chats)))
-    ref, argv = joined.claimed(Kind.TRAIN, spec_of(joined.chats(chats)), nodes=2, zeroStage=2)
-    port = a_free_port()
 
-    context = multiprocessing.get_context("fork")
-    members = [context.Process(target=as_torchrun_does, args=(rank, port, argv)) for rank in range(2)]
-    for member in members:
-        member.start()
-    for member in members:
-        member.join()
+    codes, two = joined.torchrun(spec_of(joined.chats(chats)), zeroStage=2)
 
-    two = type(one)(store=joined.store, ref=ref, code=0)
-    assert [member.exitcode for member in members] == [0, 0]
+    assert codes == [0, 0]
     assert two.metrics["loss"] == pytest.approx(one.metrics["loss"], abs=1e-4)
 
 
@@ -176,18 +161,6 @@ def test_several_nodes_without_a_torchrun_are_refused(bench, spec_of, chats_of):
     ended = bench.train(spec_of(bench.chats(chats_of(4))), nodes=2)
 
     assert (ended.code, ended.failure.reason) == (64, "NotLaunched")
-
-
-def as_torchrun_does(rank, port, argv):
-    here = {"RANK": rank, "LOCAL_RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in here.items()})
-    sys.exit(program.main(argv))
-
-
-def a_free_port():
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
 
 
 def test_a_record_says_how_fast_it_went_and_its_outputs_do_not(bench, spec_of, chats_of):
