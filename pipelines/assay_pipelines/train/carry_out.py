@@ -20,7 +20,7 @@ from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import Engine, Place, from_leader, join, leave
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
-from assay_pipelines.train.network import Network, PairNetwork
+from assay_pipelines.train.network import Network, PairNetwork, compile_layers
 from assay_pipelines.train.preferences import reference_of
 from assay_pipelines.train.speed import speeds
 from assay_pipelines.train.state import State, States, draw_on
@@ -46,6 +46,9 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         network, reference = _network(work, place)
         course = Course() if state is None else _resumed(work, state)
         stage = _zero_stage(work, place)
+        compiled = work.execution.compile and stage < 3
+        if compiled:
+            compile_layers(work.model, work.name)
         engine = Engine(network, place, work.train.optimizer, stage)
         if state is not None:
             engine.go_on(state.step, state.averages())
@@ -65,7 +68,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         if place.leads:
             figures = speeds(rate, work.operations, place)
             run.measured(**figures, padding=course.padding_share)
-            run.ran_with(**_environment(place, stage))
+            run.ran_with(**_environment(place, stage, compiled=compiled))
     finally:
         leave()
     if place.leads:
@@ -108,10 +111,11 @@ def _zero_stage(work: Work, place: Place) -> int:
     return from_leader(place, least_stage(load, world=place.world, memory=memory))
 
 
-def _environment(place: Place, stage: int) -> dict[str, Any]:
+def _environment(place: Place, stage: int, *, compiled: bool) -> dict[str, Any]:
     """Return what of this training's execution moves figures in the last digits."""
     exact = torch.are_deterministic_algorithms_enabled()
-    return {"processes": place.world, "zeroStage": stage, "deterministic": exact} | device_class(place.device)
+    told = {"processes": place.world, "zeroStage": stage, "deterministic": exact, "compiled": compiled}
+    return told | device_class(place.device)
 
 
 def _resumed(work: Work, state: State) -> Course:
