@@ -63,7 +63,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
             figures = speeds(rate, work.operations, place)
-            run.measured(**figures, padding=course.padding_share, zeroStage=stage)
+            run.measured(**figures, padding=course.padding_share, zeroStage=stage, stepsBefore=taken)
     finally:
         leave()
     if place.leads:
