@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from assay.api.availability import unavailable
 from assay.api.model import RESOLVED, SpecModel
 from assay.artifacts.documents import (
+    INTERRUPTED,
     ArtifactRef,
     Attempt,
     Failure,
@@ -46,7 +47,7 @@ from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key
 from assay.errors import AssayError, Retry, StageError, StoreError
-from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
+from assay.stores.claims import beat, fail, go_on, read_claim, read_stage, write_progress
 from assay.stores.files import sha256_of
 from assay.stores.open import open_source, open_store
 from assay.stores.records import DamagedOutput, download_output, load_record, publish
@@ -247,6 +248,7 @@ def run_program(
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
     try:
         if speaks:
+            go_on(store, ref, arguments.attempt)
             beating.start()
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
         stage.check_semantics()
@@ -305,7 +307,7 @@ class _Interrupted(BaseException):
 
 
 _INTERRUPTED = Failure(
-    reason="Interrupted",
+    reason=INTERRUPTED,
     message="the program: found a request to stop, expected to finish. Nothing needs doing: another attempt follows.",
     retry=Retry.LATER,
 )

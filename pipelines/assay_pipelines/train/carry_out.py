@@ -67,7 +67,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
             figures = speeds(rate, work.operations, place)
-            run.measured(**figures, padding=course.padding_share)
+            run.measured(**figures, padding=course.padding_share, stepsBefore=taken)
             run.ran_with(**_environment(place, stage, compiled=compiled))
     finally:
         leave()
