@@ -18,7 +18,7 @@ from assay.api.train import Train
 
 HEADROOM = 0.85  # of a GPU's memory: the rest is the allocator's, NCCL's and what DeepSpeed gathers
 ZERO_STAGES = (0, 1, 2, 3)
-LOGITS = 1 << 25  # that exist at a time where a model's are made for some tokens at a time
+LOGITS = 1 << 27  # that exist at a time on a GPU where they are made for some tokens at a time
 # Models whose logits are the output matrix times the last hidden state and nothing more, so that they can be.
 PLAIN = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma"})
 _SHARED = {"weights": 3, "gradients": 2, "averages": 1}  # the ZeRO stage from which on each is parted
