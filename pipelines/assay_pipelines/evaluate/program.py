@@ -8,7 +8,6 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 
 from assay.api.evaluate import Evaluate, Harness, MultipleChoice, RefusalRate, Task
-from assay.api.execution import InferenceExecution
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import harness, likelihood, rates
@@ -17,10 +16,11 @@ from assay_pipelines.evaluate.harness import HarnessTask, load_task
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
+from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
 from assay_pipelines.stage import StageRun
 
-Measure = Callable[[LoadedModel], Measured]
+Measure = Callable[[LoadedModel, Work], Measured]
 
 
 def evaluate(run: StageRun) -> dict[str, Any]:
@@ -50,25 +50,25 @@ def evaluate(run: StageRun) -> dict[str, Any]:
 def _by_checkpoint(run: StageRun, words: Evaluate, tasks: Sequence[tuple[str, Measure]]) -> list[Measured]:
     measured: list[Measured] = []
     total = len(labels_asked(run, words)) * len(tasks)
+    work = Work(run)
     for loaded in models_asked(run, words):
         for name, measure in tasks:
-            run.progress(
-                f"evaluate: {name}, {loaded.label}", done=len(measured), total=total, unit="measures"
-            )
-            measured.append(measure(loaded))
+            work.begin(f"evaluate: {name}, {loaded.label}", len(measured), total)
+            measured.append(measure(loaded, work))
+    run.measured(**work.figures())
     return measured
 
 
 def _measure(run: StageRun, task: Task, seed: int) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
-    name, batch = task.name, InferenceExecution.model_validate(run.execution).batch
+    name = task.name
     if task.bits_per_byte is not None:
         data = task.bits_per_byte.data
         chats = chats_of(run, data.from_, split=data.split)
-        return lambda loaded: likelihood.measure(name, _texts(chats, loaded), loaded, batch=batch)
+        return lambda loaded, work: likelihood.measure(name, _texts(chats, loaded), loaded, work)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
-    return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=seed)
+    return lambda loaded, work: harness.measure(asked, loaded, work, seed=seed)
 
 
 def _choices(run: StageRun, name: str, asked: MultipleChoice) -> HarnessTask:
