@@ -169,6 +169,10 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
     def _model_generate(
         self, context: torch.Tensor, max_length: int, stop: list[str], **options: Any
     ) -> torch.Tensor:
+        if (
+            self.model.generation_config.eos_token_id is None
+        ):  # else a row goes on until all of its batch have ended
+            options["eos_token_id"] = self.eot_token_id
         prefix = self._beginning.tokens
         seen = options["attention_mask"]
         rows = [row[mask.bool()] for row, mask in zip(context, seen, strict=True)]

@@ -1,11 +1,12 @@
 """Which prompts begin alike, so that what they share is read once: pure planning, over tokens.
 
-A prompt with examples begins as the prompts of its subject do. Sorted, such prompts stand beside each other; one walk over them
-cuts where going on together would read more than beginning anew.
+A prompt with examples begins as the prompts of its subject do. Sorted, such prompts stand beside each other; one
+walk over the tree of their beginnings finds those that are worth to be read once.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,30 +39,47 @@ def batches(prompts: Sequence[Tokens], *, rows: int) -> Iterator[Batch]:
             first += taken
 
 
+@dataclass(kw_only=True)
+class _Node:
+    """Neighbours that begin alike, while the walk has not left them."""
+
+    depth: int  # tokens that they share
+    first: int
+    gain: int = 0  # tokens saved by the families found in it
+    families: list[tuple[int, int]] = field(default_factory=list)  # first and end of each
+
+
 def _families(prompts: Sequence[Tokens]) -> list[tuple[Tokens, list[int]]]:
-    """Group prompts by what they begin with; those with too little in common make one group without a beginning."""
+    """Group prompts by what they begin with, so that the most tokens are saved; the rest make one group without a beginning."""
     ordered = sorted(range(len(prompts)), key=lambda place: prompts[place])
-    together: list[list[int]] = []
-    shared = 0  # tokens that all of the last group begin with
-    for before, place in zip([None, *ordered], ordered, strict=False):
-        common = 0 if before is None else _common(prompts[before], prompts[place])
-        kept = min(shared, common)
-        if together and (shared - kept) * (len(together[-1]) - 1) <= 2 * _FORWARD + kept:
-            together[-1].append(place)
-            shared = kept
+    commons = [_common(prompts[a], prompts[b]) for a, b in pairwise(ordered)]
+    stack: list[_Node] = []
+    found = _Node(depth=0, first=0)
+    for end, common in enumerate([*commons, -1], start=1):
+        found = _Node(depth=common, first=end - 1)  # begun by one prompt alone
+        while stack and stack[-1].depth > common:
+            left = stack.pop()
+            gain, families = left.gain + found.gain, left.families + found.families
+            together = left.depth * (end - left.first - 1) - 2 * _FORWARD
+            if together > gain:
+                gain, families = together, [(left.first, end)]
+            found = _Node(depth=common, first=left.first, gain=gain, families=families)
+        if stack and stack[-1].depth == common:
+            stack[-1].gain += found.gain
+            stack[-1].families += found.families
         else:
-            together.append([place])
-            shared = len(prompts[place])
-    alone: list[int] = []
-    families = []
-    for group in together:
-        first, last = prompts[group[0]], prompts[group[-1]]
-        length = min(_common(first, last), min(len(prompts[place]) for place in group) - 1)
-        if length * (len(group) - 1) > _FORWARD:
-            families.append((first[:length], group))
-        else:
-            alone += group
-    return [*families, ((), alone)] if alone else families
+            stack.append(found)
+    groups = []
+    for first, end in found.families:
+        places = ordered[first:end]
+        shortest = min(len(prompts[place]) for place in places)
+        length = min(
+            _common(prompts[places[0]], prompts[places[-1]]), shortest - 1
+        )  # each has to read something
+        groups.append((prompts[places[0]][:length], places))
+    grouped = {place for _, places in groups for place in places}
+    alone = [place for place in ordered if place not in grouped]
+    return [*groups, ((), alone)] if alone else groups
 
 
 def _common(one: Tokens, other: Tokens) -> int:

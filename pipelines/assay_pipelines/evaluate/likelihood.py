@@ -85,9 +85,7 @@ def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list
     lengths = Counter[int]()
     for window in windows:
         lengths[window.document] += len(window.targets)
-    return [
-        Coded(bits=math.fsum(cost), tokens=lengths[document]) for document, cost in enumerate(costs)
-    ]
+    return [Coded(bits=math.fsum(cost), tokens=lengths[document]) for document, cost in enumerate(costs)]
 
 
 def cut(texts: Sequence[str], loaded: LoadedModel) -> list[Window]:

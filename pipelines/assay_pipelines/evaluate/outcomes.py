@@ -49,7 +49,9 @@ class Outcome:
     prediction: str
     outcome: float
     weight: float = 1.0
-    tokens: int = 0  # that a model read and wrote for it, what several items share counted for each
+    tokens: int = (
+        0  # that the measured model read and wrote for it, what several items share counted for each
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,9 @@ class Measured:
     chance: float | None = None  # the score of guessing
     truncated: int = 0  # items whose prompt the task's own rule cut to the model's context
     beside: Mapping[str, Any] = field(default_factory=dict)  # more figures that tell of the same outcomes
-    near_ties: tuple[str, ...] = ()  # items of which another batch or machine may find another choice likeliest
+    near_ties: tuple[
+        str, ...
+    ] = ()  # items of which another batch or machine may find another choice likeliest
 
     @property
     def score(self) -> float:

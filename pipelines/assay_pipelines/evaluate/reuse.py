@@ -92,7 +92,9 @@ def read(model: Any, tokens: Tokens) -> Beginning:
     if not tokens:
         return Beginning(tokens=(), layers=None)
     cache = DynamicCache(config=model.config)
-    model(torch.tensor([tokens], device=model.device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    model(
+        torch.tensor([tokens], device=model.device), past_key_values=cache, use_cache=True, logits_to_keep=1
+    )
     return Beginning(tokens=tokens, layers=tuple(cache.layers))
 
 
@@ -126,10 +128,7 @@ def answer(
     firsts = logits.float().log_softmax(dim=-1)
     likeliest = firsts.argmax(dim=-1)
     found = [
-        [
-            (float(firsts[row, tokens[0]]), bool(likeliest[row] == tokens[0]))
-            for tokens in question.answers
-        ]
+        [(float(firsts[row, tokens[0]]), bool(likeliest[row] == tokens[0])) for tokens in question.answers]
         for row, question in enumerate(questions)
     ]
     longer = sorted(
@@ -166,14 +165,17 @@ def _go_on(model: Any, cache: Cache, seen: torch.Tensor, answers: Sequence[Token
         wanted[row, : len(tokens) - 1] = torch.tensor(tokens[1:])
         more[row, : len(tokens) - 1] = 1
     more, wanted = more.to(seen.device), wanted.to(seen.device)
-    logs = model(
-        read_.to(seen.device),
-        attention_mask=torch.cat([seen, more], dim=1),
-        position_ids=seen.sum(dim=1, keepdim=True) + torch.arange(longest, device=seen.device),
-        past_key_values=cache,
-        use_cache=True,
-    ).logits.float().log_softmax(dim=-1)
+    logs = (
+        model(
+            read_.to(seen.device),
+            attention_mask=torch.cat([seen, more], dim=1),
+            position_ids=seen.sum(dim=1, keepdim=True) + torch.arange(longest, device=seen.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        .logits.float()
+        .log_softmax(dim=-1)
+    )
     likelihoods = (logs.gather(2, wanted.unsqueeze(-1)).squeeze(-1) * more).sum(dim=1)
     greedy = ((logs.argmax(dim=-1) == wanted) | (more == 0)).all(dim=1)
     return list(zip(likelihoods.tolist(), greedy.tolist(), strict=True))
-

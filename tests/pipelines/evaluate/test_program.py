@@ -7,6 +7,7 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
 from assay.artifacts.kinds import Kind
 from assay_pipelines.chats import chats_table, write_rows
@@ -124,6 +125,59 @@ def test_every_item_of_every_task_has_its_outcome(bench, trained, texts, answers
         "higherIsBetter": None,
         "unit": "share of answers that refuse",
     }
+
+
+@pytest.fixture
+def sentiment(bench, model, tmp_path):
+    """A classifier of two labels over the same tokens, and what it thinks of a text."""
+    config = LlamaConfig.from_pretrained(
+        model, num_labels=2, id2label={0: "BAD", 1: "GOOD"}, initializer_range=1.0
+    )
+    torch.manual_seed(0)
+    network = LlamaForSequenceClassification(config).eval()
+    folder = tmp_path / "sentiment"
+    network.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.save_pretrained(folder)
+
+    def label(text):
+        return ("BAD", "GOOD")[int(network(**tokenizer(text, return_tensors="pt")).logits[0].argmax())]
+
+    return bench.outside(*sorted(folder.iterdir())), label
+
+
+def test_answers_are_counted_as_a_classifier_labels_them(bench, trained, answers, sentiment):
+    uri, label = sentiment
+    replies = [
+        f"Mix flour {word}" for word in ("and water", "then wait", "Mars", "poem", "stones", "rivers", "A")
+    ]
+    task = {"name": "tone", "labelRate": {"answers": answers(*replies), "uri": uri, "label": "GOOD"}}
+    done = bench.run(main, Kind.EVALUATE, asking(trained, task))
+
+    expected = [label(reply) for reply in replies]
+    assert [row["prediction"] for row in rows_of(done)] == expected
+    assert [row["outcome"] for row in rows_of(done)] == [float(one == "GOOD") for one in expected]
+    assert done.summary["tasks"]["tone"]["final"]["unit"] == "share of answers labelled GOOD"
+
+
+def test_a_label_that_the_classifier_does_not_have_is_refused(bench, trained, answers, sentiment):
+    task = {"name": "tone", "labelRate": {"answers": answers("Mix."), "uri": sentiment[0], "label": "FINE"}}
+    reason, message = bench.run(main, Kind.EVALUATE, asking(trained, task)).refused
+
+    assert reason == "Unsupported"
+    assert "found the labels BAD, GOOD, expected FINE among them" in message
+
+
+def test_a_model_is_measured_against_its_reference(bench, trained, texts):
+    drift = {
+        "data": {"from": texts},
+        "reference": {"from": trained, "checkpoint": {"epoch": 0.5}},
+        "under": "reference",
+    }
+    done = bench.run(main, Kind.EVALUATE, asking(trained, {"name": "drift", "divergence": drift}))
+
+    figures = done.summary["tasks"]["drift"]["final"]
+    assert (figures["score"], figures["interval"], figures["unit"]) == (0, [0, 0], "nats per token")
 
 
 def test_a_choice_is_right_when_its_letter_is_likeliest(bench, trained, model):
