@@ -179,8 +179,8 @@ def _tokens(sample: dict[str, Any], engine: Engine) -> int:
 
 def _is_near_tie(choices: Sequence[tuple[float, bool]]) -> bool:
     """Whether another batch, or another machine, may find another choice the likeliest: both may move."""
-    best, second = sorted((likelihood for likelihood, _ in choices), reverse=True)[:2]
-    return best - second <= 2 * TOLERANCE
+    likelihoods = sorted((likelihood for likelihood, _ in choices), reverse=True)
+    return len(likelihoods) > 1 and likelihoods[0] - likelihoods[1] <= 2 * TOLERANCE
 
 
 def _outcome(sample: dict[str, Any], metric: str, prefix: str, *, tokens: int) -> Outcome:

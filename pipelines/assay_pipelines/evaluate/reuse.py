@@ -46,7 +46,7 @@ def reusable(model: Any) -> bool:
 class _Layer(DynamicLayer):
     """One layer's memory: of a beginning, in one row, and of what came after it, in many."""
 
-    def __init__(self, beginning: DynamicLayer | None) -> None:
+    def __init__(self, beginning: Any) -> None:
         super().__init__()
         self._beginning = beginning
 
@@ -59,13 +59,15 @@ class _Layer(DynamicLayer):
         return _after(self._beginning.keys, keys), _after(self._beginning.values, values)
 
     def get_seq_length(self) -> int:
-        return super().get_seq_length() + (self._beginning.get_seq_length() if self._beginning else 0)
+        before: int = 0 if self._beginning is None else self._beginning.get_seq_length()
+        return before + super().get_seq_length()
 
     def of_rows(self, rows: torch.Tensor) -> "_Layer":
         """Return the memory of some of the rows, which may be the same one several times."""
-        chosen = _Layer(self._beginning)
-        chosen.lazy_initialization(self.keys, self.values)
-        chosen.keys, chosen.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+        chosen, keys, values = _Layer(self._beginning), self.keys, self.values
+        assert keys is not None and values is not None  # noqa: PT018, S101 -- it has read something
+        chosen.lazy_initialization(keys, values)
+        chosen.keys, chosen.values = keys.index_select(0, rows), values.index_select(0, rows)
         return chosen
 
 
@@ -78,9 +80,9 @@ class Beginning:
     """Tokens that a model has read, for others to go on from."""
 
     tokens: Tokens
-    layers: tuple[DynamicLayer, ...] | None  # None: nothing was read
+    layers: tuple[Any, ...] | None  # None: nothing was read
 
-    def cache(self, model: Any) -> Cache:
+    def cache(self, model: Any) -> Any:
         """Return a memory that goes on from here and leaves this one as it is."""
         layers = self.layers or (None,) * len(DynamicCache(config=model.config).layers)
         return Cache(layers=[_Layer(layer) for layer in layers])
@@ -155,7 +157,7 @@ def answer(
     return found
 
 
-def _go_on(model: Any, cache: Cache, seen: torch.Tensor, answers: Sequence[Tokens]) -> list[Answered]:
+def _go_on(model: Any, cache: Any, seen: torch.Tensor, answers: Sequence[Tokens]) -> list[Answered]:
     """Return the log-likelihood of each answer after its first token."""
     longest = max(len(tokens) for tokens in answers) - 1
     read_, wanted = (torch.zeros((len(answers), longest), dtype=torch.long) for _ in range(2))

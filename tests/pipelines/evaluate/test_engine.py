@@ -185,7 +185,7 @@ def test_writing_more_than_the_context_holds_is_refused(llama, working):
 
 
 def test_a_killed_attempt_loses_only_the_batch_under_way(llama, working):
-    with pytest.raises(KeyboardInterrupt), Reading(llama.model, passes=4):
+    with pytest.raises(KeyboardInterrupt), Reading(llama.model, passes=6):
         engine_of(llama, working(batch=2)).loglikelihood(choosing(), disable_tqdm=True)
     second = working(attempt=2, batch=2)
     with Reading(llama.model) as rest:
