@@ -1,4 +1,4 @@
-"""How fast evaluations are beside lm-evaluation-harness' own engine: `make benchmark-evaluation MODEL=folder DATA=folder`.
+"""How fast evaluations are beside lm-evaluation-harness' own engine: `make benchmark-evaluation DATA=folder`.
 
 The data folder holds the published files of MMLU (`mmlu/dev`, `mmlu/test`, from github.com/hendrycks/test) and GSM8K
 (`gsm8k/train.jsonl`, `gsm8k/test.jsonl`, from github.com/openai/grade-school-math): questions do not lie in this repository, so
