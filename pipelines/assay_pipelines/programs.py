@@ -6,7 +6,7 @@ from pathlib import Path
 import assay
 import assay_pipelines
 from assay.artifacts.canonical import canonical_json
-from assay_pipelines.stage import environment
+from assay.artifacts.environment import environment
 
 
 def program_digest() -> str:

@@ -11,7 +11,7 @@ import datasets  # type: ignore[import-untyped]
 from assay.api.evaluate import Divergence, Evaluate, Harness, LabelRate, MultipleChoice, RefusalRate, Task
 from assay.api.execution import InferenceExecution
 from assay.artifacts.outputs import OUTCOMES
-from assay_pipelines.clean.classifier import classifier_of
+from assay_pipelines.classifier import classifier_of
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import divergence, harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items

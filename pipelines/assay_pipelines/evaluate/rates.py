@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.api.clean import RefusalLevel
-from assay_pipelines.clean.classifier import ClassifierFiles, likeliest
+from assay_pipelines.classifier import ClassifierFiles, likeliest
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.refusals import refusal

@@ -73,8 +73,8 @@ def _loaded(classifier: ClassifierFiles) -> Callable[[str], tuple[float, str]]:
         raise StageError(
             "ProgramNotAvailable",
             f"classifier {classifier.identity}",
-            f"found no {error.name}, expected torch and transformers where cleaning runs",
-            "Install both into the clean image, or leave classifier out.",
+            f"found no {error.name}, expected torch and transformers where it is asked",
+            "Install both into the image, or leave the classifier out.",
         ) from error
     torch.set_num_threads(1)
     model, tokenizer = _read(classifier, transformers, torch.float32)
