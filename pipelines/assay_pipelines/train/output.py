@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-_LOGITS = 2**25  # that exist at a time: 128 MiB in fp32
+from assay.api.memory import LOGITS  # 128 MiB in fp32
 
 
 def summed_loss(
@@ -58,4 +58,4 @@ class _SummedLoss(torch.autograd.Function):
 
 
 def _parts(tensor: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    return torch.split(tensor, max(1, _LOGITS // len(weight)))
+    return torch.split(tensor, max(1, LOGITS // len(weight)))
