@@ -157,7 +157,8 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         wanted = int(normalize_gen_kwargs(options, self.max_gen_toks)["max_gen_toks"])
         if wanted >= self.max_length:
             raise self._too_small(wanted + 1, "for what is to be written alone")
-        return self.max_length - wanted
+        room: int = self.max_length - wanted
+        return room
 
     def _written(self, prefix: Tokens, seed: str, requests: Sequence[Instance]) -> list[str]:
         self._begin(prefix if self._reusable else ())

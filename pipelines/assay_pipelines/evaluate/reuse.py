@@ -47,7 +47,7 @@ class _Layer(DynamicLayer):
     """One layer's memory: of a beginning, in one row, and of what came after it, in many."""
 
     def __init__(self, beginning: Any) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._beginning = beginning
 
     def update(
