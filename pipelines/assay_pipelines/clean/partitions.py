@@ -10,21 +10,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, reduce
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
-import assay
-import assay_pipelines
-from assay.artifacts.canonical import canonical_json
-from assay.artifacts.environment import environment
 from assay.artifacts.layout import resume_key
 from assay.errors import StoreError
 from assay.stores.open import open_store
 from assay.stores.resume import get_sealed, put_sealed
 from assay.stores.store import Store
+from assay_pipelines.programs import program_digest
 from assay_pipelines.stage import StageRun
 
 OnBlock = Callable[[pa.Table], pa.Table]
@@ -44,7 +40,7 @@ class Partitions:
     @classmethod
     def of(cls, run: StageRun) -> Self:
         """Return those that this program, with these libraries, keeps of a stage."""
-        return cls(store=run.store.uri, folder=resume_key(run.stage.ref, _program()))
+        return cls(store=run.store.uri, folder=resume_key(run.stage.ref, program_digest()))
 
     def through(self, table: pa.Table, functions: tuple[OnBlock, ...], name: str) -> pa.Table:
         """Put a block through functions, or return what they made of it in another attempt.
@@ -74,17 +70,6 @@ def through(table: pa.Table, functions: tuple[OnBlock, ...]) -> pa.Table:
 @lru_cache(maxsize=1)
 def _opened(uri: str) -> Store:
     return open_store(uri)
-
-
-def _program() -> str:
-    """Name the code and the libraries: whoever changes the code has nothing to do with what it kept before."""
-    digest = hashlib.sha256(canonical_json(environment()))
-    for package in (assay, assay_pipelines):
-        folder = Path(package.__path__[0])
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(b"%s\0%d\0" % (path.relative_to(folder).as_posix().encode(), path.stat().st_size))
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:32]
 
 
 def _encoded(table: pa.Table) -> bytes:

@@ -1,8 +1,4 @@
-"""lm-evaluation-harness as a library: its tasks, its Hugging Face engine, its outcomes item by item.
-
-The engine is the harness' own, with two silences broken: a prompt that it would cut is counted (or refused), and a
-likelihood that is no number is refused.
-"""
+"""lm-evaluation-harness as a library: its tasks, and its outcomes item by item."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,61 +10,19 @@ import datasets  # type: ignore[import-untyped]
 from lm_eval import evaluator  # type: ignore[import-untyped]
 from lm_eval.api.metrics import mean  # type: ignore[import-untyped]
 from lm_eval.api.task import Task  # type: ignore[import-untyped]
-from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
 from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
 from assay.errors import StageError
 from assay_pipelines.evaluate.choices import LETTERS
+from assay_pipelines.evaluate.engine import TOLERANCE, Engine
 from assay_pipelines.evaluate.outcomes import Measured, Outcome
+from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 
 _UNITS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "share exactly right"}
 _ROLLING = (
     "bits_per_byte"  # among the metrics whose item is (log-likelihood, size), the one that arms can share
 )
-
-
-class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
-    """The harness' engine over a loaded model."""
-
-    def __init__(self, loaded: LoadedModel, *, batch: int, cutting: bool) -> None:
-        super().__init__(
-            pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=batch, max_length=loaded.context
-        )
-        self._label = loaded.label
-        self._cutting = cutting
-        self.cut: set[str] = set()  # contexts that were longer than the model's
-
-    def _loglikelihood_tokens(
-        self,
-        requests: list[tuple[Any, list[int], list[int]]],
-        disable_tqdm: bool = False,  # noqa: FBT001, FBT002 -- the harness' signature
-        override_bs: int | None = None,
-    ) -> list[tuple[float, bool]]:
-        longest = 0
-        for texts, context, continuation in requests:
-            length = len(context) + len(continuation) - 1  # the last token is only predicted
-            longest = max(longest, length)
-            if length > self.max_length:
-                self.cut.add(texts[0])
-        if self.cut and not self._cutting:
-            raise StageError(
-                "ContextTooSmall",
-                f"model {self._label}",
-                f"found a context of {self.max_length} tokens, expected {longest} for the longest prompt",
-                "Ask with fewer examples or shorter items, or give the model a longer context.",
-            )
-        results: list[tuple[float, bool]] = super()._loglikelihood_tokens(
-            requests, disable_tqdm=disable_tqdm, override_bs=override_bs
-        )
-        if not all(math.isfinite(likelihood) for likelihood, _ in results):
-            raise StageError(
-                "ModelNotFinite",
-                f"model {self._label}",
-                "found a likelihood that is no number, expected finite ones",
-                "Look at the training's loss; its weights are not usable.",
-            )
-        return results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +85,14 @@ def load_task(
     return HarnessTask(name=name, parts=parts, limit=limit)
 
 
-def measure(task: HarnessTask, loaded: LoadedModel, *, batch: int, seed: int) -> Measured:
+def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) -> Measured:
     """Ask one model one task.
 
     Raises:
         StageError: `ContextTooSmall`, `ModelNotFinite`, or `BenchmarkMalformed`: no metric is a mean over items.
 
     """
-    engine = Engine(loaded, batch=batch, cutting=task.cutting)
+    engine = Engine(loaded, work, cutting=task.cutting, seed=seed)
     for part in task.parts.values():
         part.set_fewshot_seed(seed=seed)
     results = evaluator.evaluate(
@@ -150,14 +104,23 @@ def measure(task: HarnessTask, loaded: LoadedModel, *, batch: int, seed: int) ->
     )
     outcomes: list[Outcome] = []
     chances: list[float] = []
+    near: list[str] = []
     metrics = {}
     for name, part in task.parts.items():
         samples = _first_filter(results["samples"][name])
         metrics[name] = _metric(task.name, part, samples)
         prefix = f"{name}/" if len(task.parts) > 1 else ""
-        outcomes += [_outcome(sample, metrics[name], prefix) for sample in samples]
+        asked = [
+            _outcome(sample, metrics[name], prefix, tokens=_tokens(sample, engine)) for sample in samples
+        ]
+        outcomes += asked
         if part.OUTPUT_TYPE == "multiple_choice":
             chances += [1 / len(sample["filtered_resps"]) for sample in samples]
+            near += [
+                outcome.doc_id
+                for outcome, sample in zip(asked, samples, strict=True)
+                if _is_near_tie(sample["filtered_resps"])
+            ]
     metric = metrics[next(iter(metrics))]
     return Measured(
         task=task.name,
@@ -167,6 +130,7 @@ def measure(task: HarnessTask, loaded: LoadedModel, *, batch: int, seed: int) ->
         higher_is_better=next(iter(task.parts.values())).higher_is_better().get(metric),
         chance=math.fsum(chances) / len(chances) if len(chances) == len(outcomes) else None,
         truncated=len(engine.cut),
+        near_ties=tuple(sorted(near)),
     )
 
 
@@ -203,7 +167,23 @@ def _metric(where: str, task: Task, samples: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _outcome(sample: dict[str, Any], metric: str, prefix: str) -> Outcome:
+def _tokens(sample: dict[str, Any], engine: Engine) -> int:
+    """Count what the model read and wrote for an item: its prompt once, and every continuation."""
+    prompts: dict[str, int] = {}
+    written = 0
+    for arguments, answers in zip(sample["arguments"], sample["resps"], strict=True):
+        prompts[arguments[0]], more = engine.lengths(arguments, answers)
+        written += more
+    return sum(prompts.values()) + written
+
+
+def _is_near_tie(choices: Sequence[tuple[float, bool]]) -> bool:
+    """Whether another batch, or another machine, may find another choice the likeliest: both may move."""
+    likelihoods = sorted((likelihood for likelihood, _ in choices), reverse=True)
+    return len(likelihoods) > 1 and likelihoods[0] - likelihoods[1] <= 2 * TOLERANCE
+
+
+def _outcome(sample: dict[str, Any], metric: str, prefix: str, *, tokens: int) -> Outcome:
     value = sample[metric]
     rolling = metric == _ROLLING
     return Outcome(
@@ -214,6 +194,7 @@ def _outcome(sample: dict[str, Any], metric: str, prefix: str) -> Outcome:
         prediction=_prediction(sample["filtered_resps"]),
         outcome=-value[0] / math.log(2) if rolling else float(value),
         weight=float(value[1]) if rolling else 1.0,
+        tokens=tokens,
     )
 
 

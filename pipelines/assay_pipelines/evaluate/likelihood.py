@@ -1,18 +1,21 @@
-"""How well a model compresses text: bits per UTF-8 byte, document by document.
+"""How well a model compresses text: bits per UTF-8 byte, and per token beside it, document by document.
 
 A document longer than the model's context is cut into windows, each token predicted once and with as much before it as
 fits, as lm-evaluation-harness' rolling likelihood does. Windows go through the model by length.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from lm_eval.utils import get_rolling_token_windows  # type: ignore[import-untyped]
 from torch.nn.functional import cross_entropy
 
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
+from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 
 _IGNORED = -100
@@ -28,16 +31,26 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Window:
+class Coded:
+    """What a text costs, and in how many tokens."""
+
+    bits: float
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A part of a document that the model reads at once."""
+
     document: int
     tokens: list[int]
     targets: list[int]  # predicted by the last tokens
 
 
-def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, *, batch: int) -> Measured:
+def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, work: Work) -> Measured:
     """Code every text with the model; empty ones weigh nothing and are left out."""
     wanted = [text for text in texts if text.text]
-    bits = document_bits([text.text for text in wanted], loaded, batch=batch)
+    coded = document_bits([text.text for text in wanted], loaded, work)
     outcomes = tuple(
         Outcome(
             doc_id=text.id,
@@ -45,10 +58,11 @@ def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, *, batch: int
             prompt_hash=hashed(""),
             target_hash=hashed(text.text),
             prediction="",
-            outcome=cost,
+            outcome=one.bits,
             weight=float(len(text.text.encode())),
+            tokens=one.tokens,
         )
-        for text, cost in zip(wanted, bits, strict=True)
+        for text, one in zip(wanted, coded, strict=True)
     )
     return Measured(
         task=task,
@@ -56,42 +70,48 @@ def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, *, batch: int
         outcomes=outcomes,
         unit="bits per byte",
         higher_is_better=False,
+        beside={"bitsPerToken": math.fsum(one.bits for one in coded) / sum(one.tokens for one in coded)},
     )
 
 
-@torch.inference_mode()
-def document_bits(texts: Sequence[str], loaded: LoadedModel, *, batch: int) -> list[float]:
-    """Return the bits that each text costs."""
-    windows = _windows(texts, loaded)
-    windows.sort(key=lambda window: (-len(window.tokens), window.document))
+def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list[Coded]:
+    """Return what each text costs."""
+    windows = cut(texts, loaded)
     costs: list[list[float]] = [[] for _ in texts]
-    for chunk in _batches(windows, batch=batch, tokens=_LOGITS // loaded.model.config.vocab_size):
-        for window, nats in zip(chunk, _nats(chunk, loaded), strict=True):
+    for chunk in in_batches(windows, rows=work.rows, tokens=_LOGITS // loaded.model.config.vocab_size):
+        what = ["bits", loaded.label, [[window.tokens, len(window.targets)] for window in chunk]]
+        for window, nats in zip(chunk, work.done(what, chunk, partial(_nats, loaded)), strict=True):
             costs[window.document].append(nats / math.log(2))
-    return [math.fsum(cost) for cost in costs]
+    lengths = Counter[int]()
+    for window in windows:
+        lengths[window.document] += len(window.targets)
+    return [Coded(bits=math.fsum(cost), tokens=lengths[document]) for document, cost in enumerate(costs)]
 
 
-def _windows(texts: Sequence[str], loaded: LoadedModel) -> list[_Window]:
+def cut(texts: Sequence[str], loaded: LoadedModel) -> list[Window]:
+    """Cut texts into windows, the longest first: each token is a target once, with as much before it as fits."""
     encoded = loaded.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    return [
-        _Window(document=document, tokens=tokens, targets=targets)
+    windows = [
+        Window(document=document, tokens=tokens, targets=targets)
         for document, ids in enumerate(encoded)
         for tokens, targets in get_rolling_token_windows(
             token_list=ids, prefix_token=loaded.start, max_seq_len=loaded.context, context_len=1
         )
     ]
+    return sorted(windows, key=lambda window: (-len(window.tokens), window.document))
 
 
-def _batches(windows: Sequence[_Window], *, batch: int, tokens: int) -> Iterator[Sequence[_Window]]:
+def in_batches(windows: Sequence[Window], *, rows: int, tokens: int) -> Iterator[Sequence[Window]]:
     """Cut windows, the longest first, into batches that hold no more than so many tokens with their padding."""
     first = 0
     while first < len(windows):
-        rows = min(batch, max(1, tokens // len(windows[first].tokens)))
-        yield windows[first : first + rows]
-        first += rows
+        taken = min(rows, max(1, tokens // len(windows[first].tokens)))
+        yield windows[first : first + taken]
+        first += taken
 
 
-def _nats(chunk: Sequence[_Window], loaded: LoadedModel) -> list[float]:
+@torch.inference_mode()
+def _nats(loaded: LoadedModel, chunk: Sequence[Window]) -> list[float]:
     """Sum each window's negative log-likelihood; padding is on the right, where causal attention cannot see it."""
     length = len(chunk[0].tokens)
     tokens = torch.zeros((len(chunk), length), dtype=torch.long)

@@ -1,13 +1,14 @@
 """What an evaluation leaves behind: one outcome per task, checkpoint and item, and the scores that follow from them.
 
 A task's score is always `sum(outcome) / sum(weight)`: shares and accuracies have weight 1, bits per byte has the bits of
-a document as outcome and its bytes as weight. No time is kept, so that the same model gives the same bytes.
+a document as outcome and its bytes as weight. No time is kept, so that the same model gives the same bytes: how fast it went
+is in the record's provenance.
 """
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ _SCHEMA = pa.schema(
         pa.field("prediction", pa.string(), nullable=False),
         pa.field("outcome", pa.float64(), nullable=False),
         pa.field("weight", pa.float64(), nullable=False),
+        pa.field("tokens", pa.int64(), nullable=False),
     ]
 )
 
@@ -47,6 +49,9 @@ class Outcome:
     prediction: str
     outcome: float
     weight: float = 1.0
+    tokens: int = (
+        0  # that the measured model read and wrote for it, what several items share counted for each
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,10 @@ class Measured:
     higher_is_better: bool | None  # None: neither direction is good in itself
     chance: float | None = None  # the score of guessing
     truncated: int = 0  # items whose prompt the task's own rule cut to the model's context
+    beside: Mapping[str, Any] = field(default_factory=dict)  # more figures that tell of the same outcomes
+    near_ties: tuple[
+        str, ...
+    ] = ()  # items of which another batch or machine may find another choice likeliest
 
     @property
     def score(self) -> float:
@@ -108,8 +117,11 @@ def summary(measured: Sequence[Measured]) -> dict[str, Any]:
             "chance": one.chance,
             "higherIsBetter": one.higher_is_better,
             "unit": one.unit,
+            **one.beside,
         }
         if one.truncated:
             figures["truncated"] = one.truncated
+        if one.near_ties:
+            figures["nearTies"] = list(one.near_ties)
         tasks.setdefault(one.task, {})[one.checkpoint] = figures
     return {"tasks": tasks}

@@ -3,24 +3,29 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import datasets  # type: ignore[import-untyped]
 
-from assay.api.evaluate import Evaluate, Harness, MultipleChoice, RefusalRate, Task
+from assay.api.evaluate import Divergence, Evaluate, Harness, LabelRate, MultipleChoice, RefusalRate, Task
 from assay.api.execution import InferenceExecution
 from assay.artifacts.outputs import OUTCOMES
+from assay_pipelines.classifier import classifier_of
 from assay_pipelines.dataset import Chat, chats_of
-from assay_pipelines.evaluate import harness, likelihood, rates
+from assay_pipelines.evaluate import divergence, harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
+from assay_pipelines.evaluate.divergence import Pair
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
-from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
+from assay_pipelines.evaluate.work import Work
+from assay_pipelines.inference import LoadedModel, labels_asked, load_model, models_asked
+from assay_pipelines.models import model_folder
 from assay_pipelines.stage import StageRun
 
-Measure = Callable[[LoadedModel], Measured]
+Measure = Callable[[LoadedModel, Work], Measured]
 
 
 def evaluate(run: StageRun) -> dict[str, Any]:
@@ -36,39 +41,43 @@ def evaluate(run: StageRun) -> dict[str, Any]:
     words = run.words(Evaluate)
     measured: list[Measured] = []
     by_model: list[tuple[str, Measure]] = []
+    work = Work(run)
     for task in words.tasks:
-        if task.refusal_rate is not None:
-            measured += _refusals(run, task.name, task.refusal_rate)
+        if task.refusal_rate is not None or task.label_rate is not None:
+            measured += _rates(run, task, work)
         else:
             by_model.append((task.name, _measure(run, task, words.seed)))
     if by_model:
-        measured += _by_checkpoint(run, words, by_model)
+        measured += _by_checkpoint(run, words, by_model, work)
+    run.measured(**work.figures())
     write_outcomes(run.output / OUTCOMES, measured)
     return summary(measured)
 
 
-def _by_checkpoint(run: StageRun, words: Evaluate, tasks: Sequence[tuple[str, Measure]]) -> list[Measured]:
+def _by_checkpoint(
+    run: StageRun, words: Evaluate, tasks: Sequence[tuple[str, Measure]], work: Work
+) -> list[Measured]:
     measured: list[Measured] = []
     total = len(labels_asked(run, words)) * len(tasks)
     for loaded in models_asked(run, words):
         for name, measure in tasks:
-            run.progress(
-                f"evaluate: {name}, {loaded.label}", done=len(measured), total=total, unit="measures"
-            )
-            measured.append(measure(loaded))
+            work.begin(f"evaluate: {name}, {loaded.label}", len(measured), total)
+            measured.append(measure(loaded, work))
     return measured
 
 
 def _measure(run: StageRun, task: Task, seed: int) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
-    name, batch = task.name, InferenceExecution.model_validate(run.execution).batch
+    name = task.name
     if task.bits_per_byte is not None:
         data = task.bits_per_byte.data
         chats = chats_of(run, data.from_, split=data.split)
-        return lambda loaded: likelihood.measure(name, _texts(chats, loaded), loaded, batch=batch)
+        return lambda loaded, work: likelihood.measure(name, _texts(chats, loaded), loaded, work)
+    if task.divergence is not None:
+        return _divergence(run, name, task.divergence)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
-    return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=seed)
+    return lambda loaded, work: harness.measure(asked, loaded, work, seed=seed)
 
 
 def _choices(run: StageRun, name: str, asked: MultipleChoice) -> HarnessTask:
@@ -83,7 +92,8 @@ def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:
     return load_task(name, task=asked.task, config=config, few_shot=asked.few_shot, limit=asked.limit)
 
 
-def _refusals(run: StageRun, name: str, asked: RefusalRate) -> list[Measured]:
+def _rates(run: StageRun, task: Task, work: Work) -> list[Measured]:
+    asked: RefusalRate | LabelRate = task.body
     answers = [
         Answer(
             prompt_id=chat.meta["prompt"],
@@ -93,7 +103,27 @@ def _refusals(run: StageRun, name: str, asked: RefusalRate) -> list[Measured]:
         )
         for chat in chats_of(run, asked.answers)
     ]
-    return rates.measure(name, answers, level=asked.level)
+    if isinstance(asked, RefusalRate):
+        judged = rates.refusing(answers, asked.level)
+        return rates.measure(task.name, answers, judged, unit="share of answers that refuse")
+    classifier = classifier_of(asked, run.outside)
+    judged = rates.labelled(answers, classifier, work)
+    return rates.measure(task.name, answers, judged, unit=f"share of answers labelled {asked.label}")
+
+
+def _divergence(run: StageRun, name: str, asked: Divergence) -> Measure:
+    chats = chats_of(run, asked.data.from_, split=asked.data.split)
+    words = run.words(Evaluate)
+
+    @lru_cache(maxsize=1)
+    def reference() -> LoadedModel:
+        threads = InferenceExecution.model_validate(run.execution).threads
+        folder = model_folder(run, asked.reference)
+        return load_model("reference", folder, precision=words.precision, threads=threads)
+
+    return lambda loaded, work: divergence.measure(
+        name, _texts(chats, loaded), Pair(loaded, reference(), under=asked.under), work
+    )
 
 
 def _texts(chats: Sequence[Chat], loaded: LoadedModel) -> list[Text]:

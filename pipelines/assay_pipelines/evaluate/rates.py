@@ -1,11 +1,17 @@
-"""How often answers refuse, by the same rule that the cleaning step removes refusals with."""
+"""How often answers are of a kind: those that refuse, by the rule that cleaning removes them with, or that a classifier labels so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.api.clean import RefusalLevel
+from assay_pipelines.classifier import ClassifierFiles, likeliest
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
+from assay_pipelines.evaluate.work import Work
 from assay_pipelines.refusals import refusal
+
+Judged = tuple[str, bool]  # what an answer was taken for, and whether that is what is counted
+
+_AT_ONCE = 16  # answers that a classifier judges, one by one, before they may be kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,29 +24,44 @@ class Answer:
     checkpoint: str  # of the model that said it
 
 
-def measure(task: str, answers: Sequence[Answer], *, level: RefusalLevel) -> list[Measured]:
-    """Judge every answer; each checkpoint that answered is measured by itself."""
-    checkpoints = sorted({answer.checkpoint for answer in answers})
+def refusing(answers: Sequence[Answer], level: RefusalLevel) -> list[Judged]:
+    """Judge answers by the rule."""
+    found = (refusal(answer.text, level) for answer in answers)
+    return [("answers", False) if match is None else (f"refuses: {match.category}", True) for match in found]
+
+
+def labelled(answers: Sequence[Answer], classifier: ClassifierFiles, work: Work) -> list[Judged]:
+    """Judge answers by a classifier."""
+    labels: list[str] = []
+    for first in range(0, len(answers), _AT_ONCE):
+        texts = [answer.text for answer in answers[first : first + _AT_ONCE]]
+        what = ["label", classifier.identity, classifier.label, texts]
+        labels += work.done(what, texts, lambda some: [likeliest(text, classifier) for text in some])
+    return [(label, label == classifier.label) for label in labels]
+
+
+def measure(task: str, answers: Sequence[Answer], judged: Sequence[Judged], *, unit: str) -> list[Measured]:
+    """Count the answers of each checkpoint by itself."""
+    pairs = list(zip(answers, judged, strict=True))
     return [
         Measured(
             task=task,
             checkpoint=checkpoint,
-            outcomes=tuple(_outcome(answer, level) for answer in answers if answer.checkpoint == checkpoint),
-            unit="share of answers that refuse",
+            outcomes=tuple(_outcome(answer, how) for answer, how in pairs if answer.checkpoint == checkpoint),
+            unit=unit,
             higher_is_better=None,
         )
-        for checkpoint in checkpoints
+        for checkpoint in sorted({answer.checkpoint for answer in answers})
     ]
 
 
-def _outcome(answer: Answer, level: RefusalLevel) -> Outcome:
-    match = refusal(answer.text, level)
+def _outcome(answer: Answer, judged: Judged) -> Outcome:
     prompt = hashed(answer.prompt)
     return Outcome(
         doc_id=answer.prompt_id,
         doc_hash=prompt,
         prompt_hash=prompt,
         target_hash=hashed(None),
-        prediction="answers" if match is None else f"refuses: {match.category}",
-        outcome=float(match is not None),
+        prediction=judged[0],
+        outcome=float(judged[1]),
     )

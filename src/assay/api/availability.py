@@ -7,7 +7,7 @@ from assay.artifacts.kinds import Kind
 
 Plain = Mapping[str, Any]
 
-_TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
+_TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate", "divergence")
 
 
 def unavailable(kind: Kind, spec: Plain) -> list[str]:
@@ -17,8 +17,6 @@ def unavailable(kind: Kind, spec: Plain) -> list[str]:
 
 def _evaluate(spec: Plain) -> Iterator[str]:
     for place, task in enumerate(spec.get("tasks") or ()):
-        if task.get("labelRate") is not None:
-            yield f"tasks[{place}].labelRate"
         if task["name"].startswith("instructeval_") and not any(task.get(kind) for kind in _TASK_KINDS):
             yield f"tasks[{place}] ({task['name']})"
 

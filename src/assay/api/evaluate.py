@@ -1,6 +1,6 @@
 """The evaluate stage: benchmarks, likelihoods and rates, item by item."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
@@ -11,6 +11,7 @@ from assay.api.model import (
     GenerateStage,
     ModelRef,
     Name,
+    Neutral,
     OneOf,
     Revision,
     Rule,
@@ -48,6 +49,17 @@ class BitsPerByte(SpecModel):
     data: DataRef = Field(description="The text.")
 
 
+class Divergence(SpecModel):
+    """How far the model's next-token probabilities are from a reference model's: KL divergence per token, in nats."""
+
+    data: DataRef = Field(description="The text on which both are read.")
+    reference: ModelRef = Field(description="The other model, of the same tokens, such as the base.")
+    under: Literal["model", "reference"] = Field(
+        "model",
+        description="Whose probabilities weigh: model is KL(model‖reference), reference is KL(reference‖model).",
+    )
+
+
 class RefusalRate(SpecModel):
     """Share of answers that refuse, by the same rule as the refusals step."""
 
@@ -82,6 +94,7 @@ class Task(OneOf):
         "bits_per_byte",
         "refusal_rate",
         "label_rate",
+        "divergence",
     )
     none_allowed: ClassVar[bool] = True
 
@@ -91,6 +104,9 @@ class Task(OneOf):
     bits_per_byte: BitsPerByte | None = Field(None, description="Likelihood of held-out text.")
     refusal_rate: RefusalRate | None = Field(None, description="Share of answers that refuse.")
     label_rate: LabelRate | None = Field(None, description="Share of answers that a classifier labels so.")
+    divergence: Annotated[Divergence | None, Neutral(None)] = Field(
+        None, description="Distance from a reference model."
+    )
 
 
 class Evaluate(SpecModel):

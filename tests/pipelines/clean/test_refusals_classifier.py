@@ -179,7 +179,7 @@ def test_torch_is_needed_only_where_a_classifier_is_asked(bench, classifier, ask
     if asked:
         reason, message = Outcome(store=bench.store, ref=ref, code=code).refused
         assert reason == "ProgramNotAvailable"
-        assert "found no torch, expected torch and transformers where cleaning runs. Install both" in message
+        assert "found no torch, expected torch and transformers where it is asked. Install both" in message
 
 
 @pytest.mark.parametrize("level", ["narrow", "broad"])

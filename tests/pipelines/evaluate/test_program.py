@@ -7,6 +7,7 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
 from assay.artifacts.kinds import Kind
 from assay_pipelines.chats import chats_table, write_rows
@@ -126,6 +127,59 @@ def test_every_item_of_every_task_has_its_outcome(bench, trained, texts, answers
     }
 
 
+@pytest.fixture
+def sentiment(bench, model, tmp_path):
+    """A classifier of two labels over the same tokens, and what it thinks of a text."""
+    config = LlamaConfig.from_pretrained(
+        model, num_labels=2, id2label={0: "BAD", 1: "GOOD"}, initializer_range=1.0
+    )
+    torch.manual_seed(0)
+    network = LlamaForSequenceClassification(config).eval()
+    folder = tmp_path / "sentiment"
+    network.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.save_pretrained(folder)
+
+    def label(text):
+        return ("BAD", "GOOD")[int(network(**tokenizer(text, return_tensors="pt")).logits[0].argmax())]
+
+    return bench.outside(*sorted(folder.iterdir())), label
+
+
+def test_answers_are_counted_as_a_classifier_labels_them(bench, trained, answers, sentiment):
+    uri, label = sentiment
+    replies = [
+        f"Mix flour {word}" for word in ("and water", "then wait", "Mars", "poem", "stones", "rivers", "A")
+    ]
+    task = {"name": "tone", "labelRate": {"answers": answers(*replies), "uri": uri, "label": "GOOD"}}
+    done = bench.run(main, Kind.EVALUATE, asking(trained, task))
+
+    expected = [label(reply) for reply in replies]
+    assert [row["prediction"] for row in rows_of(done)] == expected
+    assert [row["outcome"] for row in rows_of(done)] == [float(one == "GOOD") for one in expected]
+    assert done.summary["tasks"]["tone"]["final"]["unit"] == "share of answers labelled GOOD"
+
+
+def test_a_label_that_the_classifier_does_not_have_is_refused(bench, trained, answers, sentiment):
+    task = {"name": "tone", "labelRate": {"answers": answers("Mix."), "uri": sentiment[0], "label": "FINE"}}
+    reason, message = bench.run(main, Kind.EVALUATE, asking(trained, task)).refused
+
+    assert reason == "Unsupported"
+    assert "found the labels BAD, GOOD, expected FINE among them" in message
+
+
+def test_a_model_is_measured_against_its_reference(bench, trained, texts):
+    drift = {
+        "data": {"from": texts},
+        "reference": {"from": trained, "checkpoint": {"epoch": 0.5}},
+        "under": "reference",
+    }
+    done = bench.run(main, Kind.EVALUATE, asking(trained, {"name": "drift", "divergence": drift}))
+
+    figures = done.summary["tasks"]["drift"]["final"]
+    assert (figures["score"], figures["interval"], figures["unit"]) == (0, [0, 0], "nats per token")
+
+
 def test_a_choice_is_right_when_its_letter_is_likeliest(bench, trained, model):
     done = bench.run(main, Kind.EVALUATE, asking(trained, quiz(bench)))
 
@@ -175,7 +229,7 @@ def test_bits_per_byte_is_what_the_model_predicts_over_what_the_text_holds(bench
     )
 
 
-def test_a_text_longer_than_the_context_costs_what_the_harness_says(model):
+def test_a_text_longer_than_the_context_costs_what_the_harness_says(model, working):
     loaded = load_model("final", model, precision="fp32", threads=1)
     assert len(loaded.tokenizer.encode(DOCUMENTS[2])) > loaded.context
     engine = HFLM(pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=2)
@@ -184,7 +238,8 @@ def test_a_text_longer_than_the_context_costs_what_the_harness_says(model):
     ]
     expected = [-nats / math.log(2) for nats in engine.loglikelihood_rolling(requests, disable_tqdm=True)]
 
-    assert document_bits(DOCUMENTS, loaded, batch=3) == pytest.approx(expected, rel=1e-5)
+    found = [one.bits for one in document_bits(DOCUMENTS, loaded, working(batch=3))]
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_all_checkpoints_are_measured_in_one_stage(bench, trained, texts):

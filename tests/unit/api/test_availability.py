@@ -11,7 +11,6 @@ def test_what_is_not_built_is_named_by_its_path():
         {"name": "instructeval_bbh"},
     ]
     assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == [
-        "tasks[1].labelRate",
         "tasks[2] (instructeval_bbh)",
     ]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from assay.api.clean import Refusals
 from assay.errors import StageError
 from assay_pipelines.chats import HASH_BYTES
-from assay_pipelines.clean.classifier import ClassifierFiles, classifier_of, probability
+from assay_pipelines.classifier import ClassifierFiles, classifier_of, probability
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered

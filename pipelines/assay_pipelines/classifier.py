@@ -1,4 +1,4 @@
-"""A text classifier from a Hugging Face folder, as steps of cleaning ask it.
+"""A text classifier from a Hugging Face folder, as steps of cleaning and evaluations ask it.
 
 Its files travel as buffers, which the workers of one node share, and become a model once per process. Texts are judged one
 at a time, in one thread: in a batch the last bits of a probability, and so a decision, would depend on the texts beside.
@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from assay.api.clean import Classifier
+from assay.api.evaluate import LabelRate
 from assay.errors import StageError
 
 _CONFIG = "config.json"
@@ -30,36 +31,41 @@ class ClassifierFiles:
     files: dict[str, pa.Buffer] = field(compare=False, repr=False)
 
 
-def classifier_of(step: Classifier, outside: Callable[[str], list[Path]]) -> ClassifierFiles:
+def classifier_of(asked: Classifier | LabelRate, outside: Callable[[str], list[Path]]) -> ClassifierFiles:
     """Read a classifier's folder and see that it can be asked for the label.
 
     Raises:
         StageError: `ProgramNotAvailable`, `ModelMissing`, `ModelDamaged`, or `Unsupported`: it has no such label.
 
     """
-    paths = outside(step.uri)
+    paths = outside(asked.uri)
     configs = [path for path in paths if path.name == _CONFIG]
     if not configs:
         raise StageError(
             "ModelMissing",
-            f"classifier {step.uri}",
+            f"classifier {asked.uri}",
             f"found no {_CONFIG}, expected a Hugging Face sequence-classification folder",
             "Name the folder that holds it.",
         )
     root = min((path.parent for path in configs), key=lambda folder: len(folder.parts))
     files = {path.name: pa.py_buffer(path.read_bytes()) for path in paths if path.parent == root}
-    classifier = ClassifierFiles(step.uri, step.label, files)
+    classifier = ClassifierFiles(asked.uri, asked.label, files)
     _loaded(classifier)
     return classifier
 
 
 def probability(text: str, classifier: ClassifierFiles) -> float:
     """Return how probable the label is, 0 to 1; what is longer than the model's context is cut."""
-    return round(_loaded(classifier)(text), _DIGITS)
+    return round(_loaded(classifier)(text)[0], _DIGITS)
+
+
+def likeliest(text: str, classifier: ClassifierFiles) -> str:
+    """Return the label that is given to a text; of labels that exclude none, the one asked for if it is more likely than not, else none."""
+    return _loaded(classifier)(text)[1]
 
 
 @lru_cache(maxsize=4)
-def _loaded(classifier: ClassifierFiles) -> Callable[[str], float]:
+def _loaded(classifier: ClassifierFiles) -> Callable[[str], tuple[float, str]]:
     try:
         import torch  # noqa: PLC0415 -- seconds, and no part of the clean image
         import transformers  # noqa: PLC0415 -- likewise
@@ -67,8 +73,8 @@ def _loaded(classifier: ClassifierFiles) -> Callable[[str], float]:
         raise StageError(
             "ProgramNotAvailable",
             f"classifier {classifier.identity}",
-            f"found no {error.name}, expected torch and transformers where cleaning runs",
-            "Install both into the clean image, or leave classifier out.",
+            f"found no {error.name}, expected torch and transformers where it is asked",
+            "Install both into the image, or leave the classifier out.",
         ) from error
     torch.set_num_threads(1)
     model, tokenizer = _read(classifier, transformers, torch.float32)
@@ -86,13 +92,18 @@ def _loaded(classifier: ClassifierFiles) -> Callable[[str], float]:
     if longest > places:
         longest = places - 2  # RoBERTa and its like begin to count at 2
 
-    def asked(text: str) -> float:
+    names = {place: name for name, place in named.items()}
+
+    def asked(text: str) -> tuple[float, str]:
         with torch.inference_mode():
             tokens = tokenizer(text, truncation=True, max_length=longest, return_tensors="pt")
             if not tokens["input_ids"].numel():
-                return 0  # of an empty text some tokenizers make nothing, which no model takes
+                return 0, ""  # of an empty text some tokenizers make nothing, which no model takes
             logits = model(**tokens).logits[0]
-            return float((logits.sigmoid() if alone else logits.softmax(-1))[place])
+            if alone:
+                share = float(logits.sigmoid()[place])
+                return share, classifier.label if share > 0.5 else ""
+            return float(logits.softmax(-1)[place]), names[int(logits.argmax())]
 
     return asked
 

@@ -1,0 +1,197 @@
+"""lm-evaluation-harness' Hugging Face engine, faster and less silent; what it finds is the harness' own.
+
+Questions are read once, whatever the number of their choices, and what prompts begin with alike (few-shot examples) once for all of
+them, where the model's memory can be used so. A prompt that would be cut is counted, or refused, and a likelihood that is no
+number is refused.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from lm_eval.api.instance import Instance  # type: ignore[import-untyped]
+from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
+from lm_eval.models.utils import normalize_gen_kwargs  # type: ignore[import-untyped]
+
+from assay.artifacts.canonical import canonical_json, digest
+from assay.errors import StageError
+from assay_pipelines.evaluate.families import Tokens, batches
+from assay_pipelines.evaluate.reuse import Answered, Beginning, Question, answer, read, reusable
+from assay_pipelines.evaluate.work import Work
+from assay_pipelines.inference import LoadedModel
+
+TOLERANCE = 1e-4  # nats by which a likelihood in fp32 may move with what is read beside it
+
+_Request = tuple[Any, list[int], list[int]]  # texts, context, continuation
+
+
+class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
+    """The harness' engine over a loaded model."""
+
+    def __init__(self, loaded: LoadedModel, work: Work, *, cutting: bool, seed: int) -> None:
+        super().__init__(
+            pretrained=loaded.model,
+            tokenizer=loaded.tokenizer,
+            batch_size=work.rows,
+            max_length=loaded.context,
+        )
+        self._label, self._work, self._cutting, self._seed = loaded.label, work, cutting, seed
+        self._reusable = reusable(loaded.model)
+        self._beginning = Beginning(tokens=(), layers=None)
+        self._lengths: dict[tuple[str, str], tuple[int, int]] = {}
+        self.cut: set[str] = set()  # contexts that were longer than the model's
+
+    def lengths(self, arguments: tuple[Any, ...], answers: Sequence[Any]) -> tuple[int, int]:
+        """Count the tokens of a request's prompt, and of what stood or was written after it."""
+        if isinstance(arguments[-1], str) and arguments in self._lengths:
+            return self._lengths[arguments]
+        written = [answer for answer in answers if isinstance(answer, str)]
+        return len(self.tok_encode(arguments[0])), sum(
+            len(self.tok_encode(text, add_special_tokens=False)) for text in written
+        )
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[_Request],
+        disable_tqdm: bool = False,  # noqa: FBT001, FBT002, ARG002 -- the harness' signature
+        override_bs: int | None = None,  # noqa: ARG002 -- likewise
+    ) -> list[Answered]:
+        self._see_lengths(requests)
+        asked: dict[Tokens, list[int]] = {}
+        for place, (_, context, continuation) in enumerate(requests):
+            whole = (context + continuation)[-(self.max_length + 1) :]
+            asked.setdefault(tuple(whole[: -len(continuation)]), []).append(place)
+        prompts = list(asked)
+        results: list[Answered] = [(math.nan, False)] * len(requests)
+        for batch in batches(prompts, rows=self._work.rows):
+            questions = [
+                Question(
+                    prompt=prompts[place],
+                    answers=tuple(tuple(requests[request][2]) for request in asked[prompts[place]]),
+                )
+                for place in batch.places
+            ]
+            found = self._work.done(
+                ["likelihood", self._label, batch.prefix, [[one.prompt, one.answers] for one in questions]],
+                questions,
+                partial(self._answered, batch.prefix),
+            )
+            for place, answers in zip(batch.places, found, strict=True):
+                for request, (likelihood, greedy) in zip(asked[prompts[place]], answers, strict=True):
+                    results[request] = (likelihood, greedy)
+        return results
+
+    def _see_lengths(self, requests: list[_Request]) -> None:
+        longest = 0
+        for texts, context, continuation in requests:
+            length = len(context) + len(continuation) - 1  # the last token is only predicted
+            longest = max(longest, length)
+            if texts is not None:
+                self._lengths[texts] = len(context), len(continuation)
+            if length > self.max_length:
+                self.cut.add(texts[0])
+        if self.cut and not self._cutting:
+            raise self._too_small(longest, "for the longest prompt")
+
+    def _answered(self, prefix: Tokens, questions: Sequence[Question]) -> list[list[Answered]]:
+        if self._reusable:
+            found = answer(self.model, self._begin(prefix), questions, rows=self._work.rows)
+        else:
+            self.batch_size_per_gpu = self._work.rows
+            flat = iter(
+                super()._loglikelihood_tokens(
+                    [(None, list(one.prompt), list(tokens)) for one in questions for tokens in one.answers],
+                    disable_tqdm=True,
+                )
+            )
+            found = [[next(flat) for _ in one.answers] for one in questions]
+        if not all(math.isfinite(likelihood) for answers in found for likelihood, _ in answers):
+            raise StageError(
+                "ModelNotFinite",
+                f"model {self._label}",
+                "found a likelihood that is no number, expected finite ones",
+                "Look at the training's loss; its weights are not usable.",
+            )
+        return found
+
+    def _begin(self, prefix: Tokens) -> Beginning:
+        """Return what the model remembers of a beginning; batches of one family follow each other."""
+        if self._beginning.tokens != prefix:
+            self._beginning = Beginning(tokens=(), layers=None)  # frees its memory first
+            self._beginning = read(self.model, prefix)
+        return self._beginning
+
+    def generate_until(
+        self,
+        requests: list[Instance],
+        disable_tqdm: bool = False,  # noqa: FBT001, FBT002, ARG002 -- the harness' signature
+    ) -> list[str]:
+        """Let the model write after prompts; see the harness."""
+        groups: dict[bytes, list[int]] = {}
+        for place, request in enumerate(requests):
+            groups.setdefault(canonical_json(request.args[1]), []).append(place)
+        results = [""] * len(requests)
+        for options, places in groups.items():
+            prompts = [tuple(self.tok_encode(requests[place].args[0])) for place in places]
+            room = self._room(requests[places[0]].args[1])
+            self.cut |= {
+                requests[place].args[0]
+                for place, prompt in zip(places, prompts, strict=True)
+                if len(prompt) > room
+            }
+            for number, batch in enumerate(batches(prompts, rows=self._work.rows)):
+                what = [options.decode(), self._seed, number, [prompts[at] for at in batch.places]]
+                written = self._work.done(
+                    ["generate", self._label, batch.prefix, what],
+                    [requests[places[at]] for at in batch.places],
+                    partial(self._written, batch.prefix, digest("sampling", what)),
+                )
+                for at, text in zip(batch.places, written, strict=True):
+                    results[places[at]] = text
+        return results
+
+    def _room(self, options: dict[str, Any]) -> int:
+        """Return how many tokens a prompt may have, so that what is to be written fits behind it."""
+        wanted = int(normalize_gen_kwargs(options, self.max_gen_toks)["max_gen_toks"])
+        if wanted >= self.max_length:
+            raise self._too_small(wanted + 1, "for what is to be written alone")
+        room: int = self.max_length - wanted
+        return room
+
+    def _written(self, prefix: Tokens, seed: str, requests: Sequence[Instance]) -> list[str]:
+        self._begin(prefix if self._reusable else ())
+        self.batch_size_per_gpu = len(requests)
+        torch.manual_seed(int(seed[:15], 16))
+        texts: list[str] = super().generate_until(list(requests), disable_tqdm=True)
+        return texts
+
+    def _model_generate(
+        self, context: torch.Tensor, max_length: int, stop: list[str], **options: Any
+    ) -> torch.Tensor:
+        if (
+            self.model.generation_config.eos_token_id is None
+        ):  # else a row goes on until all of its batch have ended
+            options["eos_token_id"] = self.eot_token_id
+        prefix = self._beginning.tokens
+        seen = options["attention_mask"]
+        rows = [row[mask.bool()] for row, mask in zip(context, seen, strict=True)]
+        if prefix and all(tuple(row[: len(prefix)].tolist()) == prefix for row in rows):
+            context, options["attention_mask"] = context.clone(), torch.ones_like(seen)
+            for place, row in enumerate(rows):
+                padding = slice(len(prefix), context.shape[1] - len(row) + len(prefix))
+                context[place, : len(prefix)] = row[: len(prefix)]
+                context[place, padding] = self.tokenizer.pad_token_id
+                options["attention_mask"][place, padding] = 0
+            options["past_key_values"] = self._beginning.cache(self.model)
+        written: torch.Tensor = super()._model_generate(context, max_length, stop, **options)
+        return written
+
+    def _too_small(self, wanted: int, why: str) -> StageError:
+        return StageError(
+            "ContextTooSmall",
+            f"model {self._label}",
+            f"found a context of {self.max_length} tokens, expected {wanted} {why}",
+            "Ask with fewer examples or shorter items, or give the model a longer context.",
+        )

@@ -1,0 +1,111 @@
+"""Measures of likelihood beside what they stand for, and answers as a classifier labels them."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from assay.errors import StageError
+from assay_pipelines.evaluate.divergence import Pair
+from assay_pipelines.evaluate.divergence import measure as diverging
+from assay_pipelines.evaluate.likelihood import Text, document_bits, measure
+from assay_pipelines.inference import load_model
+
+WHOLE = 1 << 32  # the coder's interval
+TEXTS = (
+    "How do I bake bread? Mix flour and water. " * 6,
+    "Rain — and stones.",
+    "Write a poem about rivers. " * 4,
+)
+
+
+@pytest.fixture(scope="module")
+def llama(make_model):
+    return load_model("final", make_model(), precision="fp32", threads=1)
+
+
+@pytest.fixture(scope="module")
+def base(make_model):
+    return load_model("base", make_model(seed=1), precision="fp32", threads=1)
+
+
+def coded_length(logs, tokens):
+    """Return the bits of what an arithmetic coder of whole numbers writes for tokens that have such probabilities."""
+    low, high, waiting, bits = 0, WHOLE - 1, 0, 0
+    for row, token in zip(logs, tokens, strict=True):
+        counts = (row.exp() * (1 << 24)).round().long().clamp(min=1)
+        total = int(counts.sum())
+        begin = int(counts[:token].sum())
+        span = high - low + 1
+        low, high = low + span * begin // total, low + span * (begin + int(counts[token])) // total - 1
+        while True:
+            if high < WHOLE // 2 or low >= WHOLE // 2:
+                bits, waiting = bits + 1 + waiting, 0
+            elif low >= WHOLE // 4 and high < 3 * WHOLE // 4:
+                waiting += 1
+                low, high = low - WHOLE // 4, high - WHOLE // 4
+            else:
+                break
+            low, high = low % (WHOLE // 2) * 2, high % (WHOLE // 2) * 2 + 1
+    return bits + waiting + 2
+
+
+def test_bits_are_the_length_of_what_an_arithmetic_coder_writes(llama, working):
+    text = " ".join(TEXTS * 3)[:600]
+    tokens = llama.tokenizer.encode(text)
+    assert len(tokens) < llama.context
+    with torch.inference_mode():
+        logs = llama.model(torch.tensor([[llama.start, *tokens[:-1]]])).logits[0].double().log_softmax(dim=-1)
+    (found,) = document_bits([text], llama, working())
+
+    assert found.tokens == len(tokens)
+    assert coded_length(logs, tokens) == pytest.approx(found.bits, rel=1e-3)
+
+
+def test_bits_per_token_stand_beside_bits_per_byte(llama, working):
+    measured = measure("held-out", [Text(id=text, text=text) for text in TEXTS], llama, working())
+
+    tokens = [len(llama.tokenizer.encode(text)) for text in TEXTS]
+    assert [one.tokens for one in measured.outcomes] == tokens
+    assert measured.beside["bitsPerToken"] == pytest.approx(
+        sum(one.outcome for one in measured.outcomes) / sum(tokens)
+    )
+
+
+@pytest.mark.parametrize("under", ["model", "reference"])
+def test_divergence_is_the_mean_over_tokens_of_what_the_probabilities_say(llama, base, working, under):
+    pair = Pair(llama, base, under=under)
+    measured = diverging("drift", [Text(id=text, text=text) for text in TEXTS], pair, working(batch=2))
+
+    expected = []
+    for text in TEXTS:
+        read = torch.tensor([[llama.start, *llama.tokenizer.encode(text)[:-1]]])
+        one, other = (loaded.model(read).logits[0].double().log_softmax(dim=-1) for loaded in (llama, base))
+        if under == "reference":
+            one, other = other, one
+        expected.append(float((one.exp() * (one - other)).sum()))
+    assert [one.outcome for one in measured.outcomes] == pytest.approx(expected, rel=1e-4)
+    low, high = measured.beside["interval"]
+    assert low < measured.score < high
+    assert measured.score == pytest.approx(
+        math.fsum(expected) / sum(one.tokens for one in measured.outcomes), rel=1e-4
+    )
+
+
+def test_a_model_does_not_diverge_from_itself(llama, working):
+    measured = diverging("drift", [Text(id="a", text=TEXTS[0])], Pair(llama, llama), working())
+
+    assert measured.score == 0
+    assert measured.beside["interval"] is None
+
+
+def test_models_of_other_tokens_are_not_compared(llama, base, working):
+    tokenizer = load_model("other", llama.tokenizer.name_or_path, precision="fp32", threads=1).tokenizer
+    tokenizer.add_tokens(["another"])
+
+    with pytest.raises(StageError) as refusal:
+        diverging(
+            "drift", [Text(id="a", text="Rain")], Pair(llama, replace(base, tokenizer=tokenizer)), working()
+        )
+    assert refusal.value.reason == "TokenizerUnfit"
