@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.statistics.models import ModelDifference, item_bootstrap, mcnemar, sign_flips
+from assay.statistics.models import Bootstrap, ModelDifference, item_bootstrap, mcnemar, sign_flips
 from assay.statistics.readings import read
 from assay_pipelines.compare.scores import Paired, Run
 from assay_pipelines.compare.told import interval_of
@@ -42,7 +42,8 @@ class Couple:
         if self.pair.binary:
             found = mcnemar(scores_a, scores_b, level=1 - alpha)
         else:
-            found = item_bootstrap(scores_a, scores_b, rng=rng, groups=self.pair.groups, level=1 - alpha)
+            how = Bootstrap(level=1 - alpha)
+            found = item_bootstrap(scores_a, scores_b, rng=rng, groups=self.pair.groups, how=how)
             permuted = sign_flips(scores_a, scores_b, rng=rng)
         reading = read(
             found,

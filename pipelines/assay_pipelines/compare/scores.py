@@ -44,6 +44,7 @@ class Run:
     ref: str  # the evaluate stage that every score is from
     scores: Mapping[str, Mapping[str, TaskScore]]  # task → checkpoint → score
     lineage: Mapping[str, Any]  # what it was trained on, each figure beside the artifact that it is from
+    dose: float = 0.0  # its amount on a dose comparison's axis
 
     def score(self, task: str) -> TaskScore | None:
         """Its only checkpoint's, or its last one's."""

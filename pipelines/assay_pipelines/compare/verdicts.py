@@ -17,9 +17,7 @@ from assay.statistics import verdicts as statistics
 from assay.statistics.verdicts import Verdict, family_verdicts
 from assay_pipelines.compare.models import Couple
 from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
-from assay_pipelines.compare.told import in_order, interval_of, runs_of
-
-_FAILED = "its stage failed"
+from assay_pipelines.compare.told import interval_of, place_of, runs_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +47,8 @@ def judge(
     comparison: Comparison, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Answer every question of a comparison; the same runs give the same document, whatever their order."""
-    runs = sorted(
-        runs, key=lambda run: (run.arm, sorted(run.coordinates.items()), in_order(run.replicate), run.ref)
-    )
-    document: dict[str, Any] = {
-        "comparison": comparison.model_dump(mode="json", by_alias=True, exclude_none=True),
-        "arms": [_told(run) for run in runs],
-        "verdicts": [],
-        "models": [],
-        "missing": [dict(one) | {"reason": _FAILED} for one in missing],
-    }
+    runs = sorted(runs, key=place_of)
+    document: dict[str, Any] = {"verdicts": [], "models": [], "missing": []}
     for questions in _families(comparison, runs, missing):
         answered, unanswered = _paired(questions)
         document["verdicts"] += _verdicts(comparison, answered, unanswered)
@@ -229,13 +219,3 @@ def _ties(question: _Question, pair: Paired, alpha: float) -> dict[str, Any] | N
 def _side(arm: str, runs: Sequence[Run], mean: float, scores: Sequence[float]) -> dict[str, Any]:
     """One arm of a verdict."""
     return {"arm": arm, "mean": mean, "runs": runs_of(runs, scores)}
-
-
-def _told(run: Run) -> dict[str, Any]:
-    return {
-        "arm": run.arm,
-        "coordinates": dict(run.coordinates),
-        "replicate": dict(run.replicate),
-        "from": run.ref,
-        "lineage": dict(run.lineage),
-    }

@@ -77,9 +77,11 @@ def _comparison(plan: Plan, document: Plain) -> Plain:
 def _subject(missing: Plain) -> str:
     """What is missing: a question that has no answer, or the stages of a run that did not finish."""
     inside = {**missing["coordinates"], **missing.get("replicate", {})}
-    if "contrast" in missing:
+    if "stages" not in missing:
         at = ", ".join(f"{axis}={value}" for axis, value in inside.items())
-        return f"{missing['contrast']} on {missing['task']}{f' at {at}' if at else ''}"
+        asked = missing.get("derived") or f"{missing.get('contrast') or missing['arm']} on {missing['task']}"
+        whose = f" of {missing['arm']}" if "derived" in missing else ""
+        return f"{asked}{whose}{f' at {at}' if at else ''}"
     return ", ".join(
         Member(arm=missing["arm"], coordinates=inside, stage=name).label for name in missing["stages"]
     )

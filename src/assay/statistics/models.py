@@ -36,14 +36,17 @@ class Bootstrap:
     Attributes:
         resamples: how often, at least 100.
         ends: how the resampled means become an interval.
+        level: how often such intervals are to cover the truth.
 
     """
 
     resamples: int = 9999
     ends: Ends = Ends.BCA
+    level: float = 0.95
 
     def __post_init__(self) -> None:
-        """Refuse too few resamples for an interval's ends."""
+        """Refuse too few resamples for an interval's ends, and a level that is none."""
+        open_share("interval level", self.level)
         if self.resamples < 100:
             raise StatisticsError(
                 "bootstrap, resamples", f"{self.resamples}, expected at least 100", "9999 is a usual choice."
@@ -162,7 +165,6 @@ def item_bootstrap(
     *,
     rng: np.random.Generator,
     groups: Sequence[str] | None = None,
-    level: float = 0.95,
     how: Bootstrap = BCA,
 ) -> ModelDifference:
     """Compare graded or 0/1 scores, shape (items,) each, by resampling items, both models' scores together.
@@ -174,10 +176,9 @@ def item_bootstrap(
     the same answer in whatever order the items come, and the mirrored one with the models exchanged.
 
     Raises:
-        StatisticsError: not the same items, scores that are not finite, or a level not between 0 and 1.
+        StatisticsError: not the same items, or scores that are not finite.
 
     """
-    open_share("interval level", level)
     first, second = _paired(a, b)
     places = strata("groups of items", first.size, groups)
     parts, sign = _canonical([(first - second)[one] for one in places])
@@ -190,12 +191,12 @@ def item_bootstrap(
         means = sum((_resampled_sums(part, rng, how.resamples) for part in parts), np.zeros(how.resamples))
         means /= differences.size
         bias, skew = _bias_and_skew(parts, means, effect) if how.ends is Ends.BCA else (0.0, 0.0)
-        tail = normal_quantile((1 - level) / 2)
+        tail = normal_quantile((1 - how.level) / 2)
         ends = [normal_cdf(bias + (bias + z) / (1 - skew * (bias + z))) for z in (tail, -tail)]
         low, high = (float(end) for end in np.quantile(means, ends))
-        interval = Interval(low=low, high=high, level=level)
+        interval = Interval(low=low, high=high, level=how.level)
         if sign < 0:
-            interval = Interval(low=-high, high=-low, level=level)
+            interval = Interval(low=-high, high=-low, level=how.level)
         p = _inverted_p(means, bias, skew)
     return ModelDifference(
         n=first.size,

@@ -480,17 +480,3 @@ def test_items_with_prompts_of_their_own_are_tied_to_none(bench, two_arms):
     (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(two_arms(0.8, 0.5))))["verdicts"]
 
     assert verdict["tiedPrompts"] is None
-
-
-DERIVED = {"expression": "x", "measures": [{"name": "x", "stage": "sft", "figure": "trainingLoss"}]}
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [{"dose": {"axis": "rows", "task": "quiz", "arms": []}}, {"derived": DERIVED, "stage": None}],
-)
-def test_a_comparison_that_is_not_built_yet_is_refused(bench, kind):
-    reason, message = bench.run(main, Kind.COMPARE, asking({}, **({"contrasts": None} | kind))).refused
-
-    assert reason == "NotAvailable"
-    assert f"found {next(iter(kind))}" in message
