@@ -9,7 +9,7 @@ PEERS := .tools/uv/bin/uv run --locked --all-extras --group benchmark
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers binaries cluster cluster-down test e2e lint fmt demo benchmark benchmark-cleaning benchmark-training
+.PHONY: help setup servers binaries cluster cluster-down test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -51,11 +51,14 @@ demo: setup ## Run a small study here, from data to verdict
 	@echo "Try a one-field edit, which reuses all that it does not touch:"
 	@echo "  sed 's/answers: answers}/answers: answers, level: narrow}/' manifests/samples/poison-tiny.yaml > manifests/samples/edited.yaml && $(RUN) assay run manifests/samples/edited.yaml --store demo-store"
 
-benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run; not those of the two below
-	@set -e; for file in $(filter-out benchmarks/cleaning_% benchmarks/training_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(RUN) python "$$file"; done
+benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run; not those of the three below
+	@set -e; for file in $(filter-out benchmarks/cleaning_% benchmarks/evaluation_% benchmarks/training_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(RUN) python "$$file"; done
 
 benchmark-cleaning: setup ## Measure cleaning (half an hour), and fail if a goal is not met
 	@failed=0; for file in benchmarks/cleaning_*.py; do echo "== $$file"; $(PEERS) python "$$file" || failed=1; done; exit $$failed
+
+benchmark-evaluation: setup ## Measure verdicts: how often they are wrong, and how long they take; fail if a goal is not met
+	@failed=0; for file in benchmarks/evaluation_*.py; do echo "== $$file"; $(RUN) python "$$file" || failed=1; done; exit $$failed
 
 benchmark-training: setup ## Measure training beside TRL and transformers (a few minutes), and fail if a goal is not met
 	@$(RUN) --with trl==1.16.0 python benchmarks/training_speed.py

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from assay.artifacts.documents import StageDocument
 from assay.artifacts.kinds import Kind
+from assay.cli.foresight import contrasts_seen, print_contrasts
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
 from assay.plan.plan import Plan, PlannedStage
@@ -28,10 +29,12 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     plan, decision = local.control(backend).look()
     backend.close()
     rows = plan_rows(plan, decision, local.store)
+    seen = contrasts_seen(plan, local.store)
     if output == "json":
-        say(json.dumps(plan_data(plan, rows)))
+        say(json.dumps(plan_data(plan, rows) | {"contrasts": seen}))
         return
     print_plan(plan, rows)
+    print_contrasts(seen)
     reused = tallied(rows)["reuse"]
     say(f"{len(rows)} distinct stages: {reused} to reuse, {len(rows) - reused} to run. Nothing was started.")
 

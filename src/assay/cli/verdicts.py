@@ -18,14 +18,20 @@ def print_verdicts(data: dict[str, Any]) -> None:
     """Print every comparison's verdicts, and what is missing."""
     for document in data["comparisons"]:
         verdicts = document["verdicts"]
-        _print_rows(f"Verdicts: {document['comparison']['name']}", [_cells(item) for item in verdicts])
+        rows = [_cells(item) for item in (*verdicts, *document["curves"], *document["derived"])]
+        _print_rows(f"Verdicts: {document['comparison']['name']}", rows)
+        for curve in document["curves"]:
+            _print_curve(curve)
         sides = {item["contrast"]: (item["a"], item["b"]) for item in verdicts}
         for contrast, (a, b) in sides.items():
             runs = f"{len(a['runs'])} and {len(b['runs'])} runs"
             say(f"  {contrast}: {a['arm']} minus {b['arm']}, {runs}")
         if any(item["primary"] for item in verdicts):
             say("  * the primary hypothesis; p is adjusted over the family")
-        if any(p_value(item) == "–" for item in verdicts):
+        untested = any(p_value(item) == "–" for item in verdicts)
+        for model in document["models"] if untested else ():
+            say(f"  {model['task']}: {model['reading']}")
+        if untested:
             say(
                 f"  p is – where nothing was tested: that takes {LEAST_RUNS} runs of each arm, and scores that vary above chance"
             )
@@ -43,17 +49,32 @@ def print_warnings(data: dict[str, Any]) -> None:
             say(f"warning: {item['label']}: {warning}")
 
 
+def _print_curve(curve: dict[str, Any]) -> None:
+    """Print a curve's points, how steep it is, and where half of its way is made."""
+    points = ", ".join(f"{figure(point['dose'])}: {figure(point['mean'])}" for point in curve["points"])
+    say(f"  {curve['arm']}, {curve['task']} by {curve['axis']}: {points}")
+    steep = [("slope", curve["slope"]), ("initial slope", curve["initialSlope"])]
+    steep += [("half-life", curve["halfLife"])] if curve["halfLife"] else []
+    told = (f"{name} {figure(found['value'])}{_between(found)}" for name, found in steep)
+    say(f"    {'; '.join(told)}")
+
+
+def _between(found: dict[str, Any]) -> str:
+    interval = found["interval"]
+    return f" ({figure(interval['low'])}…{figure(interval['high'])})" if interval else ""
+
+
 def _cells(item: dict[str, Any]) -> list[str]:
     interval = item["interval"]
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
     return [
-        f"{item['contrast']}{f'[{at}]' if at else ''}{' *' if item['primary'] else ''}",
-        item["task"],
+        f"{item.get('contrast') or item['arm']}{f'[{at}]' if at else ''}{' *' if item.get('primary') else ''}",
+        item.get("task") or item["expression"],
         item["word"],
         figure(item["effect"], 2),
         f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
         p_value(item),
-        str(item["n"]),
+        str(item.get("n", "–")),
     ]
 
 

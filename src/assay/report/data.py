@@ -66,12 +66,23 @@ def warnings(record: Record) -> list[str]:
     return told
 
 
+# What documents lack that an older version wrote: plans that are done are still reported.
+_SINCE: Plain = {"verdicts": [], "models": [], "curves": [], "derived": []}
+_SINCE_IN_VERDICTS: Plain = {"higherA": None, "higherB": None, "groups": [], "tiedPrompts": None}
+_SINCE_IN_MODELS: Plain = {"word": "", "reading": "", "permutationP": None, "problemsNeeded": None}
+
+
 def _comparison(plan: Plan, document: Plain) -> Plain:
     """A comparison's document, with what is missing told for people."""
     missing = [
         {**item, "told": plan.told(f"{_subject(item)}: {item['reason']}")} for item in document["missing"]
     ]
-    return {**document, "missing": missing}
+    whole = {**_SINCE, **document, "missing": missing}
+    return {
+        **whole,
+        "verdicts": [{**_SINCE_IN_VERDICTS, **item} for item in whole["verdicts"]],
+        "models": [{**_SINCE_IN_MODELS, **item} for item in whole["models"]],
+    }
 
 
 def _subject(missing: Plain) -> str:

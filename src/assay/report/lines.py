@@ -9,8 +9,13 @@ _MOST = 64
 
 def verdict_lines(data: dict[str, Any]) -> list[str]:
     """Return a line per verdict of a report, the primary ones first."""
-    verdicts = [item for document in data["comparisons"] for item in document["verdicts"]]
-    ordered = sorted(verdicts, key=lambda item: not item["primary"])
+    verdicts = [
+        item
+        for document in data["comparisons"]
+        for kind in ("verdicts", "curves", "derived")
+        for item in document[kind]
+    ]
+    ordered = sorted(verdicts, key=lambda item: not item.get("primary", False))
     return [_line(item) for item in ordered[:_MOST]]
 
 
@@ -18,5 +23,6 @@ def _line(item: dict[str, Any]) -> str:
     interval = item["interval"]
     between = f", {figure(interval['low'], 2)} to {figure(interval['high'], 2)}" if interval else ""
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
-    where = f"{item['task']} at {at}" if at else item["task"]
-    return f"{item['contrast']} on {where}: {item['word']} ({figure(item['effect'], 2)}{between})"
+    task = item.get("task") or item["expression"]
+    where = f"{task} at {at}" if at else task
+    return f"{item.get('contrast') or item['arm']} on {where}: {item['word']} ({figure(item['effect'], 2)}{between})"
