@@ -1,5 +1,6 @@
 """What the contrasts of a plan could show, in the terminal."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -22,8 +23,12 @@ def contrasts_seen(plan: Plan, store: Store) -> list[Row]:
     # What has no contrasts does not wait for the arithmetic.
     from assay.report.foresight import foresight  # noqa: PLC0415
 
-    text = store.get(experiment_key(plan.experiment, "report.json"))
-    return foresight(plan, [] if text is None else json.loads(text)["scores"])
+    earlier: list[Row] = []
+    with contextlib.suppress(ValueError):  # a damaged report tells as little as none
+        earlier = json.loads(store.get(experiment_key(plan.experiment, "report.json")) or b"{}").get(
+            "scores", []
+        )
+    return foresight(plan, earlier)
 
 
 def print_contrasts(rows: list[Row]) -> None:

@@ -91,7 +91,7 @@ def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) ->
         for task in tasks:
             first = primary is not None and (primary.contrast, primary.task) == (contrast.name, task.name)
             alone = first or comparison.family == "none"
-            yield {
+            row: Plain = {
                 "comparison": comparison.name,
                 "contrast": contrast.name,
                 "task": task.name,
@@ -101,18 +101,19 @@ def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) ->
                 "alpha": comparison.alpha / (1 if alone else others),
                 "margin": margins.get(task.name, comparison.margin),
                 "items": task.items(),
-            } | _seen(
+            }
+            yield row | _seen(
                 task,
                 (contrast.a, contrast.b),
-                (runs.get(contrast.a, 0), runs.get(contrast.b, 0)),
-                alpha=comparison.alpha / (1 if alone else others),
-                margin=margins.get(task.name, comparison.margin),
+                (row["runsA"], row["runsB"]),
+                alpha=row["alpha"],
+                margin=row["margin"],
             )
 
 
 def _seen(task: _Task, arms: tuple[str, str], runs: tuple[int, int], *, alpha: float, margin: float) -> Plain:
     """Work one contrast out, or say why it cannot be."""
-    silent = {"detectable": None, "power": None, "runSd": None}
+    silent: Plain = {"detectable": None, "power": None, "runSd": None}
     if min(runs) < LEAST_RUNS:
         return silent | {"why": f"no verdict about data with fewer than {LEAST_RUNS} runs in each arm"}
     items, known = task.items(), task.run_sd(arms)

@@ -61,11 +61,8 @@ def level_verdicts(
         None if level.margin is None else estimate.p_beyond(level.margin)
         for level, estimate in zip(levels, estimates, strict=True)
     ]
-    correct = (
-        (lambda found: _within(found, doubts, absent)) if family else (lambda found: _alone(found, doubts))
-    )
-    adjusted = correct([estimate.p_different() for estimate in estimates])
-    nearer = correct(apart)
+    adjusted = _adjusted([one.p_different() for one in estimates], doubts, absent=absent, family=family)
+    nearer = _adjusted(apart, doubts, absent=absent, family=family)
     return tuple(
         _judge(
             level,
@@ -94,12 +91,12 @@ def _doubt(figures: Arm, estimate: Estimate) -> str:
     )
 
 
-def _alone(found: Sequence[float | None], doubts: Sequence[str]) -> tuple[float, ...]:
-    return tuple(1.0 if p is None or doubt else p for p, doubt in zip(found, doubts, strict=True))
-
-
-def _within(found: Sequence[float | None], doubts: Sequence[str], absent: int) -> tuple[float, ...]:
-    return holm([*_alone(found, doubts), *[1.0] * absent])[: len(found)]
+def _adjusted(
+    found: Sequence[float | None], doubts: Sequence[str], *, absent: int, family: bool
+) -> tuple[float, ...]:
+    """Correct p-values; what could not be tested counts with p = 1."""
+    alone = tuple(1.0 if p is None or doubt else p for p, doubt in zip(found, doubts, strict=True))
+    return holm([*alone, *[1.0] * absent])[: len(alone)] if family else alone
 
 
 def _judge(
