@@ -8,24 +8,27 @@ from rich.text import Text
 from assay.cli.terminal import PLAIN, console, say
 from assay.report.figures import figure
 from assay.report.page import CLASSES, p_value
-from assay.statistics.words import LEAST_RUNS, Word
+from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE
 
 _COLOURS = {"good": "green", "bad": "red", "same": "blue", "open": "yellow"}
-_TITLES = ("CONTRAST", "TASK", "VERDICT", "EFFECT", "INTERVAL", "P", "ITEMS")
+_TITLES = ("CONTRAST", "TASK", "VERDICT", "EFFECT", "NOISE", "INTERVAL", "P", "ITEMS")
 
 
 def print_verdicts(data: dict[str, Any]) -> None:
     """Print every comparison's verdicts, and what is missing."""
     for document in data["comparisons"]:
         verdicts = document["verdicts"]
-        rows = [_cells(item) for item in (*verdicts, *document["curves"], *document["derived"])]
+        items = [*verdicts, *document["curves"], *document["derived"]]
+        rows = [_cells(item) for item in items]
         _print_rows(f"Verdicts: {document['comparison']['name']}", rows)
-        for curve in document["curves"]:
-            _print_curve(curve)
+        _print_levels(document)
         sides = {item["contrast"]: (item["a"], item["b"]) for item in verdicts}
         for contrast, (a, b) in sides.items():
             runs = f"{len(a['runs'])} and {len(b['runs'])} runs"
             say(f"  {contrast}: {a['arm']} minus {b['arm']}, {runs}")
+        if verdicts:
+            say("  noise: standard deviation between runs of a and of b; – where there is one run")
+        _say_unlike(items)
         if any(item["primary"] for item in verdicts):
             say("  * the primary hypothesis; p is adjusted over the family")
         untested = any(p_value(item) == "–" for item in verdicts)
@@ -49,19 +52,42 @@ def print_warnings(data: dict[str, Any]) -> None:
             say(f"warning: {item['label']}: {warning}")
 
 
+def _print_levels(document: dict[str, Any]) -> None:
+    """Print what the effects of curves and of derived measures are, and each curve."""
+    if document["curves"]:
+        say("  effect: the change from the least dose to the greatest")
+    for curve in document["curves"]:
+        _print_curve(curve)
+    if document["derived"]:
+        say("  effect: the mean over runs, held against zero")
+
+
 def _print_curve(curve: dict[str, Any]) -> None:
     """Print a curve's points, how steep it is, and where half of its way is made."""
     points = ", ".join(f"{figure(point['dose'])}: {figure(point['mean'])}" for point in curve["points"])
     say(f"  {curve['arm']}, {curve['task']} by {curve['axis']}: {points}")
     steep = [("slope", curve["slope"]), ("initial slope", curve["initialSlope"])]
-    steep += [("half-life", curve["halfLife"])] if curve["halfLife"] else []
     told = (f"{name} {figure(found['value'])}{_between(found)}" for name, found in steep)
     say(f"    {'; '.join(told)}")
+    if curve["halfLife"]:
+        say(f"    half-life {figure(curve['halfLife']['value'])}{_between(curve['halfLife'])}")
 
 
 def _between(found: dict[str, Any]) -> str:
     interval = found["interval"]
     return f" ({figure(interval['low'])}…{figure(interval['high'])})" if interval else ""
+
+
+def _say_unlike(items: list[dict[str, Any]]) -> None:
+    """Say in what the runs of each contrast, curve or derived measure were not made alike, and what can be done."""
+    told = {
+        (item.get("contrast") or item["arm"], line): item["word"] for item in items for line in item["unlike"]
+    }
+    for subject, line in told:
+        say(f"  warning: {subject}: not alike: {line}")
+    if NOT_COMPARABLE in told.values():
+        say("  Delete the record.json of one side's stage, so that it runs again like the other,")
+        say("  or let the comparison say `environments: any`.")
 
 
 def _cells(item: dict[str, Any]) -> list[str]:
@@ -72,6 +98,7 @@ def _cells(item: dict[str, Any]) -> list[str]:
         item.get("task") or item["expression"],
         item["word"],
         figure(item["effect"], 2),
+        f"{figure(item['a']['noise'], 2)}, {figure(item['b']['noise'], 2)}" if "a" in item else "–",
         f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
         p_value(item),
         str(item.get("n", "–")),
@@ -84,13 +111,14 @@ def _print_rows(title: str, rows: list[list[str]]) -> None:
         left = name in ("CONTRAST", "TASK", "VERDICT")
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for contrast, task, word, *figures in rows:
-        table.add_row(contrast, task, Text(word, style=_COLOURS[CLASSES[Word(word)]]), *figures)
+        table.add_row(contrast, task, Text(word, style=_COLOURS[CLASSES[word]]), *figures)
     terminal = console()
     if terminal.measure(table).maximum < terminal.width:
         terminal.print(table)
         return
     say(title)
-    for contrast, task, word, effect, interval, p, items in rows:
+    for contrast, task, word, effect, noise, interval, p, items in rows:
         say(f"{contrast} on {task}: {word}")
         say(f"  effect {effect}, {interval}")
+        say(f"  noise {noise}")
         say(f"  p {p}, {items} items")

@@ -22,7 +22,11 @@ def verdict_lines(data: dict[str, Any]) -> list[str]:
 def _line(item: dict[str, Any]) -> str:
     interval = item["interval"]
     between = f", {figure(interval['low'], 2)} to {figure(interval['high'], 2)}" if interval else ""
+    noise = (
+        f"; noise {figure(item['a']['noise'], 2)} and {figure(item['b']['noise'], 2)}" if "a" in item else ""
+    )
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
     task = item.get("task") or item["expression"]
     where = f"{task} at {at}" if at else task
-    return f"{item.get('contrast') or item['arm']} on {where}: {item['word']} ({figure(item['effect'], 2)}{between})"
+    subject = item.get("contrast") or item["arm"]
+    return f"{subject} on {where}: {item['word']} ({figure(item['effect'], 2)}{between}{noise})"

@@ -9,11 +9,11 @@ from assay.report.curve import curve
 from assay.report.doses import dose_curves
 from assay.report.figures import figure
 from assay.report.sankey import sankey
-from assay.statistics.words import LEAST_RUNS, Word
+from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
 Plain = dict[str, Any]
 
-CLASSES = {
+CLASSES: dict[str, str] = {
     Word.BETTER: "good",
     Word.WORSE: "bad",
     Word.HIGHER: "same",
@@ -21,6 +21,7 @@ CLASSES = {
     Word.EQUIVALENT: "same",
     Word.INCONCLUSIVE: "open",
     Word.FLOOR: "open",
+    NOT_COMPARABLE: "open",
 }
 
 _FOREST_WIDTH = 260.0  # pixels between the ends of the axis
@@ -43,7 +44,6 @@ def page(data: Plain) -> str:
         "forest": forest,
         "sankey": sankey,
         "word_class": CLASSES.get,
-        "spread": spread,
     }
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
     return template.render(data)
@@ -66,14 +66,6 @@ def _runs(verdict: Plain) -> int:
     if "a" in verdict:
         return min(len(verdict[side]["runs"]) for side in ("a", "b"))
     return int(verdict["replicates"]) if "replicates" in verdict else len(verdict["runs"])
-
-
-def spread(scores: list[float]) -> str:
-    """Write the standard deviation of runs, or nothing for a single one."""
-    if len(scores) < 2:
-        return ""
-    mean = sum(scores) / len(scores)
-    return f" ± {(sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)) ** 0.5:.2g}"
 
 
 def forest(verdicts: list[Plain]) -> list[Plain | None]:

@@ -7,6 +7,9 @@ from assay.report.data import report_data
 from assay.report.doses import dose_curves
 from assay.report.lines import verdict_lines
 from assay.report.page import page
+from assay.stores.folder import FolderStore
+from assay.stores.records import load_record
+from bench import Bench
 from builders import a_plan
 
 CONTRAST = {
@@ -36,7 +39,12 @@ def a_curve(arm, *means):
         "n": 60,
         "replicates": 3,
         "points": [
-            {"dose": 100.0 * at, "mean": mean, "interval": {"low": mean - 0.1, "high": mean + 0.1}}
+            {
+                "dose": 100.0 * at,
+                "mean": mean,
+                "interval": {"low": mean - 0.1, "high": mean + 0.1},
+                "runs": [],
+            }
             for at, mean in enumerate(means)
         ],
         "slope": found,
@@ -88,3 +96,37 @@ def test_a_derived_measure_stands_on_the_page_with_the_runs_behind_it(told):
     assert "forward - inverse" in html
     assert "forward 2 of train/abc" in html
     assert "-0.9 … -0.7" in html
+
+
+def test_a_curve_and_a_derived_measure_of_runs_that_were_not_made_alike_are_not_comparable(tmp_path):
+    seeds = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [4, 8]}
+    plan = a_plan(matrix=[seeds], compare=[CONTRAST])
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    records = {}
+    for stage in plan.stages:
+        if stage.kind is Kind.TRAIN:
+            processes = 4 if "seed=4" in stage.label else 8
+            bench.finish(stage.document, environment={"processes": processes})
+            records[stage.ref] = load_record(bench.store, stage.ref)
+    compared = next(stage for stage in plan.stages if stage.kind is Kind.COMPARE)
+    runs = [{"from": str(stage.ref)} for stage in plan.stages if stage.label.startswith("with/scores")]
+    curve = a_curve("with", 0.9, 0.1)
+    curve["points"] = [point | {"runs": runs} for point in curve["points"]]
+    figures = [{"value": -0.8, "figures": {"forward": {"value": 2.0} | run}} for run in runs]
+    document = {
+        "comparison": {"name": "study", "family": "holm", "alpha": 0.05},
+        "missing": [],
+        "curves": [curve],
+        "derived": [DERIVED | {"arm": "with", "runs": figures}],
+    }
+
+    data = report_data(plan, records, {compared.ref: document})
+
+    (told,) = data["comparisons"]
+    assert {item["word"] for item in (*told["curves"], *told["derived"])} == {"not comparable"}
+    assert (
+        page(data | {"trainings": []}).count(
+            "not alike: sft: processes 4 (with/sft[seed=4]) and 8 (with/sft[seed=8])"
+        )
+        == 2
+    )
