@@ -35,6 +35,7 @@ def print_contrasts(rows: list[Row]) -> None:
     """Print a line per contrast and task, and what it rests on."""
     if not rows:
         return
+    say("\nWhat contrasts could show; mostly seen is what is shown four times in five:")
     table = Table(**PLAIN)
     for title in ("CONTRAST", "TASK", "RUNS", "ITEMS", "MOSTLY SEEN", "POWER AT MARGIN"):
         table.add_column(title, overflow="fold")
@@ -50,7 +51,8 @@ def print_contrasts(rows: list[Row]) -> None:
         )
     console().print(table)
     for why in dict.fromkeys(row["why"] for row in rows):
-        say(f"  {', '.join(_named(rows, why))}: {why}")
+        say(f"  {', '.join(_named(rows, why))}:")
+        say(f"    {why}")
 
 
 def _named(rows: list[Row], why: str) -> list[str]:

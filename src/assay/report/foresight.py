@@ -1,7 +1,7 @@
 """What a plan's contrasts could show, before anything runs: the least difference that is mostly seen, and the power.
 
 How much trainings vary is taken from earlier runs of the same arms where there are two or more of one, and else assumed.
-The figures treat variances as known, so they promise a little more than a small experiment keeps.
+The figures hold as far as trainings will vary so; few earlier runs tell that badly.
 """
 
 import math
@@ -21,10 +21,7 @@ RUN_SD = 0.01
 TURNED = 0.1
 """Share of answers that another seed is assumed to turn, and as many again that another arm turns."""
 
-ASSUMED = (
-    f"assumed: trainings alike differ by {RUN_SD:g} (SD), another seed turns {TURNED:.0%} of the answers,"
-    " and other data as many again"
-)
+ASSUMED = f"assumed: runs vary by {RUN_SD:g} (SD), a seed turns {TURNED:.0%} of answers, data as many"
 _ITEM_SD = math.sqrt(TURNED / 2)  # an answer that two seeds turn so often has this spread
 _PUBLISHED = {
     "instructeval_mmlu": 14_042,
@@ -130,6 +127,7 @@ def _seen(task: _Task, arms: tuple[str, str], runs: tuple[int, int], *, alpha: f
         run_sd=run_sd,
         items=items if shares else None,
         item_sd=_ITEM_SD if shares else 0.0,
+        residual_sd=_ITEM_SD if shares else 0.0,
     )
     return {
         "detectable": minimum_detectable_difference(design, alpha=alpha),

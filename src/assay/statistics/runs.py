@@ -170,7 +170,12 @@ def _run_part(arms: Sequence[Arm]) -> tuple[float, float]:
 def _between_runs(arm: Arm) -> float:
     """Variance between the arm's run means, at least what the run x item residual alone makes of it."""
     between = float(arm.means.var(ddof=1))
-    return between if arm.items is None else max(between, sum(part for part, _ in _residual(arm)))
+    return max(between, residual_variance(arm))
+
+
+def residual_variance(arm: Arm) -> float:
+    """Return what neither runs nor items explain of the variance of one of the arm's run means; 0 without items."""
+    return sum(part for part, _ in _residual(arm))
 
 
 def _item_part(arms: Sequence[Arm], per_item: FloatArray) -> tuple[float, float]:

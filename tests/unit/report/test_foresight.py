@@ -35,7 +35,7 @@ def test_the_spread_of_earlier_runs_of_the_same_arms_says_what_will_be_seen():
     assert (row["runsA"], row["runsB"], row["items"]) == (3, 3, 500)
     assert row["runSd"] == pytest.approx(0.02)
     assert "earlier runs of the same arms (2 degrees of freedom)" in row["why"]
-    design = Design(runs_a=3, runs_b=3, run_sd=0.02, items=500, item_sd=0.05**0.5)
+    design = Design(runs_a=3, runs_b=3, run_sd=0.02, items=500, item_sd=0.05**0.5, residual_sd=0.05**0.5)
     assert row["detectable"] == pytest.approx(minimum_detectable_difference(design, alpha=row["alpha"]))
     assert row["detectable"] > 0.04
     assert row["power"] < 0.1
