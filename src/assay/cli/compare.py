@@ -161,7 +161,7 @@ def flipped(store: Store, verdict: Row, limit: int) -> Row:
 
 
 def _verdict(data: Row, task: str, contrast: str | None) -> Row:
-    found = [item for document in data["comparisons"] for item in document["verdicts"]]
+    found: list[Row] = [item for document in data["comparisons"] for item in document["verdicts"]]
     fitting = [item for item in found if item["task"] == task and contrast in (None, item["contrast"])]
     if not fitting:
         known = sorted({f"{item['contrast']} on {item['task']}" for item in found})
