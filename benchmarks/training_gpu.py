@@ -19,6 +19,7 @@ from _goals import end
 from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
 from assay.api.train import Train
+from assay_pipelines.train.copies import copied
 from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.engine import Engine, Place, join
 from assay_pipelines.train.examples import Examples
@@ -28,7 +29,8 @@ from assay_pipelines.train.speed import operations_per_token, peak_of
 from assay_pipelines.train.timetable import make_timetable
 
 GOAL_MFU, GOAL_TRL = 0.5, 1.1
-LENGTH, SEQUENCES, MICRO = 4096, 32, 4
+LENGTH, SEQUENCES = 4096, 36
+COMPILED, EAGER = 6, 4  # sequences of a micro-batch: as many as fit 80 GB
 STEPS, SKIPPED = 9, 3
 ENGINES = ("assay", "assay-eager", "trl")
 VOCABULARY = 32_000
@@ -120,13 +122,21 @@ def run_assay(*, compiled: bool) -> dict[str, float]:
         compile_layers(model, "llama")
     engine = Engine(Network(model.train(), torch.bfloat16), place, train.optimizer, 0)
     timetable = make_timetable(train, examples.ids, examples.lengths, None)
-    loop = Loop(engine=engine, examples=examples, timetable=timetable, place=place, micro_batch=MICRO)
+    loop = Loop(
+        engine=engine,
+        examples=examples,
+        timetable=timetable,
+        place=place,
+        micro_batch=COMPILED if compiled else EAGER,
+    )
     for step in range(min(timetable.steps - 1, STEPS - 1)):  # the last may be smaller
         clock.step(loop.step(step).tokens)
     told = clock.told() | {"operations": operations}
     began = time.monotonic()
-    kept = [weight.to("cpu", copy=True) for _, weight in engine.weights()]
-    return told | {"pause": time.monotonic() - began, "kept": len(kept)}
+    bring = copied(engine.weights())
+    torch.cuda.synchronize()
+    paused = time.monotonic() - began
+    return told | {"pause": paused, "kept": len(bring())}
 
 
 def run_trl() -> dict[str, float]:
@@ -151,8 +161,8 @@ def run_trl() -> dict[str, float]:
 
     settings = SFTConfig(
         output_dir=tempfile.mkdtemp(),
-        per_device_train_batch_size=MICRO,
-        gradient_accumulation_steps=SEQUENCES // MICRO,
+        per_device_train_batch_size=EAGER,
+        gradient_accumulation_steps=SEQUENCES // EAGER,
         max_steps=STEPS - 1,
         learning_rate=1e-4,
         lr_scheduler_type="constant",

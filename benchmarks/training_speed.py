@@ -27,6 +27,7 @@ from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, Train
 from assay.api.model import Llama
 from assay.api.train import Train
 from assay_pipelines.chats import Message, chats_table, write_rows
+from assay_pipelines.train.copies import copied
 from assay_pipelines.train.dataset import StoredChats
 from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.engine import Engine, Place, join
@@ -170,8 +171,8 @@ def run_assay(case: Case) -> dict[str, float]:
     for step in range(min(loop.timetable.steps, case.size[3])):
         clock.step(loop.step(step).tokens)
     began = time.process_time()
-    kept = [weight.to("cpu", copy=True) for _, weight in loop.engine.weights()]
-    return clock.told() | {"pause": time.process_time() - began, "kept": len(kept)}
+    kept = copied(loop.engine.weights())
+    return clock.told() | {"pause": time.process_time() - began, "kept": len(kept())}
 
 
 def run_bare(case: Case) -> dict[str, float]:

@@ -38,6 +38,7 @@ REASONS = frozenset(  # of docs/failures.md
         "OutOfMemory",
         "OutputsGone",
         "ProcessLost",
+        "CompileUnsupported",
         "PackingUnsupported",
         "ProgramNotAvailable",
         "RayUnavailable",

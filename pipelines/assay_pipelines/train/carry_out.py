@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from assay.api.memory import Load, least_stage, tokens_at_once
+from assay.api.memory import Load, least_stage, logits_at_once, tokens_at_once
 from assay.api.train import DEFAULT_BETA
 from assay.artifacts.outputs import FINAL
 from assay_pipelines.devices import device_class
@@ -96,14 +96,17 @@ def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
-    weights = list(work.model.parameters())
+    weights, configuration = list(work.model.parameters()), work.model.config
+    tokens = tokens_at_once(work.train, execution)
     load = Load(
         parameters=sum(weight.numel() for weight in weights),
         learned=sum(weight.numel() for weight in weights if weight.requires_grad),
-        layers=work.model.config.num_hidden_layers,
-        width=work.model.config.hidden_size,
-        vocabulary=work.model.config.vocab_size,
-        tokens=tokens_at_once(work.train, execution),
+        layers=configuration.num_hidden_layers,
+        width=configuration.hidden_size,
+        tokens=tokens,
+        logits=logits_at_once(
+            work.train, tokens, kind=configuration.model_type, vocabulary=configuration.vocab_size
+        ),
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )

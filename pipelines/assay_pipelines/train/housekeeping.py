@@ -1,6 +1,7 @@
 """What a training does between its steps: it reports, keeps models and states, and heeds a request to stop."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,6 +10,7 @@ import torch
 
 from assay.errors import AssayError
 from assay_pipelines.stage import StageRun
+from assay_pipelines.train.copies import copied
 from assay_pipelines.train.course import Course
 from assay_pipelines.train.engine import Engine
 from assay_pipelines.train.folders import save_model
@@ -55,15 +57,13 @@ class Housekeeping:
 
     def save(self, keep: Keep) -> None:
         """Keep the model as it is now: training goes on once it is copied; it is written, and goes to the store, in the background."""
-        weights = {
-            name: weight.to("cpu", copy=True) for name, weight in self._engine.weights() if self._leads
-        }
+        weights = copied((name, weight) for name, weight in self._engine.weights() if self._leads)
         if self._leads:
             folder = self._run.output / "checkpoints" / keep.label
             self._states.background.submit(self._write, folder, weights)
 
-    def _write(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        save_model(folder, self._work.model, weights, self._work.tokenizer, lora=self._work.train.lora)
+    def _write(self, folder: Path, weights: Callable[[], dict[str, torch.Tensor]]) -> None:
+        save_model(folder, self._work.model, weights(), self._work.tokenizer, lora=self._work.train.lora)
         self._upload(folder)
 
     def hold(self, course: Course) -> None:

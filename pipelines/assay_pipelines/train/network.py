@@ -8,16 +8,13 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from assay.api.memory import PLAIN
 from assay.api.model import Llama
 from assay.errors import StageError
 from assay_pipelines.models import load_weights
 from assay_pipelines.train.documents import apart
 from assay_pipelines.train.output import summed_loss
 from assay_pipelines.train.vocabulary import Tokenizer
-
-# Models whose logits are the output matrix times the last hidden state and nothing more: there the wide product is
-# computed for learned tokens only.
-_PLAIN = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma"})
 
 
 class Network(torch.nn.Module):
@@ -27,7 +24,7 @@ class Network(torch.nn.Module):
         super().__init__()
         self.model = model
         self.precision = precision
-        self.plain = model.config.model_type in _PLAIN
+        self.plain = model.config.model_type in PLAIN
 
     def forward(
         self,

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-_LOGITS = 2**25  # that exist at a time: 128 MiB in fp32
+from assay.api.memory import LOGITS
+
+_LOGITS = {"cuda": LOGITS, "cpu": LOGITS // 4}  # at a time: 128 MiB in fp32 on CPUs, where more gains nothing
 
 
 def summed_loss(
@@ -58,4 +60,4 @@ class _SummedLoss(torch.autograd.Function):
 
 
 def _parts(tensor: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    return torch.split(tensor, max(1, _LOGITS // len(weight)))
+    return torch.split(tensor, max(1, _LOGITS[weight.device.type] // len(weight)))

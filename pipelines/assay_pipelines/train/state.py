@@ -9,7 +9,7 @@ another number, with what that number gives from there on.
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from assay.errors import Retry, StageError
 from assay.stores.files import sha256_of
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
+from assay_pipelines.train.copies import copied
 from assay_pipelines.train.course import Course
 from assay_pipelines.train.engine import Engine, Place, from_leader, meet
 
@@ -104,22 +105,22 @@ class States:
         """Write a state; it goes to the store in the background, after the one before has arrived there."""
         self.background.wait()
         meet(self.place)  # so that the state before is whole, and the one before that can go
-        tensors = {
-            f"{prefix}{name}": tensor
+        mine = copied(
+            (f"{prefix}{name}", tensor)
             for number, (name, *three) in enumerate(engine.state())
             if number % self.place.world == self.place.rank
-            for prefix, tensor in zip(
-                (_WEIGHT, _AVERAGE, _SQUARE), [one.to("cpu", copy=True) for one in three], strict=True
-            )
-        }
-        tensors |= {f"{_RANDOM}{name}": state for name, state in random_numbers().items()}
+            for prefix, tensor in zip((_WEIGHT, _AVERAGE, _SQUARE), three, strict=True)
+        )
+        others = {f"{_RANDOM}{name}": state for name, state in random_numbers().items()}
         if self.place.leads:
-            tensors |= {f"{_COURSE}{name}": figures for name, figures in course.tensors().items()}
-        self.background.submit(self._write, course.steps, tensors)
+            others |= {f"{_COURSE}{name}": figures for name, figures in course.tensors().items()}
+        self.background.submit(self._write, course.steps, mine, others)
 
-    def _write(self, step: int, tensors: dict[str, torch.Tensor]) -> None:
+    def _write(
+        self, step: int, mine: Callable[[], dict[str, torch.Tensor]], others: dict[str, torch.Tensor]
+    ) -> None:
         path = self.run.scratch / f"state-{self.place.rank}.safetensors"
-        save_file(tensors, path)
+        save_file(mine() | others, path)
         share = Share(
             world=self.place.world,
             file=OutputFile(size=path.stat().st_size, sha256=sha256_of(path)),

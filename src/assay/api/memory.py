@@ -4,7 +4,7 @@ Bytes of each weight: 4 for itself, 4 for its gradient, 8 for AdamW's averages; 
 processes, 2 the gradients too, 3 the weights too (Rajbhandari et al. 2020, §5, with weights in fp32, which autocast reads). In
 bf16 a copy of 2 stays while a micro-batch is computed. Bytes of each token of a micro-batch: 34 times the width in every
 layer (Korthikanti et al. 2022, §4.1, without attention's scores, which no kernel here keeps), twice that in fp32; when
-activations are computed again, 2 times the width in every layer and one layer whole; and 10 per entry of the vocabulary.
+activations are computed again, 2 times the width in every layer and one layer whole. Bytes of each logit that exists at a time: 10.
 
 Whatever the stage, a process holds all weights on its GPU for a moment at the start, before ZeRO 3 parts them.
 """
@@ -18,6 +18,9 @@ from assay.api.train import Train
 
 HEADROOM = 0.85  # of a GPU's memory: the rest is the allocator's, NCCL's and what DeepSpeed gathers
 ZERO_STAGES = (0, 1, 2, 3)
+LOGITS = 1 << 27  # that exist at a time on a GPU where they are made for some tokens at a time
+# Models whose logits are the output matrix times the last hidden state and nothing more, so that they can be.
+PLAIN = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma"})
 _SHARED = {"weights": 3, "gradients": 2, "averages": 1}  # the ZeRO stage from which on each is parted
 
 _PRODUCT, _MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"  # labels by GPU Feature Discovery
@@ -44,8 +47,8 @@ class Load:
     learned: int  # of them; the others have neither gradients nor averages
     layers: int
     width: int
-    vocabulary: int
     tokens: int  # of a micro-batch
+    logits: int  # that exist at a time
     half: bool  # computes in bf16
     again: bool  # computes activations again in the backward pass
 
@@ -61,7 +64,7 @@ class Load:
             load["copies in bf16"] = 2.0 * self.parameters / (world if stage == 3 else 1)
         kept, size = (2 * self.layers + 34 if self.again else 34 * self.layers), 1 if self.half else 2
         load["activations"] = float(self.tokens * self.width * kept * size)
-        load["logits"] = 10.0 * self.tokens * self.vocabulary
+        load["logits"] = 10.0 * self.logits
         return load
 
     def fits(self, stage: int, *, world: int, memory: float) -> bool:
@@ -81,6 +84,12 @@ def tokens_at_once(train: Train, execution: TrainExecution) -> int:
     """Return the most tokens of a micro-batch: of sequenceLength, whatever the rows are, so that all arms take the same ZeRO stage."""
     lines = execution.micro_batch * (2 if train.objective == "dpo" else 1)
     return lines * train.sequence_length
+
+
+def logits_at_once(train: Train, tokens: int, *, kind: str, vocabulary: int) -> int:
+    """Return the most logits that exist at a time, of so many tokens and a model of this type (`model_type`)."""
+    every = tokens * vocabulary
+    return min(every, LOGITS) if kind in PLAIN and train.objective != "dpo" else every
 
 
 def gpu_memory(selector: Mapping[str, str]) -> float | None:

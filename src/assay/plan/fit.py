@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.api.execution import TrainExecution
-from assay.api.memory import Load, least_stage, tokens_at_once
+from assay.api.memory import Load, least_stage, logits_at_once, tokens_at_once
 from assay.api.model import RESOLVED, Llama
 from assay.api.train import Lora, Train
 from assay.artifacts.documents import ArtifactRef
@@ -41,8 +41,9 @@ class Folder:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A model's size."""
+    """A model's type and size."""
 
+    kind: str
     parameters: int
     layers: int
     width: int
@@ -100,6 +101,7 @@ def llama_shape(llama: Llama, vocabulary: int) -> Shape:
     each = sum(inputs * outputs for inputs, outputs in linear.values()) + 2 * width
     tables = 1 if llama.tie_embeddings else 2
     return Shape(
+        kind="llama",
         parameters=tables * vocabulary * width + llama.layers * each + width,
         layers=llama.layers,
         width=width,
@@ -129,7 +131,12 @@ def folder_shape(folder: Folder) -> Shape:
         keys = head * int(said.get("num_key_value_heads") or heads)
         linear = _linear(width=width, wide=int(said["intermediate_size"]), queries=head * heads, keys=keys)
     return Shape(
-        parameters=folder.weights // each, layers=layers, width=width, vocabulary=vocabulary, linear=linear
+        kind=str(said.get("model_type")),
+        parameters=folder.weights // each,
+        layers=layers,
+        width=width,
+        vocabulary=vocabulary,
+        linear=linear,
     )
 
 
@@ -161,14 +168,15 @@ def _linear(*, width: int, wide: int, queries: int, keys: int) -> dict[str, tupl
 def _load(plan: Plan, stage: PlannedStage, execution: TrainExecution, folders: Mapping[str, Folder]) -> Load:
     train = Train.model_validate(stage.document.spec, context=RESOLVED)
     shape = _shape(plan, train, folders)
+    tokens = tokens_at_once(train, execution)
     updates = 0 if train.lora is None else updated(train.lora, shape)
     return Load(
         parameters=shape.parameters + updates,
         learned=updates or shape.parameters,
         layers=shape.layers,
         width=shape.width,
-        vocabulary=shape.vocabulary,
-        tokens=tokens_at_once(train, execution),
+        tokens=tokens,
+        logits=logits_at_once(train, tokens, kind=shape.kind, vocabulary=shape.vocabulary),
         half=train.precision == "bf16",
         again=execution.activation_checkpointing,
     )

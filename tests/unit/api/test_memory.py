@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from assay.api.memory import Load, gpu_memory, least_stage
+from assay.api.memory import LOGITS, Load, gpu_memory, least_stage, logits_at_once
+from assay.api.train import Train
 
 GIB = 1 << 30
 SEVEN = Load(
@@ -12,8 +13,8 @@ SEVEN = Load(
     learned=6_738_415_616,
     layers=32,
     width=4096,
-    vocabulary=32_000,
     tokens=4096,
+    logits=LOGITS,
     half=True,
     again=True,
 )
@@ -90,3 +91,26 @@ def test_a_label_with_a_gpu_s_memory_goes_before_its_product():
 
     assert gpu_memory(labels) == 40 * GIB
     assert gpu_memory({"zone": "a"}) is None
+
+
+def test_logits_of_plain_models_exist_for_some_tokens_at_a_time_unless_answers_are_compared():
+    sft, dpo = (a_training(objective) for objective in ("sft", "dpo"))
+
+    assert logits_at_once(sft, 4096, kind="llama", vocabulary=32_000) == LOGITS
+    assert logits_at_once(sft, 100, kind="llama", vocabulary=32_000) == 3_200_000
+    assert logits_at_once(sft, 4096, kind="gpt_neox", vocabulary=32_000) == 4096 * 32_000
+    assert logits_at_once(dpo, 4096, kind="llama", vocabulary=32_000) == 4096 * 32_000
+
+
+def a_training(objective):
+    return Train.model_validate(
+        {
+            "objective": objective,
+            "data": {"from": "chats"},
+            "model": {"from": "base"},
+            "batchSize": 8,
+            "epochs": 1,
+            "optimizer": {"lr": 1e-4},
+            "sequenceLength": 512,
+        }
+    )
