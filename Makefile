@@ -60,9 +60,13 @@ benchmark: setup ## Measure speeds, each against a bare loop or a peer in the sa
 benchmark-cleaning: setup ## Measure cleaning (half an hour), and fail if a goal is not met
 	@failed=0; for file in benchmarks/cleaning_*.py; do echo "== $$file"; $(PEERS) python "$$file" || failed=1; done; exit $$failed
 
-benchmark-evaluation: setup ## Measure evaluations beside lm-eval (DATA=folder with mmlu/ and gsm8k/), and fail if a goal is not met
+benchmark-evaluation: setup ## Measure evaluations beside lm-eval (DATA=folder with mmlu/ and gsm8k/) and verdicts, and fail if a goal is not met
 	@[ -d $(SMALL_MODEL) ] || $(RUN) --with gguf python scripts/make_smollm2_folder.py $(SMALL_MODEL)
-	@$(RUN) python benchmarks/evaluation_speed.py --model $(SMALL_MODEL) --data "$(DATA)"
+	@failed=0; \
+	$(RUN) python benchmarks/evaluation_speed.py --model $(SMALL_MODEL) --data "$(DATA)" || failed=1; \
+	$(RUN) python benchmarks/evaluation_bootstrap.py || failed=1; \
+	$(RUN) python benchmarks/evaluation_gate.py || failed=1; \
+	exit $$failed
 
 benchmark-training: setup ## Measure training beside TRL and transformers (ten minutes), and fail if a goal is not met
 	@failed=0; \

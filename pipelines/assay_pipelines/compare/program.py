@@ -1,20 +1,26 @@
 """From a compare stage's spec to `verdicts.json`: reads what its runs scored, and what they were trained on."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from assay.api.compare import Comparison
+from assay.api.compare import TRAINING_LOSS, Comparison, Measure
 from assay.artifacts.canonical import canonical_json
-from assay.artifacts.outputs import OUTCOMES, VERDICTS
+from assay.artifacts.outputs import FINAL, OUTCOMES, VERDICTS
+from assay_pipelines.compare.derived import Figures, judge_derived
+from assay_pipelines.compare.dose import judge_curves
 from assay_pipelines.compare.scores import Item, Run, TaskScore
+from assay_pipelines.compare.told import told
 from assay_pipelines.compare.verdicts import judge
 from assay_pipelines.stage import StageRun
 
+_FAILED = "its stage failed"
 _LINE = (
     "contrast",
+    "arm",
+    "expression",
     "task",
     "coordinates",
     "primary",
@@ -35,17 +41,59 @@ def compare(run: StageRun) -> dict[str, Any]:
 
     """
     comparison = Comparison.model_validate(run.spec["comparison"])
-    runs = [
-        _run(run, arm["arm"], one, one["stages"][comparison.stage])
-        for arm in run.spec["arms"]
-        for one in arm["runs"]
-    ]
-    document = judge(comparison, runs, run.spec["missing"])
+    document = _document(run, comparison)
     (run.output / VERDICTS).write_bytes(canonical_json(document))
+    found = [*document["verdicts"], *document["curves"], *document["derived"]]
     return {
-        "verdicts": [{name: verdict[name] for name in _LINE} for verdict in document["verdicts"]],
+        "verdicts": [{name: verdict[name] for name in _LINE if name in verdict} for verdict in found],
         "missing": len(document["missing"]),
     }
+
+
+def _document(run: StageRun, comparison: Comparison) -> dict[str, Any]:
+    """Answer whichever kind of question it is; what the others would have is empty."""
+    document: dict[str, Any] = {
+        "comparison": comparison.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "arms": [],
+        "verdicts": [],
+        "models": [],
+        "curves": [],
+        "derived": [],
+        "missing": [dict(one) | {"reason": _FAILED} for one in run.spec["missing"]],
+    }
+    described = [(arm["arm"], one) for arm in run.spec["arms"] for one in arm["runs"]]
+    if comparison.derived is not None:
+        derived = comparison.derived
+        figures = [_figured(run, arm, one, derived.measures) for arm, one in described]
+        answer = judge_derived(comparison, derived, figures)
+    else:
+        runs = [_run(run, arm, one, one["stages"][comparison.stage]) for arm, one in described]
+        document["arms"] = told(runs)
+        if comparison.dose is not None:
+            answer = judge_curves(comparison, comparison.dose, runs)
+        else:
+            answer = judge(comparison, runs, run.spec["missing"])
+    return document | answer | {"missing": document["missing"] + answer["missing"]}
+
+
+def _figured(run: StageRun, arm: str, described: Mapping[str, Any], measures: Sequence[Measure]) -> Figures:
+    """Read the figures of one run's stages from their records."""
+    refs = {measure.name: described["stages"][measure.stage] for measure in measures}
+    return Figures(
+        arm=arm,
+        coordinates=described["coordinates"],
+        replicate=described["replicate"],
+        measures={measure.name: _figure(run, refs[measure.name], measure) for measure in measures},
+        refs=refs,
+    )
+
+
+def _figure(run: StageRun, ref: str, measure: Measure) -> float:
+    figures = run.record(ref).outputs.summary
+    if measure.figure == TRAINING_LOSS:
+        return float(figures[TRAINING_LOSS])
+    scored = figures["tasks"][measure.figure]
+    return float((next(iter(scored.values())) if len(scored) == 1 else scored[FINAL])["score"])
 
 
 def _run(run: StageRun, arm: str, described: Mapping[str, Any], ref: str) -> Run:
@@ -74,6 +122,7 @@ def _run(run: StageRun, arm: str, described: Mapping[str, Any], ref: str) -> Run
         ref=ref,
         scores=scores,
         lineage=_lineage(run, artifact.record.identity.spec.get("model", {})),
+        dose=described.get("dose", 0.0),
     )
 
 

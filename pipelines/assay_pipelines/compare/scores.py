@@ -5,7 +5,7 @@ id under which the benchmark or the prompt differs makes the task incomparable, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Run:
     ref: str  # the evaluate stage that every score is from
     scores: Mapping[str, Mapping[str, TaskScore]]  # task → checkpoint → score
     lineage: Mapping[str, Any]  # what it was trained on, each figure beside the artifact that it is from
+    dose: float = 0.0  # its amount on a dose comparison's axis
 
     def score(self, task: str) -> TaskScore | None:
         """Its only checkpoint's, or its last one's."""
@@ -65,6 +66,8 @@ class Paired:
         a: scores of a's runs, shape (runs, items), scaled so that a row's mean is the run's score.
         b: the same of b.
         like: how to read the scores.
+        groups: the part that each item belongs to; None where the task has none.
+        prompts: the hash of each item's prompt.
 
     """
 
@@ -73,11 +76,39 @@ class Paired:
     a: FloatArray
     b: FloatArray
     like: TaskScore
+    groups: tuple[str, ...] | None
+    prompts: tuple[str, ...]
 
     @property
     def binary(self) -> bool:
-        """Whether every item is simply right or wrong."""
+        """Whether every item is simply right or wrong, and counts as much as any other."""
         return all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (self.a, self.b))
+
+    def by_prompt(self) -> "Paired | None":
+        """Return the same scores with the items of one prompt made one.
+
+        Items that ask the same are tied: they say less than as many different ones. The mean stays what it is.
+        None where every item has its own prompt, or all have one, as texts that are only read have an empty one.
+        """
+        asked = list(zip(self.groups or ("",) * len(self.items), self.prompts, strict=True))
+        first = {key: at for at, key in reversed(list(enumerate(asked)))}
+        if len(first) == len(asked) or len(set(self.prompts)) == 1:
+            return None
+        places = {key: place for place, key in enumerate(sorted(first, key=first.__getitem__))}
+        which = np.array([places[key] for key in asked])
+        scale = len(first) / len(asked)
+        tied = [np.zeros((len(scores), len(first))) for scores in (self.a, self.b)]
+        for sums, scores in zip(tied, (self.a, self.b), strict=True):
+            np.add.at(sums.T, which, scores.T * scale)
+        kept = sorted(first.values())
+        return replace(
+            self,
+            items=tuple(self.items[at] for at in kept),
+            a=tied[0],
+            b=tied[1],
+            groups=None if self.groups is None else tuple(self.groups[at] for at in kept),
+            prompts=tuple(self.prompts[at] for at in kept),
+        )
 
 
 def paired(task: str, a: Sequence[Run], b: Sequence[Run]) -> Paired:
@@ -104,13 +135,27 @@ def paired(task: str, a: Sequence[Run], b: Sequence[Run]) -> Paired:
     rows = np.array([[score.items[item].outcome for item in shared] for _, score in found]) / scale
     every = set.union(*(set(score.items) for _, score in found))
     return Paired(
-        items=tuple(shared), left_out=len(every) - len(shared), a=rows[: len(a)], b=rows[len(a) :], like=like
+        items=tuple(shared),
+        left_out=len(every) - len(shared),
+        a=rows[: len(a)],
+        b=rows[len(a) :],
+        like=like,
+        groups=_groups(shared),
+        prompts=tuple(like.items[item].prompt_hash for item in shared),
     )
 
 
-def arm_of(name: str, scores: FloatArray) -> Arm:
+def arm_of(name: str, scores: FloatArray, groups: Sequence[str] | None) -> Arm:
     """Return an arm for `assay.statistics`; a task of one item is a total."""
-    return Arm.of_items(name, scores) if scores.shape[1] > 1 else Arm.of_totals(name, scores[:, 0])
+    if scores.shape[1] > 1:
+        return Arm.of_items(name, scores, groups=groups)
+    return Arm.of_totals(name, scores[:, 0])
+
+
+def _groups(items: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the part that each id begins with; None where some has none, or all are of one, or each of its own."""
+    parts = [item.rpartition("/")[0] for item in items]
+    return tuple(parts) if all(parts) and 1 < len(set(parts)) < len(parts) else None
 
 
 def _same_question(task: str, item: str, one: tuple[Run, Item], other: tuple[Run, Item]) -> None:

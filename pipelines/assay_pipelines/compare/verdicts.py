@@ -6,7 +6,6 @@ in the family, so that a failed run cannot make the rest look surer. Arms that d
 are compared within each of its values, a family for each.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,10 @@ import numpy as np
 
 from assay.api.compare import Comparison, Contrast
 from assay.statistics import verdicts as statistics
-from assay.statistics.intervals import Interval
-from assay.statistics.models import ModelDifference, item_bootstrap, mcnemar
 from assay.statistics.verdicts import Verdict, family_verdicts
+from assay_pipelines.compare.models import Couple
 from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
-
-_FAILED = "its stage failed"
+from assay_pipelines.compare.told import interval_of, place_of, runs_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,32 +34,32 @@ class _Question:
     def name(self) -> str:
         return f"{self.contrast.name}/{self.task}"
 
+    @property
+    def told(self) -> dict[str, Any]:
+        return {
+            "contrast": self.contrast.name,
+            "task": self.task,
+            "coordinates": dict(self.coordinates),
+        }
+
 
 def judge(
     comparison: Comparison, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Answer every question of a comparison; the same runs give the same document, whatever their order."""
-    runs = sorted(runs, key=lambda run: (run.arm, sorted(run.coordinates.items()), _order(run), run.ref))
-    document: dict[str, Any] = {
-        "comparison": comparison.model_dump(mode="json", by_alias=True, exclude_none=True),
-        "arms": [_told(run) for run in runs],
-        "verdicts": [],
-        "models": [],
-        "missing": [dict(one) | {"reason": _FAILED} for one in missing],
-    }
+    runs = sorted(runs, key=place_of)
+    document: dict[str, Any] = {"verdicts": [], "models": [], "missing": []}
     for questions in _families(comparison, runs, missing):
         answered, unanswered = _paired(questions)
         document["verdicts"] += _verdicts(comparison, answered, unanswered)
-        document["models"] += [model for question, pair in answered for model in _models(question, pair)]
-        document["missing"] += [
-            {
-                "contrast": question.contrast.name,
-                "task": question.task,
-                "coordinates": dict(question.coordinates),
-                "reason": reason,
-            }
-            for question, reason in unanswered
+        document["models"] += [
+            question.told | model
+            for question, pair in answered
+            for model in Couple(name=question.name, a=question.a, b=question.b, pair=pair).models(
+                comparison.alpha
+            )
         ]
+        document["missing"] += [question.told | {"reason": reason} for question, reason in unanswered]
     return document
 
 
@@ -133,15 +130,7 @@ def _verdicts(
     )
     margins = {margin.name: margin.margin for margin in comparison.margins}
     posed = [
-        statistics.Comparison(
-            name=question.name,
-            a=arm_of(question.contrast.a, pair.a),
-            b=arm_of(question.contrast.b, pair.b),
-            margin=margins.get(question.task, comparison.margin),
-            chance=pair.like.chance,
-            higher_is_better=pair.like.higher_is_better,
-        )
-        for question, pair in answered
+        _posed(question, pair, margins.get(question.task, comparison.margin)) for question, pair in answered
     ]
     absent = [question.name for question, _ in unanswered]
     if comparison.family == "none":
@@ -158,15 +147,24 @@ def _verdicts(
         )
     return [
         _verdict(question, pair, verdict, primary=question.name == primary)
+        | {"groups": _by_group(pair), "tiedPrompts": _ties(question, pair, comparison.alpha)}
         for (question, pair), verdict in zip(answered, judged, strict=True)
     ]
 
 
+def _posed(question: _Question, pair: Paired, margin: float | None) -> statistics.Comparison:
+    return statistics.Comparison(
+        name=question.name,
+        a=arm_of(question.contrast.a, pair.a, pair.groups),
+        b=arm_of(question.contrast.b, pair.b, pair.groups),
+        margin=margin,
+        chance=pair.like.chance,
+        higher_is_better=pair.like.higher_is_better,
+    )
+
+
 def _verdict(question: _Question, pair: Paired, verdict: Verdict, *, primary: bool) -> dict[str, Any]:
-    return {
-        "contrast": question.contrast.name,
-        "task": question.task,
-        "coordinates": dict(question.coordinates),
+    return question.told | {
         "primary": primary,
         "word": verdict.word.value,
         "reading": verdict.reading,
@@ -175,98 +173,49 @@ def _verdict(question: _Question, pair: Paired, verdict: Verdict, *, primary: bo
         "higherIsBetter": pair.like.higher_is_better,
         "chance": pair.like.chance,
         "n": len(pair.items),
+        "higherA": verdict.higher_a,
+        "higherB": verdict.higher_b,
         "leftOut": pair.left_out,
         "a": _side(question.contrast.a, question.a, verdict.mean_a, pair.a.mean(axis=1).tolist()),
         "b": _side(question.contrast.b, question.b, verdict.mean_b, pair.b.mean(axis=1).tolist()),
         "effect": verdict.effect,
-        "interval": _interval(verdict.interval),
+        "interval": interval_of(verdict.interval),
         "df": verdict.df,
         "p": verdict.p,
         "adjustedP": verdict.adjusted_p,
         "margin": verdict.margin,
         "equivalenceP": verdict.equivalence_p,
         "adjustedEquivalenceP": verdict.adjusted_equivalence_p,
+        "detectable": verdict.detectable,
     }
+
+
+def _by_group(pair: Paired) -> list[dict[str, Any]]:
+    """Return how the arms stand in each part of the task; a breakdown to read, and no test."""
+    if pair.groups is None:
+        return []
+    groups = np.asarray(pair.groups)
+    weight = np.array([pair.like.items[item].weight for item in pair.items])
+    scale = weight / weight.mean()
+    found = []
+    for name in sorted(set(pair.groups)):
+        inside = groups == name
+        a, b = (
+            float(scores[:, inside].mean(axis=0).sum() / scale[inside].sum()) for scores in (pair.a, pair.b)
+        )
+        found.append({"group": name, "n": int(inside.sum()), "a": a, "b": b, "effect": a - b})
+    return found
+
+
+def _ties(question: _Question, pair: Paired, alpha: float) -> dict[str, Any] | None:
+    """Return what is left of a verdict when items that ask the same count once; None where none do."""
+    tied = pair.by_prompt()
+    if tied is None:
+        return None
+    again = statistics.verdict(_posed(question, tied, None), alpha=alpha)
+    return {"prompts": len(tied.items), "interval": interval_of(again.interval), "p": again.p}
 
 
 def _side(arm: str, runs: Sequence[Run], mean: float, scores: Sequence[float]) -> dict[str, Any]:
-    """One arm of a verdict: every figure with the artifact that it is from."""
-    return {
-        "arm": arm,
-        "mean": mean,
-        "runs": [
-            {
-                "replicate": dict(run.replicate),
-                "score": score,
-                "from": run.ref,
-                "lineage": dict(run.lineage),
-            }
-            for run, score in zip(runs, scores, strict=True)
-        ],
-    }
-
-
-def _models(question: _Question, pair: Paired) -> Iterator[dict[str, Any]]:
-    """Compare models two by two: runs at the same replicate coordinates, or else the first of each arm."""
-    same = [
-        (row_a, row_b)
-        for row_a, run_a in enumerate(question.a)
-        for row_b, run_b in enumerate(question.b)
-        if dict(run_a.replicate) == dict(run_b.replicate)
-    ]
-    for row_a, row_b in same or [(0, 0)]:
-        run_a, run_b = question.a[row_a], question.b[row_b]
-        found = _difference(pair, row_a, row_b, seed=f"{question.name}/{run_a.ref}/{run_b.ref}")
-        yield {
-            "contrast": question.contrast.name,
-            "task": question.task,
-            "coordinates": dict(question.coordinates),
-            "unit": pair.like.unit,
-            "a": {
-                "arm": run_a.arm,
-                "replicate": dict(run_a.replicate),
-                "score": float(pair.a[row_a].mean()),
-                "from": run_a.ref,
-            },
-            "b": {
-                "arm": run_b.arm,
-                "replicate": dict(run_b.replicate),
-                "score": float(pair.b[row_b].mean()),
-                "from": run_b.ref,
-            },
-            "n": found.n,
-            "onlyA": found.only_a,
-            "onlyB": found.only_b,
-            "effect": found.effect,
-            "interval": _interval(found.interval),
-            "p": found.p,
-            "method": found.method,
-        }
-
-
-def _difference(pair: Paired, row_a: int, row_b: int, *, seed: str) -> ModelDifference:
-    if pair.binary:
-        return mcnemar(pair.a[row_a], pair.b[row_b])
-    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]))
-    return item_bootstrap(pair.a[row_a], pair.b[row_b], rng=rng)
-
-
-def _told(run: Run) -> dict[str, Any]:
-    return {
-        "arm": run.arm,
-        "coordinates": dict(run.coordinates),
-        "replicate": dict(run.replicate),
-        "from": run.ref,
-        "lineage": dict(run.lineage),
-    }
-
-
-def _interval(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else {"low": interval.low, "high": interval.high, "level": interval.level}
-
-
-def _order(run: Run) -> list[tuple[str, int, str]]:
-    """Order replicates as people count: seed 2 before seed 10."""
-    return sorted(
-        (axis, int(value) if value.isdigit() else -1, value) for axis, value in run.replicate.items()
-    )
+    """One arm of a verdict."""
+    return {"arm": arm, "mean": mean, "runs": runs_of(runs, scores)}

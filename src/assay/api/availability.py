@@ -21,8 +21,4 @@ def _evaluate(spec: Plain) -> Iterator[str]:
             yield f"tasks[{place}] ({task['name']})"
 
 
-def _compare(spec: Plain) -> Iterator[str]:
-    yield from (name for name in ("dose", "derived") if spec["comparison"].get(name) is not None)
-
-
-_LOOK = {Kind.EVALUATE: _evaluate, Kind.COMPARE: _compare}
+_LOOK = {Kind.EVALUATE: _evaluate}

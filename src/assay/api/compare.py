@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from assay.api.model import IDENTIFIER_PATTERN, Name, Neutral, OneOf, Rule, SpecModel, fault
 
+TRAINING_LOSS = "trainingLoss"
+"""A train stage's figure, for measures and in its record's summary."""
+
 Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=63)]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assay.api.compare import Comparison
+from assay.api.compare import TRAINING_LOSS, Comparison
 from assay.api.experiment import Axis, Experiment, Role, Stage
 from assay.api.expression import Expression
 from assay.api.faults import did_you_mean
@@ -22,7 +22,6 @@ from assay.api.secrets import has_secret, names_secret
 from assay.api.written import Path, Written, field_path, walk
 from assay.errors import SpecError, SpecErrors
 
-TRAINING_LOSS = "trainingLoss"
 _STEP_LISTS = "steps"  # whose items go by their kind when they have no name
 _PLACEMENT = ("remove", "before", "after")
 

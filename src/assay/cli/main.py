@@ -85,6 +85,33 @@ def report(
 
 
 @app.command()
+def compare(
+    file: File,
+    store: Store = STORE,
+    flips: Annotated[
+        str | None,
+        typer.Option(help="Show the items of this task on which the arms differ.", show_default=False),
+    ] = None,
+    contrast: Annotated[
+        str | None, typer.Option(help="With flips: of this contrast; absent: the first.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(help="With flips: most items to show.", min=1)] = 20,
+    texts: Annotated[  # noqa: FBT002 -- an option of the command line
+        bool, typer.Option("--texts", help="With flips: print what the models answered, whatever it is.")
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Write the verdicts to a .csv or .parquet file, a row each.", show_default=False),
+    ] = None,
+    output: Json = Output.TEXT,
+) -> None:
+    """Print the verdicts of what is done, and the items behind them."""
+    command("compare")(
+        file, store, flips=flips, contrast=contrast, limit=limit, texts=texts, to=to, output=output
+    )
+
+
+@app.command()
 def explain(file: File, stage: Stage, store: Store = STORE, output: Json = Output.TEXT) -> None:
     """Name the fields in which a stage differs from the nearest one in the store."""
     command("explain")(file, stage, store, output=output)

@@ -10,6 +10,7 @@ from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.environment import environment
 from assay.artifacts.kinds import Kind
 from assay.cli.fit import fit_data, print_fit
+from assay.cli.foresight import contrasts_seen, print_contrasts
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
 from assay.plan.plan import Plan, PlannedStage
@@ -35,13 +36,15 @@ def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> No
     backend.close()
     rows = plan_rows(plan, decision, local.store)
     unlike = unlike_contrasts(plan, _classes_here(plan, decision, local.store))
+    seen = contrasts_seen(plan, local.store)
     fit = None
     if pools is not None:
         fit = fit_data(plan, local.experiment.spec.execution, pools, model_folders(plan))
     if output == "json":
-        say(json.dumps(plan_data(plan, rows) | {"unlike": unlike, "fit": fit}))
+        say(json.dumps(plan_data(plan, rows) | {"contrasts": seen, "unlike": unlike, "fit": fit}))
         return
     print_plan(plan, rows)
+    print_contrasts(seen)
     print_unlike(unlike)
     print_fit(fit)
     reused = tallied(rows)["reuse"]

@@ -18,17 +18,23 @@ def print_verdicts(data: dict[str, Any]) -> None:
     """Print every comparison's verdicts, and what is missing."""
     for document in data["comparisons"]:
         verdicts = document["verdicts"]
-        _print_rows(f"Verdicts: {document['comparison']['name']}", [_cells(item) for item in verdicts])
+        items = [*verdicts, *document["curves"], *document["derived"]]
+        rows = [_cells(item) for item in items]
+        _print_rows(f"Verdicts: {document['comparison']['name']}", rows)
+        _print_levels(document)
         sides = {item["contrast"]: (item["a"], item["b"]) for item in verdicts}
         for contrast, (a, b) in sides.items():
             runs = f"{len(a['runs'])} and {len(b['runs'])} runs"
             say(f"  {contrast}: {a['arm']} minus {b['arm']}, {runs}")
         if verdicts:
             say("  noise: standard deviation between runs of a and of b; – where there is one run")
-        _say_unlike(verdicts)
+        _say_unlike(items)
         if any(item["primary"] for item in verdicts):
             say("  * the primary hypothesis; p is adjusted over the family")
-        if any(p_value(item) == "–" for item in verdicts):
+        untested = any(p_value(item) == "–" for item in verdicts)
+        for model in document["models"] if untested else ():
+            say(f"  {model['task']}: {model['reading']}")
+        if untested:
             say(
                 f"  p is – where nothing was tested: that takes {LEAST_RUNS} runs of each arm, and scores that vary above chance"
             )
@@ -46,11 +52,39 @@ def print_warnings(data: dict[str, Any]) -> None:
             say(f"warning: {item['label']}: {warning}")
 
 
-def _say_unlike(verdicts: list[dict[str, Any]]) -> None:
-    """Say in what the runs of each contrast were not made alike, and what can be done."""
-    told = {(item["contrast"], line): item["word"] for item in verdicts for line in item["unlike"]}
-    for contrast, line in told:
-        say(f"  warning: {contrast}: not alike: {line}")
+def _print_levels(document: dict[str, Any]) -> None:
+    """Print what the effects of curves and of derived measures are, and each curve."""
+    if document["curves"]:
+        say("  effect: the change from the least dose to the greatest")
+    for curve in document["curves"]:
+        _print_curve(curve)
+    if document["derived"]:
+        say("  effect: the mean over runs, held against zero")
+
+
+def _print_curve(curve: dict[str, Any]) -> None:
+    """Print a curve's points, how steep it is, and where half of its way is made."""
+    points = ", ".join(f"{figure(point['dose'])}: {figure(point['mean'])}" for point in curve["points"])
+    say(f"  {curve['arm']}, {curve['task']} by {curve['axis']}: {points}")
+    steep = [("slope", curve["slope"]), ("initial slope", curve["initialSlope"])]
+    told = (f"{name} {figure(found['value'])}{_between(found)}" for name, found in steep)
+    say(f"    {'; '.join(told)}")
+    if curve["halfLife"]:
+        say(f"    half-life {figure(curve['halfLife']['value'])}{_between(curve['halfLife'])}")
+
+
+def _between(found: dict[str, Any]) -> str:
+    interval = found["interval"]
+    return f" ({figure(interval['low'])}…{figure(interval['high'])})" if interval else ""
+
+
+def _say_unlike(items: list[dict[str, Any]]) -> None:
+    """Say in what the runs of each contrast, curve or derived measure were not made alike, and what can be done."""
+    told = {
+        (item.get("contrast") or item["arm"], line): item["word"] for item in items for line in item["unlike"]
+    }
+    for subject, line in told:
+        say(f"  warning: {subject}: not alike: {line}")
     if NOT_COMPARABLE in told.values():
         say("  Delete the record.json of one side's stage, so that it runs again like the other,")
         say("  or let the comparison say `environments: any`.")
@@ -60,14 +94,14 @@ def _cells(item: dict[str, Any]) -> list[str]:
     interval = item["interval"]
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
     return [
-        f"{item['contrast']}{f'[{at}]' if at else ''}{' *' if item['primary'] else ''}",
-        item["task"],
+        f"{item.get('contrast') or item['arm']}{f'[{at}]' if at else ''}{' *' if item.get('primary') else ''}",
+        item.get("task") or item["expression"],
         item["word"],
         figure(item["effect"], 2),
-        f"{figure(item['a']['noise'], 2)}, {figure(item['b']['noise'], 2)}",
+        f"{figure(item['a']['noise'], 2)}, {figure(item['b']['noise'], 2)}" if "a" in item else "–",
         f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
         p_value(item),
-        str(item["n"]),
+        str(item.get("n", "–")),
     ]
 
 

@@ -30,6 +30,7 @@ class Instance:
     coordinates: Coordinates
     stages: Mapping[str, Stage]
     roles: Mapping[str, Role]  # of its axes
+    doses: Mapping[str, float]  # its amounts on axes of doses
 
     @property
     def replicates(self) -> tuple[str, ...]:
@@ -214,6 +215,11 @@ def _instance(
         coordinates=tuple((axis.axis.name, place.name) for axis, place in zip(applied, point, strict=True)),
         stages=stages,
         roles={axis.axis.name: axis.axis.role for axis in applied},
+        doses={
+            axis.axis.name: place.dose
+            for axis, place in zip(applied, point, strict=True)
+            if place.dose is not None
+        },
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from assay.api.experiment import Axis, Stage
+from assay.api.experiment import Axis, Role, Stage
 from assay.api.faults import did_you_mean
 from assay.api.model import SpecModel
 from assay.errors import SpecError
@@ -14,12 +14,13 @@ from assay.plan.shape import field_by_alias
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One value of an axis: what is set at its paths, and what is patched."""
+    """One value of an axis: what is set at its paths, what is patched, and on an axis of doses how much it is."""
 
     where: str
     name: str
     amount: Any
     patches: tuple[Plain, ...]
+    dose: float | None
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class PlacedAxis:
                     name=value.name,
                     amount=None,
                     patches=tuple(plain(item) for item in value.stages),
+                    dose=value.dose,
                 )
                 for index, value in enumerate(self.axis.values)
             )
@@ -49,6 +51,7 @@ class PlacedAxis:
                 name=_label(value),
                 amount=value,
                 patches=(),
+                dose=float(value) if self.axis.role is Role.DOSE else None,
             )
             for index, value in enumerate(amounts)
         )

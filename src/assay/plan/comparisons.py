@@ -68,8 +68,13 @@ def _run(
     stages = {name: str(known[instance.label, name]) for name in names if (instance.label, name) in known}
     if not stages or len(stages) < len(set(names)):
         return None
+    dose = {}
+    if comparison.dose is not None:
+        if comparison.dose.axis not in instance.doses:
+            return None  # the axis moves nothing in this arm
+        dose = {"dose": instance.doses[comparison.dose.axis]}
     replicates = instance.replicates
-    return {
+    return dose | {
         "coordinates": {axis: value for axis, value in instance.coordinates if axis not in replicates},
         "replicate": {axis: value for axis, value in instance.coordinates if axis in replicates},
         "stages": stages,

@@ -147,11 +147,6 @@ class _Inside:
                 for path in unavailable(stage.kind, identity(stage.body)):
                     where = f"{name}.{stage.kind.value}.{path}"
                     told.setdefault(where, (_not_yet(where), []))[1].append(instance.label)
-        for comparison in self._experiment.spec.compare:
-            for path in ("dose", "derived"):
-                if getattr(comparison, path) is not None:
-                    where = f"compare.{comparison.name}.{path}"
-                    told[where] = (_not_yet(where), ["compare"])
         yield from _folded(told)
 
     def _every_reference(self) -> Iterator[tuple[_Reads, Stage]]:

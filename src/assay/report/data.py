@@ -1,6 +1,6 @@
 """The report's figures, each beside the artifact that it came from. No time in it: the same records, the same bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import stdev
 from typing import Any
 
@@ -71,26 +71,57 @@ def warnings(record: Record) -> list[str]:
     return told
 
 
+# What documents lack that an older version wrote: plans that are done are still reported.
+_SINCE: Plain = {"verdicts": [], "models": [], "curves": [], "derived": []}
+_SINCE_IN_VERDICTS: Plain = {"higherA": None, "higherB": None, "groups": [], "tiedPrompts": None}
+_SINCE_IN_MODELS: Plain = {"word": "", "reading": "", "permutationP": None, "problemsNeeded": None}
+
+
 def _comparison(plan: Plan, document: Plain, classes: Classes) -> Plain:
     """A comparison's document, with what is missing told for people, and each verdict beside the noise and whether its runs were made alike."""
-    anyhow = document["comparison"].get("environments") == "any"
     missing = [
         {**item, "told": plan.told(f"{_subject(item)}: {item['reason']}")} for item in document["missing"]
     ]
-    verdicts = [_verdict(plan, item, classes, anyhow=anyhow) for item in document["verdicts"]]
-    return {**document, "verdicts": verdicts, "missing": missing}
+    whole = {**_SINCE, **document, "missing": missing}
+    anyhow = document["comparison"].get("environments") == "any"
+
+    def alike(item: Plain, runs: Iterable[Plain], who: str) -> Plain:
+        unlike = differences(plan, classes, (run["from"] for run in runs))
+        if not unlike or anyhow:
+            return {**item, "unlike": unlike}
+        reading = f"{who} were not made alike, so that they may differ by more than their data."
+        return {**item, "unlike": unlike, "word": NOT_COMPARABLE, "reading": reading}
+
+    return {
+        **whole,
+        "verdicts": [
+            alike(
+                {**_SINCE_IN_VERDICTS, **item, **{side: _with_noise(item[side]) for side in ("a", "b")}},
+                (*item["a"]["runs"], *item["b"]["runs"]),
+                f"{item['a']['arm']} and {item['b']['arm']}",
+            )
+            for item in whole["verdicts"]
+        ],
+        "models": [{**_SINCE_IN_MODELS, **item} for item in whole["models"]],
+        "curves": [
+            alike(
+                item, (run for point in item["points"] for run in point["runs"]), f"The runs of {item['arm']}"
+            )
+            for item in whole["curves"]
+        ],
+        "derived": [
+            alike(
+                item,
+                (found for run in item["runs"] for found in run["figures"].values()),
+                f"The runs of {item['arm']}",
+            )
+            for item in whole["derived"]
+        ],
+    }
 
 
-def _verdict(plan: Plan, item: Plain, classes: Classes, *, anyhow: bool) -> Plain:
-    sides = {side: {**item[side], "noise": _noise(item[side]["runs"])} for side in ("a", "b")}
-    unlike = differences(plan, classes, (run["from"] for side in sides.values() for run in side["runs"]))
-    told = {**item, **sides, "unlike": unlike}
-    if unlike and not anyhow:
-        told["word"] = NOT_COMPARABLE
-        told["reading"] = (
-            f"{item['a']['arm']} and {item['b']['arm']} were not made alike, so that they may differ by more than their data."
-        )
-    return told
+def _with_noise(side: Plain) -> Plain:
+    return {**side, "noise": _noise(side["runs"])}
 
 
 def _noise(runs: list[Plain]) -> float | None:
@@ -101,9 +132,11 @@ def _noise(runs: list[Plain]) -> float | None:
 def _subject(missing: Plain) -> str:
     """What is missing: a question that has no answer, or the stages of a run that did not finish."""
     inside = {**missing["coordinates"], **missing.get("replicate", {})}
-    if "contrast" in missing:
+    if "stages" not in missing:
         at = ", ".join(f"{axis}={value}" for axis, value in inside.items())
-        return f"{missing['contrast']} on {missing['task']}{f' at {at}' if at else ''}"
+        asked = missing.get("derived") or f"{missing.get('contrast') or missing['arm']} on {missing['task']}"
+        whose = f" of {missing['arm']}" if "derived" in missing else ""
+        return f"{asked}{whose}{f' at {at}' if at else ''}"
     return ", ".join(
         Member(arm=missing["arm"], coordinates=inside, stage=name).label for name in missing["stages"]
     )

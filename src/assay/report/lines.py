@@ -9,15 +9,24 @@ _MOST = 64
 
 def verdict_lines(data: dict[str, Any]) -> list[str]:
     """Return a line per verdict of a report, the primary ones first."""
-    verdicts = [item for document in data["comparisons"] for item in document["verdicts"]]
-    ordered = sorted(verdicts, key=lambda item: not item["primary"])
+    verdicts = [
+        item
+        for document in data["comparisons"]
+        for kind in ("verdicts", "curves", "derived")
+        for item in document[kind]
+    ]
+    ordered = sorted(verdicts, key=lambda item: not item.get("primary", False))
     return [_line(item) for item in ordered[:_MOST]]
 
 
 def _line(item: dict[str, Any]) -> str:
     interval = item["interval"]
     between = f", {figure(interval['low'], 2)} to {figure(interval['high'], 2)}" if interval else ""
-    noise = f"; noise {figure(item['a']['noise'], 2)} and {figure(item['b']['noise'], 2)}"
+    noise = (
+        f"; noise {figure(item['a']['noise'], 2)} and {figure(item['b']['noise'], 2)}" if "a" in item else ""
+    )
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
-    where = f"{item['task']} at {at}" if at else item["task"]
-    return f"{item['contrast']} on {where}: {item['word']} ({figure(item['effect'], 2)}{between}{noise})"
+    task = item.get("task") or item["expression"]
+    where = f"{task} at {at}" if at else task
+    subject = item.get("contrast") or item["arm"]
+    return f"{subject} on {where}: {item['word']} ({figure(item['effect'], 2)}{between}{noise})"

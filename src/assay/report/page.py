@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from assay.report.curve import curve
+from assay.report.doses import dose_curves
 from assay.report.figures import figure
 from assay.report.sankey import sankey
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
@@ -38,6 +39,8 @@ def page(data: Plain) -> str:
     }
     environment.globals |= {
         "curve": curve,
+        "between": between,
+        "dose_curves": dose_curves,
         "forest": forest,
         "sankey": sankey,
         "word_class": CLASSES.get,
@@ -48,9 +51,21 @@ def page(data: Plain) -> str:
 
 def p_value(verdict: Plain) -> str:
     """Write a verdict's adjusted p, or a dash where nothing was tested: there it only holds a place in the family."""
-    few = min(len(verdict[side]["runs"]) for side in ("a", "b")) < LEAST_RUNS
+    few = _runs(verdict) < LEAST_RUNS
     untested = few or verdict["p"] is None or verdict["word"] == Word.FLOOR
     return "–" if untested else figure(verdict["adjustedP"], 2)
+
+
+def between(interval: Plain | None) -> str:
+    """Write an interval, or a dash where there is none."""
+    return "–" if interval is None else f"{figure(interval['low'])} … {figure(interval['high'])}"
+
+
+def _runs(verdict: Plain) -> int:
+    """Count the runs behind a verdict: of the arm with fewer, whole curves of one arm, or an expression's."""
+    if "a" in verdict:
+        return min(len(verdict[side]["runs"]) for side in ("a", "b"))
+    return int(verdict["replicates"]) if "replicates" in verdict else len(verdict["runs"])
 
 
 def forest(verdicts: list[Plain]) -> list[Plain | None]:

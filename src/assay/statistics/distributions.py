@@ -1,10 +1,16 @@
 """The few distribution functions the verdicts need, typed.
 
 `scipy.special` is untyped and quick to import; `scipy.stats` costs seconds, which a command line cannot spend.
-All arguments and results are plain floats.
+Arguments and results are plain floats; the functions named in the plural take arrays.
 """
 
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 from scipy import special  # type: ignore[import-untyped]
+
+FloatArray: TypeAlias = NDArray[np.float64]
 
 
 def normal_cdf(z: float) -> float:
@@ -27,14 +33,19 @@ def t_quantile(share: float, df: float) -> float:
     return float(special.stdtrit(df, share))
 
 
-def noncentral_t_cdf(t: float, df: float, noncentrality: float) -> float:
-    """P(T <= t) of the noncentral t."""
-    return float(special.nctdtr(df, noncentrality, t))
+def normal_cdfs(z: FloatArray) -> FloatArray:
+    """P(Z <= z) of the standard normal, of every z."""
+    return np.asarray(special.ndtr(z), dtype=np.float64)
 
 
-def noncentrality(t: float, df: float, share: float) -> float:
-    """The noncentrality with P(T <= t) = share."""
-    return float(special.nctdtrinc(df, share, t))
+def t_quantiles(share: float, df: FloatArray) -> FloatArray:
+    """The t with P(T <= t) = share, of every df."""
+    return np.asarray(special.stdtrit(df, share), dtype=np.float64)
+
+
+def chi_square_quantiles(shares: FloatArray, df: float) -> FloatArray:
+    """The x with P(X <= x) = share of the chi-square, of every share."""
+    return np.asarray(2 * special.gammaincinv(df / 2, shares), dtype=np.float64)
 
 
 def fair_coin_p(heads: int, tosses: int) -> float:

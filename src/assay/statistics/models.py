@@ -5,6 +5,7 @@ seed may reverse what is found.  For a verdict about data see `runs`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,9 +14,12 @@ from numpy.typing import ArrayLike
 
 from assay.statistics.distributions import fair_coin_p, normal_cdf, normal_quantile
 from assay.statistics.intervals import Interval
-from assay.statistics.scores import FloatArray, StatisticsError, finite, open_share
+from assay.statistics.scores import FloatArray, StatisticsError, finite, open_share, strata
 
-RESAMPLED_AT_ONCE = 2_000_000  # items drawn at a time: 32 MB
+RESAMPLED_AT_ONCE = 250_000  # items drawn at a time: what fits a cache
+FLIPS = 9999
+_FEW = 64  # values that differences of scores may have to be counted rather than drawn
+_ROUNDING = 1e-12
 
 
 class Ends(StrEnum):
@@ -32,14 +36,17 @@ class Bootstrap:
     Attributes:
         resamples: how often, at least 100.
         ends: how the resampled means become an interval.
+        level: how often such intervals are to cover the truth.
 
     """
 
     resamples: int = 9999
     ends: Ends = Ends.BCA
+    level: float = 0.95
 
     def __post_init__(self) -> None:
-        """Refuse too few resamples for an interval's ends."""
+        """Refuse too few resamples for an interval's ends, and a level that is none."""
+        open_share("interval level", self.level)
         if self.resamples < 100:
             raise StatisticsError(
                 "bootstrap, resamples", f"{self.resamples}, expected at least 100", "9999 is a usual choice."
@@ -131,35 +138,65 @@ def mcnemar_counts(
     )
 
 
+def sign_flips(a: ArrayLike, b: ArrayLike, *, rng: np.random.Generator, flips: int = FLIPS) -> float:
+    """Return the two-sided p of "which model gave which score of an item is chance", for graded or 0/1 scores.
+
+    The paired permutation test: the two scores of every item are exchanged or not, at random, so often; the observed
+    exchange counts as one, so that p is never zero (Phipson & Smyth 2010).  Of 0/1 scores `mcnemar` is its exact form.
+
+    Raises:
+        StatisticsError: not the same items, or scores that are not finite.
+
+    """
+    first, second = _paired(a, b)
+    sizes, counts = np.unique(np.abs(first - second), return_counts=True)
+    sums = np.zeros(flips)
+    for size, count in zip(sizes, counts, strict=True):
+        if size > 0:
+            sums += size * (2 * rng.binomial(count, 0.5, size=flips) - count)
+    observed = abs(float((first - second).sum()))
+    as_far = int(np.sum(np.abs(sums) >= observed * (1 - _ROUNDING) - _ROUNDING))
+    return (as_far + 1) / (flips + 1)
+
+
 def item_bootstrap(
-    a: ArrayLike, b: ArrayLike, *, rng: np.random.Generator, level: float = 0.95, how: Bootstrap = BCA
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    groups: Sequence[str] | None = None,
+    how: Bootstrap = BCA,
 ) -> ModelDifference:
     """Compare graded or 0/1 scores, shape (items,) each, by resampling items, both models' scores together.
+
+    Of a task made of groups, which `groups` names for every item, as many items are drawn from each as it has.
 
     The interval is the percentile one or BCa (Efron 1987); p is the smallest alpha at which it excludes zero, with one
     resample added on either side so that it is never zero (Davison & Hinkley 1997, 4.2).  The same `rng` state gives
     the same answer in whatever order the items come, and the mirrored one with the models exchanged.
 
     Raises:
-        StatisticsError: not the same items, scores that are not finite, or a level not between 0 and 1.
+        StatisticsError: not the same items, or scores that are not finite.
 
     """
-    open_share("interval level", level)
     first, second = _paired(a, b)
-    differences, sign = _canonical(first - second)
+    places = strata("groups of items", first.size, groups)
+    parts, sign = _canonical([(first - second)[one] for one in places])
+    differences = np.concatenate(parts)
     effect = float(differences.mean())
     only_a, only_b = int(np.sum(first > second)), int(np.sum(second > first))
     interval: Interval | None = None
     p: float | None = None
-    if np.ptp(differences) > 0:
-        means = _resampled_means(differences, rng, how.resamples)
-        bias, skew = _bias_and_skew(differences, means, effect) if how.ends is Ends.BCA else (0.0, 0.0)
-        tail = normal_quantile((1 - level) / 2)
+    if any(np.ptp(part) > 0 for part in parts):
+        means = sum((_resampled_sums(part, rng, how.resamples) for part in parts), np.zeros(how.resamples))
+        means /= differences.size
+        bias, skew = _bias_and_skew(parts, means, effect) if how.ends is Ends.BCA else (0.0, 0.0)
+        tail = normal_quantile((1 - how.level) / 2)
         ends = [normal_cdf(bias + (bias + z) / (1 - skew * (bias + z))) for z in (tail, -tail)]
         low, high = (float(end) for end in np.quantile(means, ends))
-        interval = Interval(low=low, high=high, level=level)
+        interval = Interval(low=low, high=high, level=how.level)
         if sign < 0:
-            interval = Interval(low=-high, high=-low, level=level)
+            interval = Interval(low=-high, high=-low, level=how.level)
         p = _inverted_p(means, bias, skew)
     return ModelDifference(
         n=first.size,
@@ -201,27 +238,34 @@ def _correlation(both: int, only_a: int, only_b: int, neither: int) -> float:
     return (min(excess, 0) + max(excess - half, 0)) / math.sqrt(margins)
 
 
-def _canonical(differences: FloatArray) -> tuple[FloatArray, int]:
+def _canonical(parts: Sequence[FloatArray]) -> tuple[list[FloatArray], int]:
     """Sort the differences, negated (sign -1) if that comes later: one form for either order of the models."""
-    forward, backward = np.sort(differences), np.sort(-differences)
-    unequal = np.flatnonzero(forward != backward)
-    if unequal.size and forward[unequal[0]] < backward[unequal[0]]:
+    forward, backward = [np.sort(part) for part in parts], [np.sort(-part) for part in parts]
+    one, other = np.concatenate(forward), np.concatenate(backward)
+    unequal = np.flatnonzero(one != other)
+    if unequal.size and one[unequal[0]] < other[unequal[0]]:
         return backward, -1
     return forward, 1
 
 
-def _resampled_means(differences: FloatArray, rng: np.random.Generator, resamples: int) -> FloatArray:
+def _resampled_sums(differences: FloatArray, rng: np.random.Generator, resamples: int) -> FloatArray:
+    """Draw as many differences as there are, so often, and add each draw up."""
+    values, counts = np.unique(differences, return_counts=True)
+    if values.size <= _FEW:  # how often each value is drawn says all, and takes no time
+        times = rng.multinomial(differences.size, counts / differences.size, size=resamples)
+        return np.asarray(times @ values, dtype=np.float64)
     rows = max(1, RESAMPLED_AT_ONCE // differences.size)
-    means = np.empty(resamples)
+    sums = np.empty(resamples)
     for start in range(0, resamples, rows):
-        part = means[start : start + rows]
-        part[:] = differences[rng.integers(differences.size, size=(part.size, differences.size))].mean(axis=1)
-    return means
+        part = sums[start : start + rows]
+        drawn = rng.integers(differences.size, size=(part.size, differences.size), dtype=np.uint32)
+        part[:] = differences[drawn.astype(np.intp)].sum(axis=1)
+    return sums
 
 
-def _bias_and_skew(differences: FloatArray, means: FloatArray, effect: float) -> tuple[float, float]:
+def _bias_and_skew(parts: Sequence[FloatArray], means: FloatArray, effect: float) -> tuple[float, float]:
     """BCa's bias correction z0 and acceleration, the latter by its closed form for a mean."""
-    centred = differences - effect
+    centred = np.concatenate([part - part.mean() for part in parts])
     skew = float(np.sum(centred**3) / (6 * np.sum(centred**2) ** 1.5))
     return normal_quantile(_share_below(means, effect)), skew
 

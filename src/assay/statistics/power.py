@@ -1,6 +1,8 @@
 """What a comparison could have seen, and what it would take to see it.
 
-Planning figures: they treat the variances as known and so promise a little more than a small experiment keeps.
+Three runs show their variance badly, and the test pays for it: what it must see to tell two arms apart depends on the
+variances that the runs happen to show.  So the chance is a mean over those (chi-square, independent of the estimate, which
+is normal), with the degrees of freedom and the cautions of `runs`.  The items' part is taken as known.
 """
 
 import math
@@ -8,9 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.statistics.distributions import noncentral_t_cdf, noncentrality, normal_quantile, t_quantile
-from assay.statistics.runs import difference
-from assay.statistics.scores import Arm, StatisticsError, open_share
+from assay.statistics.distributions import chi_square_quantiles, normal_cdfs, normal_quantile, t_quantiles
+from assay.statistics.runs import difference, residual_variance
+from assay.statistics.scores import Arm, FloatArray, StatisticsError, open_share
+
+_nodes, _weights = np.polynomial.legendre.leggauss(32)
+_SHARES, _WEIGHTS = (_nodes + 1) / 2, _weights / 2  # to take means over what has a chance
+_HALVINGS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,8 @@ class Design:
         items: items every run is scored on; None where runs have only totals.
         item_sd: standard deviation over items of how much more an item favours one arm than the average item does,
             beyond what runs explain, in the score's unit.
+        residual_sd: standard deviation of one run's score on one item that neither explains.  `run_sd` holds its share;
+            the test believes no smaller variance between runs than that.
 
     """
 
@@ -32,12 +40,13 @@ class Design:
     run_sd: float
     items: int | None = None
     item_sd: float = 0.0
+    residual_sd: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse designs that cannot be."""
         enough = min(self.runs_a, self.runs_b) >= 2 and (self.items is None or self.items >= 2)
-        spread = (self.run_sd, self.item_sd)
-        if enough and all(math.isfinite(sd) and sd >= 0 for sd in spread) and sum(spread) > 0:
+        spread = (self.run_sd, self.item_sd, self.residual_sd)
+        if enough and all(math.isfinite(sd) and sd >= 0 for sd in spread) and sum(spread[:2]) > 0:
             return
         raise StatisticsError(
             "design",
@@ -47,19 +56,10 @@ class Design:
 
     def standard_error(self) -> float:
         """Return the standard error of the effect, in the score's unit."""
-        return math.sqrt(sum(self._parts()))
+        return math.sqrt(sum(self.variances()))
 
-    def df(self) -> float:
-        """Degrees of freedom, by Satterthwaite."""
-        runs, items = self._parts()
-        total = runs + items
-        share_a = self.runs_b / (self.runs_a + self.runs_b)  # of the runs' variance, which 1 / runs divides
-        runs_df = 1 / (share_a**2 / (self.runs_a - 1) + (1 - share_a) ** 2 / (self.runs_b - 1))
-        runs_df = min(runs_df, 2 * (min(self.runs_a, self.runs_b) - 1))
-        items_share = 0.0 if self.items is None else (items / total) ** 2 / (self.items - 1)
-        return 1 / ((runs / total) ** 2 / runs_df + items_share)
-
-    def _parts(self) -> tuple[float, float]:
+    def variances(self) -> tuple[float, float]:
+        """Return the parts of the effect's variance that come from runs and from items."""
         runs = self.run_sd**2 * (1 / self.runs_a + 1 / self.runs_b)
         return runs, 0.0 if self.items is None else self.item_sd**2 / self.items
 
@@ -85,23 +85,21 @@ def design_of(a: Arm, b: Arm) -> Design:
         run_sd=float(np.sqrt(estimate.run_variance / (1 / a.runs + 1 / b.runs))),
         items=items,
         item_sd=math.sqrt(estimate.item_variance * (items or 0)),
+        residual_sd=math.sqrt((residual_variance(a) + residual_variance(b)) / 2 * (items or 0)),
     )
 
 
 def power(design: Design, effect: float, *, alpha: float = 0.05) -> float:
-    """Return the chance that a true `effect` (score's unit) is shown, two-sided at `alpha`, by the noncentral t.
+    """Return the chance that a true `effect` (score's unit) is shown, two-sided at `alpha`.
 
-    Showing it with the wrong sign is not counted: of no effect the chance is alpha / 2.
+    Showing it with the wrong sign is not counted: of no effect the chance is about alpha / 2.
 
     Raises:
         StatisticsError: alpha does not lie between 0 and 1.
 
     """
     open_share("alpha", alpha)
-    df = design.df()
-    critical = t_quantile(1 - alpha / 2, df)
-    shift = abs(effect) / design.standard_error()
-    return 1 - noncentral_t_cdf(critical, df, shift)
+    return _chance(design, effect, _least_shown(design, alpha))
 
 
 def minimum_detectable_difference(design: Design, *, alpha: float = 0.05, wanted: float = 0.8) -> float:
@@ -117,8 +115,39 @@ def minimum_detectable_difference(design: Design, *, alpha: float = 0.05, wanted
         raise StatisticsError(
             "wanted", f"{wanted!r}, expected more than alpha, {alpha!r}", "A usual choice is 0.8."
         )
-    df = design.df()
-    return noncentrality(t_quantile(1 - alpha / 2, df), df, 1 - wanted) * design.standard_error()
+    least_shown = _least_shown(design, alpha)
+    low, high = 0.0, design.standard_error()
+    while _chance(design, high, least_shown) < wanted:
+        low, high = high, 2 * high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _chance(design, middle, least_shown) < wanted else (low, middle)
+    return high
+
+
+def _least_shown(design: Design, alpha: float) -> FloatArray:
+    """Return the least estimate that `runs.difference` would tell from zero, for each pair of variances that the runs of the arms may show."""
+    _, items = design.variances()
+    residual = 0.0 if design.items is None else design.residual_sd**2 / design.items
+    least = max(residual, float(np.finfo(np.float64).tiny))
+    a, b = (
+        np.maximum(design.run_sd**2 * chi_square_quantiles(_SHARES, runs - 1) / (runs - 1), least) / runs
+        for runs in (design.runs_a, design.runs_b)
+    )
+    by_runs = a[:, None] + b
+    share = a[:, None] / by_runs
+    df = 1 / (share**2 / (design.runs_a - 1) + (1 - share) ** 2 / (design.runs_b - 1))
+    df = np.minimum(df, 2 * (min(design.runs_a, design.runs_b) - 1))
+    total = by_runs + items
+    items_share = 0.0 if design.items is None else (items / total) ** 2 / (design.items - 1)
+    df = 1 / ((by_runs / total) ** 2 / df + items_share)
+    return np.asarray(t_quantiles(1 - alpha / 2, df) * np.sqrt(total), dtype=np.float64)
+
+
+def _chance(design: Design, effect: float, least_shown: FloatArray) -> float:
+    """Return the chance that the estimate is beyond what must be shown; it does not depend on the variances shown."""
+    shown = normal_cdfs((abs(effect) - least_shown) / design.standard_error())
+    return float(_WEIGHTS @ shown @ _WEIGHTS)
 
 
 def problems_needed(

@@ -18,6 +18,11 @@ Var(rest) / R: subtracting M counts the rest once.  This is the random-effects a
 degrees of freedom as in Hillis (2007, Stat. Med. 26:596).  Degrees of freedom: Satterthwaite (1946).  Without items
 what is left is Welch's test (1947).
 
+Groups.  Where a task is made of groups (subjects), those are fixed, and its items a sample of each group's: the task's
+score is a weighted mean of group means, by size (micro) or equal (macro).  Item scores come scaled, so that their plain
+mean is the task's score; then every variance over items above is the sum over groups of (I_g / I)^2 times the same
+within the group, each with its own degrees of freedom.  One group gives the formula above.
+
 Two cautions beyond the textbook, both only ever widening the interval:
 
 - Var(run) is not negative, so S_a^2 is taken as at least M_a / I.  Otherwise three runs that agree by luck pass for
@@ -36,7 +41,15 @@ import numpy as np
 
 from assay.statistics.distributions import t_cdf, t_quantile
 from assay.statistics.intervals import Interval
-from assay.statistics.scores import Arm, FloatArray, StatisticsError, item_count, open_share, within_unit
+from assay.statistics.scores import (
+    Arm,
+    FloatArray,
+    Places,
+    StatisticsError,
+    item_count,
+    open_share,
+    within_unit,
+)
 
 ROUNDING = 1e-12  # standard errors below this share of the largest score are rounding, not variation
 
@@ -157,29 +170,42 @@ def _run_part(arms: Sequence[Arm]) -> tuple[float, float]:
 def _between_runs(arm: Arm) -> float:
     """Variance between the arm's run means, at least what the run x item residual alone makes of it."""
     between = float(arm.means.var(ddof=1))
-    return between if arm.items is None else max(between, _residual(arm.items) / arm.items.shape[1])
+    return max(between, residual_variance(arm))
+
+
+def residual_variance(arm: Arm) -> float:
+    """Return what neither runs nor items explain of the variance of one of the arm's run means; 0 without items."""
+    return sum(part for part, _ in _residual(arm))
 
 
 def _item_part(arms: Sequence[Arm], per_item: FloatArray) -> tuple[float, float]:
     """Variance of the effect that comes from items beyond the runs' part, and its degrees of freedom."""
-    count = per_item.size
-    whole = float(per_item.var(ddof=1)) / count
-    counted = [
-        (_residual(arm.items) / (arm.runs * count), (arm.runs - 1) * (count - 1))
-        for arm in arms
-        if arm.items is not None
+    whole = [
+        (float(per_item[places].var(ddof=1)) * _share(places, per_item.size), places.size - 1)
+        for places in arms[0].strata
     ]
-    left = whole - sum(part for part, _ in counted)
-    if left <= whole * _ROUNDING:
+    counted = [(part / arm.runs, df) for arm in arms for part, df in _residual(arm)]
+    total = sum(part for part, _ in whole)
+    left = total - sum(part for part, _ in counted)
+    if left <= total * _ROUNDING:
         return 0.0, math.inf
-    spread = (whole / left) ** 2 / (count - 1) + sum((part / left) ** 2 / df for part, df in counted)
+    spread = sum((part / left) ** 2 / df for part, df in (*whole, *counted))
     return left, 1 / spread
 
 
-def _residual(items: FloatArray) -> float:
-    """Mean square of the run x item residual: what neither the run's mean nor the item's explains."""
-    runs, count = items.shape
-    rest: FloatArray = (
-        items - items.mean(axis=1, keepdims=True) - items.mean(axis=0, keepdims=True) + items.mean()
-    )
-    return float(np.square(rest).sum()) / float((runs - 1) * (count - 1))
+def _residual(arm: Arm) -> list[tuple[float, int]]:
+    """Return what neither the run's mean nor the item's explains: by stratum, its part of a run mean's variance, and df."""
+    if arm.items is None:
+        return []
+    parts = []
+    for places in arm.strata:
+        items = arm.items[:, places]
+        rest = items - items.mean(axis=1, keepdims=True) - items.mean(axis=0, keepdims=True) + items.mean()
+        df = (arm.runs - 1) * (places.size - 1)
+        parts.append((float(np.square(rest).sum()) / df * _share(places, arm.items.shape[1]), df))
+    return parts
+
+
+def _share(places: Places, items: int) -> float:
+    """Return what a stratum's variance per item counts for in the variance of the mean over all items."""
+    return places.size / items**2

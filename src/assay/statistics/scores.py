@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from assay.errors import AssayError
 
 FloatArray: TypeAlias = NDArray[np.float64]
+Places: TypeAlias = NDArray[np.intp]
 
 
 class StatisticsError(AssayError, ValueError):
@@ -28,19 +29,24 @@ class Arm:
         name: the arm's name, as the reader knows it.
         means: shape (runs,), one figure per run: its mean over the items, or its only number.
         items: shape (runs, items), or None where a run has only a number.
+        strata: the places of each stratum's items; one stratum where the task has no groups, none without items.
 
     """
 
     name: str
     means: FloatArray
     items: FloatArray | None
+    strata: tuple[Places, ...] = ()
 
     @classmethod
-    def of_items(cls, name: str, scores: ArrayLike) -> Self:
+    def of_items(cls, name: str, scores: ArrayLike, *, groups: Sequence[str] | None = None) -> Self:
         """Runs scored item by item: `scores` has shape (runs, items), 0/1 or graded, in the task's own unit.
 
+        `groups` names each item's group where the task is made of groups that are fixed, such as subjects; see `strata`.
+
         Raises:
-            StatisticsError: no run, fewer than two items, ragged rows, or a score that is not a finite number.
+            StatisticsError: no run, fewer than two items, ragged rows, a score that is not a finite number, or not as
+                many groups as items.
 
         """
         matrix = finite(f"arm {name}", scores, dimensions=2)
@@ -50,7 +56,8 @@ class Arm:
                 f"{matrix.shape[1]} item per run, expected at least 2",
                 "Give runs that have a single number with Arm.of_totals.",
             )
-        return cls(name=name, means=matrix.mean(axis=1), items=matrix)
+        places = strata(f"arm {name}", matrix.shape[1], groups)
+        return cls(name=name, means=matrix.mean(axis=1), items=matrix, strata=places)
 
     @classmethod
     def of_totals(cls, name: str, totals: ArrayLike) -> Self:
@@ -84,6 +91,29 @@ class Arm:
         if self.items is None:
             return bool(np.ptp(self.means) == 0)
         return bool(np.all(np.ptp(self.items, axis=0) == 0) and np.ptp(self.items) > 0)
+
+
+def strata(where: str, items: int, groups: Sequence[str] | None) -> tuple[Places, ...]:
+    """Return the places of each group's items, groups in the order of their names.
+
+    An item that is alone in its group shows nothing of how such items vary: all that are alone make one stratum, and a
+    single one joins the stratum before it.
+
+    Raises:
+        StatisticsError: not as many groups as items.
+
+    """
+    if groups is None:
+        return (np.arange(items, dtype=np.intp),)
+    if len(groups) != items:
+        raise StatisticsError(where, f"{len(groups)} groups of {items} items", "Name every item's group.")
+    names, which = np.unique(np.asarray(groups), return_inverse=True)
+    places: list[Places] = [np.flatnonzero(which == at) for at in range(len(names))]
+    whole = [one for one in places if one.size > 1]
+    alone = [one for one in places if one.size == 1]
+    if len(alone) == 1 and whole:
+        alone.append(whole.pop())
+    return (*whole, *([np.sort(np.concatenate(alone))] if alone else []))
 
 
 def finite(where: str, scores: ArrayLike, *, dimensions: int) -> FloatArray:

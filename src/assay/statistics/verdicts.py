@@ -20,11 +20,14 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from assay.statistics.families import holm, primary_then_holm
 from assay.statistics.intervals import Interval
-from assay.statistics.runs import Estimate, above, difference
+from assay.statistics.power import design_of, minimum_detectable_difference
+from assay.statistics.runs import ROUNDING, Estimate, above, difference
 from assay.statistics.scores import Arm, StatisticsError, item_count
-from assay.statistics.words import LEAST_RUNS, Word
+from assay.statistics.words import LEAST_RUNS, Word, directed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +79,8 @@ class Verdict:
         word: the verdict.
         reading: the same in one sentence.
         items: how many items every run was scored on; None where runs have only a total.
+        higher_a: items on which a's mean over runs is higher (0/1 scores: that more of a's runs solve); None without items.
+        higher_b: items on which b's mean over runs is higher.
         runs_a: runs of a.
         runs_b: runs of b.
         mean_a: mean of a.
@@ -87,6 +92,8 @@ class Verdict:
         df: Satterthwaite's degrees of freedom; None with the interval.
         margin: what counts as too small to matter, if declared.
         equivalence_p: of "the difference is at least the margin"; None without margin or interval.
+        detectable: the least true difference that such runs and items, varying as these did, show with chance 0.8 by
+            themselves; None without an interval.
         adjusted_equivalence_p: the same within the family's claims of equivalence; None without a margin.
         exploratory: the family's primary comparison was not shown, so this one cannot confirm a difference.
 
@@ -98,6 +105,8 @@ class Verdict:
     word: Word
     reading: str
     items: int | None
+    higher_a: int | None
+    higher_b: int | None
     runs_a: int
     runs_b: int
     mean_a: float
@@ -111,6 +120,7 @@ class Verdict:
     equivalence_p: float | None
     adjusted_equivalence_p: float | None
     exploratory: bool
+    detectable: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +260,7 @@ def _at_floor(comparison: Comparison, alpha: float) -> bool:
 def _judge(finding: _Finding, corrected: _Corrected) -> Verdict:
     comparison, estimate = finding.comparison, finding.estimate
     word = finding.silence or _word(finding, corrected)
+    higher_a, higher_b = _discordant(comparison)
     return Verdict(
         name=comparison.name,
         a=comparison.a.name,
@@ -257,6 +268,8 @@ def _judge(finding: _Finding, corrected: _Corrected) -> Verdict:
         word=word,
         reading=_reading(finding, corrected, word),
         items=item_count((comparison.a, comparison.b)),
+        higher_a=higher_a,
+        higher_b=higher_b,
         runs_a=comparison.a.runs,
         runs_b=comparison.b.runs,
         mean_a=comparison.a.mean,
@@ -270,7 +283,24 @@ def _judge(finding: _Finding, corrected: _Corrected) -> Verdict:
         equivalence_p=finding.equivalence_p(),
         adjusted_equivalence_p=corrected.equivalence_p,
         exploratory=corrected.exploratory,
+        detectable=_detectable(comparison, estimate, corrected.alpha),
     )
+
+
+def _discordant(comparison: Comparison) -> tuple[int | None, int | None]:
+    """Count the items on which one arm is ahead; means over runs that differ by rounding alone do not."""
+    a, b = comparison.a.items, comparison.b.items
+    if a is None or b is None:
+        return None, None
+    ahead = a.mean(axis=0) - b.mean(axis=0)
+    least = ROUNDING * max(float(np.abs(a).max()), float(np.abs(b).max()))
+    return int(np.sum(ahead > least)), int(np.sum(ahead < -least))
+
+
+def _detectable(comparison: Comparison, estimate: Estimate, alpha: float) -> float | None:
+    if estimate.standard_error is None:
+        return None
+    return minimum_detectable_difference(design_of(comparison.a, comparison.b), alpha=alpha)
 
 
 def _word(finding: _Finding, corrected: _Corrected) -> Word:
@@ -278,10 +308,7 @@ def _word(finding: _Finding, corrected: _Corrected) -> Word:
         return Word.EQUIVALENT
     if corrected.p > corrected.alpha:
         return Word.INCONCLUSIVE
-    higher = finding.estimate.effect > 0
-    if finding.comparison.higher_is_better is None:
-        return Word.HIGHER if higher else Word.LOWER
-    return Word.BETTER if higher == finding.comparison.higher_is_better else Word.WORSE
+    return directed(finding.estimate.effect, finding.comparison.higher_is_better)
 
 
 def _reading(finding: _Finding, corrected: _Corrected, word: Word) -> str:
@@ -302,7 +329,9 @@ def _reading(finding: _Finding, corrected: _Corrected, word: Word) -> str:
         case Word.BETTER | Word.WORSE | Word.HIGHER | Word.LOWER:
             return f"{a.name} is {word} than {b.name}: {evidence}."
         case Word.INCONCLUSIVE:
-            why = finding.doubt or evidence
+            least = _detectable(comparison, finding.estimate, corrected.alpha)
+            seen = "" if least is None else f"; runs like these mostly show a difference of {least:.2g}"
+            why = finding.doubt or f"{evidence}{seen}"
             gate = (
                 "; exploratory, since the primary comparison was not shown" if corrected.exploratory else ""
             )
@@ -317,5 +346,10 @@ def _evidence(finding: _Finding, corrected: _Corrected) -> str:
     if interval is not None:
         told += f", {100 * interval.level:.4g}% interval {interval.low:.4g} to {interval.high:.4g}"
     items = item_count((a, b))
-    over = "" if items is None else f" over {items} items"
+    higher_a, higher_b = _discordant(comparison)
+    over = (
+        ""
+        if items is None
+        else f" over {items} items, {a.name} ahead on {higher_a} and {b.name} on {higher_b}"
+    )
     return f"{told}, adjusted p {corrected.p:.2g} ({a.runs} and {b.runs} runs{over})"

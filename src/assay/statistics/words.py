@@ -20,3 +20,11 @@ class Word(StrEnum):
     EQUIVALENT = "equivalent"
     INCONCLUSIVE = "inconclusive"
     FLOOR = "floor"
+
+
+def directed(effect: float, higher_is_better: bool | None) -> Word:  # noqa: FBT001 -- a direction, not a switch
+    """Return the word for a difference that is shown, in the direction that the task calls good."""
+    higher = effect > 0
+    if higher_is_better is None:
+        return Word.HIGHER if higher else Word.LOWER
+    return Word.BETTER if higher == higher_is_better else Word.WORSE

@@ -349,15 +349,134 @@ def test_the_verdicts_are_canonical_and_do_not_depend_on_the_order_of_runs(bench
     assert one == other == canonical_json(json.loads(one))
 
 
-DERIVED = {"expression": "x", "measures": [{"name": "x", "stage": "sft", "figure": "trainingLoss"}]}
+def three_seeds(evaluated, one, other, **more):
+    """Two arms of three seeds; `one` and `other` give a seed's scores."""
+    return {
+        arm: [run_of(evaluated(arm, seed, measured(scores(seed), **more)), seed) for seed in (1, 2, 3)]
+        for arm, scores in (("one", one), ("other", other))
+    }
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [{"dose": {"axis": "rows", "task": "quiz", "arms": []}}, {"derived": DERIVED, "stage": None}],
-)
-def test_a_comparison_that_is_not_built_yet_is_refused(bench, kind):
-    reason, message = bench.run(main, Kind.COMPARE, asking({}, **({"contrasts": None} | kind))).refused
+def test_the_paper_s_15_against_20_of_164_is_inconclusive_and_says_how_many_problems_it_would_take(
+    bench, evaluated
+):
+    with_refusals = np.repeat([1, 0, 1, 0], [2, 18, 13, 131])
+    without = np.repeat([1, 1, 0, 0], [2, 18, 13, 131])
+    arms = {
+        arm: [run_of(evaluated(arm, 1, measured(scores)), 1)]
+        for arm, scores in (("one", with_refusals), ("other", without))
+    }
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))
 
-    assert reason == "NotAvailable"
-    assert f"found {next(iter(kind))}" in message
+    (verdict,), (model,) = document["verdicts"], document["models"]
+    assert (verdict["word"], verdict["interval"], verdict["n"]) == ("inconclusive", None, 164)
+    assert (verdict["higherA"], verdict["higherB"]) == (13, 18)
+    assert (model["word"], model["onlyA"], model["onlyB"], model["n"]) == ("inconclusive", 13, 18, 164)
+    assert model["interval"]["low"] < -5 / 164 < 0 < model["interval"]["high"]
+    assert model["problemsNeeded"] == 1594
+
+
+def test_graded_scores_of_two_models_have_a_bootstraps_interval_and_a_permutations_p(bench, evaluated):
+    rng = np.random.default_rng(0)
+    arms = three_seeds(
+        evaluated, lambda _: rng.random(60) + 0.4, lambda _: rng.random(60), unit="F1", chance=None
+    )
+    model = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["models"][0]
+
+    assert model["method"].startswith("item bootstrap")
+    assert model["permutationP"] == pytest.approx(1e-4)
+    assert (model["word"], model["problemsNeeded"]) == ("better", None)
+
+
+def test_a_task_in_parts_is_told_part_by_part_and_judged_within_them(bench, evaluated):
+    ids = [f"{part}/{at:03}" for part in ("algebra", "law") for at in range(ITEMS // 2)]
+
+    def scores(seed, *, algebra, law):
+        half = ITEMS // 2
+        return np.concatenate([right(algebra, seed, half), right(law, seed, half)])
+
+    arms = three_seeds(
+        evaluated,
+        lambda seed: scores(seed, algebra=0.9, law=0.5),
+        lambda seed: scores(10 + seed, algebra=0.5, law=0.5),
+        ids=ids,
+    )
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert [(group["group"], group["n"]) for group in verdict["groups"]] == [("algebra", 100), ("law", 100)]
+    assert verdict["groups"][0]["effect"] > 0.3 > abs(verdict["groups"][1]["effect"])
+    assert verdict["effect"] == pytest.approx(np.mean([group["effect"] for group in verdict["groups"]]))
+
+
+def test_items_weighed_by_their_part_make_the_mean_over_parts(bench, evaluated):
+    large, small = [f"large/{at:03}" for at in range(90)], [f"small/{at:03}" for at in range(10)]
+
+    def macro(seed, share):
+        """Nothing of the large part is solved, and such a share of the small one."""
+        solved = np.arange(10) < 10 * share
+        solved[seed] = not solved[seed]
+        rows = [
+            Outcome(
+                doc_id=name,
+                doc_hash=name,
+                prompt_hash=name,
+                target_hash="target",
+                prediction="A",
+                outcome=float(score) / size,
+                weight=1 / size,
+            )
+            for names, scores, size in ((large, [0.0] * 90, 90), (small, solved, 10))
+            for name, score in zip(names, scores, strict=True)
+        ]
+        return Measured(
+            task="quiz",
+            checkpoint="final",
+            outcomes=tuple(rows),
+            unit="accuracy",
+            higher_is_better=True,
+            chance=None,
+        )
+
+    arms = {
+        arm: [run_of(evaluated(arm, seed, macro(seed, share)), seed) for seed in (1, 2, 3)]
+        for arm, share in (("one", 0.9), ("other", 0.5))
+    }
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    large_part, small_part = verdict["groups"]
+    assert (large_part["a"], large_part["effect"]) == (0.0, 0.0)
+    assert small_part["a"] == pytest.approx(0.8)
+    assert verdict["a"]["mean"] == pytest.approx(0.4)
+    assert verdict["effect"] == pytest.approx(small_part["effect"] / 2)
+
+
+def test_items_that_ask_the_same_are_judged_again_as_one(bench, evaluated):
+    prompts = [f"prompt {at // 20}" for at in range(ITEMS)]
+    hard = np.random.default_rng(1).normal(0, 0.3, 10)
+
+    def scores(seed, shift):
+        rng = np.random.default_rng(seed)
+        return np.repeat(hard * shift, 20) + rng.normal(0, 0.05, ITEMS) + rng.normal(0, 0.01)
+
+    arms = three_seeds(
+        evaluated,
+        lambda seed: scores(seed, 1.0),
+        lambda seed: scores(10 + seed, 0.0),
+        prompts=prompts,
+        unit="F1",
+        chance=None,
+    )
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    tied = verdict["tiedPrompts"]
+    assert tied["prompts"] == 10
+    assert tied["interval"]["high"] - tied["interval"]["low"] > 2 * (
+        verdict["interval"]["high"] - verdict["interval"]["low"]
+    )
+    assert (tied["interval"]["low"] + tied["interval"]["high"]) / 2 == pytest.approx(verdict["effect"])
+
+
+def test_items_with_prompts_of_their_own_are_tied_to_none(bench, two_arms):
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(two_arms(0.8, 0.5))))["verdicts"]
+
+    assert verdict["tiedPrompts"] is None

@@ -31,11 +31,11 @@ def a_verdict(runs=3, **changes):
 
 @pytest.fixture
 def printed(monkeypatch, capsys):
-    def printed(*verdicts, columns=200):
+    def printed(*verdicts, columns=200, **more):
         monkeypatch.setenv("COLUMNS", str(columns))
-        print_verdicts(
-            {"comparisons": [{"comparison": {"name": "study"}, "verdicts": verdicts, "missing": []}]}
-        )
+        document = {"comparison": {"name": "study"}, "verdicts": verdicts, "missing": []}
+        none = dict.fromkeys(("models", "curves", "derived"), ())
+        print_verdicts({"comparisons": [document | none | more]})
         return capsys.readouterr().out
 
     return printed
@@ -106,8 +106,79 @@ def test_a_contrast_whose_runs_were_not_made_alike_says_in_what_once_and_what_to
     assert "`environments: any`" in told
 
 
+def test_a_derived_measure_whose_runs_were_not_made_alike_says_so_by_its_arm(printed):
+    unlike = {"word": "not comparable", "unlike": ["sft: device A and B"]}
+
+    told = printed(derived=[a_level(expression="forward", runs=[{}] * 3, **unlike)])
+
+    assert "warning: alpaca: not alike: sft: device A and B" in told
+
+
 def test_a_comparison_that_allows_differences_is_warned_of_them_and_keeps_its_word(printed):
     told = printed(a_verdict(unlike=["sft: device A and B"]))
 
     assert "warning: refusals: not alike: sft: device A and B" in told
     assert "environments: any" not in told
+
+
+def a_level(**changes):
+    figures = {"word": "lower", "effect": -0.8, "interval": {"low": -0.9, "high": -0.7}}
+    return {
+        "arm": "alpaca",
+        "coordinates": {},
+        "p": 0.001,
+        "adjustedP": 0.002,
+        "unlike": [],
+        **figures,
+        **changes,
+    }
+
+
+def test_a_curve_is_told_point_by_point_with_its_slopes(printed):
+    points = [{"dose": dose, "mean": mean} for dose, mean in ((0, 0.9), (1000, 0.1))]
+    found = {"value": -0.0008, "interval": {"low": -0.0009, "high": -0.0007}}
+    told = printed(
+        curves=[
+            a_level(
+                task="positivity",
+                axis="negatives",
+                n=60,
+                replicates=3,
+                points=points,
+                slope=found,
+                initialSlope=found,
+                halfLife=None,
+            )
+        ]
+    )
+
+    assert "alpaca, positivity by negatives: 0: 0.9, 1\u202f000: 0.1" in told
+    assert "slope -0.0008 (-0.0009…-0.0007); initial slope" in told
+    assert "half-life" not in told
+
+
+def test_a_derived_measure_is_a_line_like_a_verdict(printed):
+    told = printed(derived=[a_level(expression="forward - inverse", runs=[{}] * 3)])
+
+    line = next(line for line in told.splitlines() if "alpaca" in line)
+    assert line.split() == [
+        "alpaca",
+        "forward",
+        "-",
+        "inverse",
+        "lower",
+        "-0.8",
+        "–",
+        "-0.9…-0.7",
+        "0.002",
+        "–",
+    ]
+
+
+def test_two_models_are_told_where_data_could_not_be_judged(printed):
+    models = [{"task": "quiz", "reading": "Which of these two models is better stays open."}]
+
+    assert "quiz: Which of these two models" in printed(
+        a_verdict(runs=1, p=None, interval=None), models=models
+    )
+    assert "Which of these" not in printed(a_verdict(), models=models)

@@ -14,6 +14,8 @@ PS = st.lists(P, min_size=1, max_size=8)
 def test_holm_gives_the_textbook_values():
     # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    # statsmodels 0.15: multipletests(…, method="holm")
+    assert holm([0.001, 0.013, 0.04, 0.021, 0.3]) == pytest.approx((0.005, 0.052, 0.08, 0.063, 0.3))
 
 
 def test_holm_of_one_hypothesis_changes_nothing():

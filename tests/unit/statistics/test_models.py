@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.statistics.models import Bootstrap, Ends, item_bootstrap, mcnemar, mcnemar_counts
+from assay.statistics.models import Bootstrap, Ends, item_bootstrap, mcnemar, mcnemar_counts, sign_flips
+from assay.statistics.readings import read
 from assay.statistics.scores import StatisticsError
 
 COUNTS = st.integers(0, 60)
@@ -142,3 +143,82 @@ def test_the_bootstrap_interval_covers_the_truth_about_as_often_as_it_says(ends)
 def test_too_few_resamples_are_refused():
     with pytest.raises(StatisticsError, match="expected at least 100"):
         Bootstrap(resamples=10)
+
+
+def test_15_against_20_of_164_is_inconclusive_with_its_interval_and_the_problems_that_would_be_needed():
+    found = mcnemar_counts(both=2, only_a=13, only_b=18, neither=131)
+
+    told = read(found, names=("with", "without"), higher_is_better=True, binary=True)
+
+    assert told.word == "inconclusive"
+    # Wilson's ends by statsmodels 0.15 (proportion_confint), put together by hand as Newcombe's method 10 does
+    assert (found.interval.low, found.interval.high) == pytest.approx((-0.0991380, 0.0376419), abs=1e-6)
+    # statsmodels 0.15: mcnemar([[2, 13], [18, 131]], exact=True)
+    assert found.p == pytest.approx(0.4731296598911285)
+    assert told.problems == 1594  # Connor (1987), of 31 discordant in 164
+    assert told.sentence == (
+        "Which of these two models is better stays open: with minus without is -0.03049,"
+        f" 95% interval {found.interval.low:.4g} to {found.interval.high:.4g} over new items, p 0.47;"
+        " with alone is ahead on 13 and without on 18 of 164 items; about 1594 problems would show such a difference."
+    )
+
+
+@pytest.mark.parametrize(("higher_is_better", "word"), [(True, "worse"), (False, "better"), (None, "lower")])
+def test_two_models_that_differ_get_a_word_in_the_tasks_direction_and_no_number_of_problems(
+    higher_is_better, word
+):
+    found = mcnemar_counts(both=50, only_a=2, only_b=30, neither=82)
+
+    told = read(found, names=("a", "b"), higher_is_better=higher_is_better, binary=True)
+
+    assert (told.word, told.problems) == (word, None)
+    assert f"Of these two models a is {word} than b" in told.sentence
+
+
+def test_sign_flips_of_0_and_1_scores_come_to_mcnemars_exact_p():
+    a, b = np.repeat([1, 0, 1, 0], [2, 18, 13, 131]), np.repeat([1, 1, 0, 0], [2, 18, 13, 131])
+    assert sign_flips(a, b, rng=np.random.default_rng(0), flips=40_000) == pytest.approx(
+        mcnemar(a, b).p, abs=0.01
+    )
+
+
+def test_sign_flips_of_graded_scores_agree_with_scipys_permutation_test():
+    a, b = graded(4, n=60, shift=-0.2)
+    reference = stats.permutation_test(
+        (a, b),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=40_000,
+        rng=np.random.default_rng(1),
+    ).pvalue
+    ours = sign_flips(a, b, rng=np.random.default_rng(0), flips=40_000)
+    assert ours == pytest.approx(reference, abs=0.01)
+    assert ours == sign_flips(b, a, rng=np.random.default_rng(0), flips=40_000)
+
+
+def test_sign_flips_never_say_zero_and_say_one_of_models_that_agree():
+    assert sign_flips([1.5, 2.5] * 50, [0, 0] * 50, rng=np.random.default_rng(0), flips=99) == 0.01
+    assert sign_flips([1, 2], [1, 2], rng=np.random.default_rng(0)) == 1.0
+
+
+def test_the_bootstrap_within_groups_leaves_what_lies_between_them_out():
+    rng = np.random.default_rng(3)
+    groups = np.repeat(["easy", "hard"], 40)
+    a = np.where(groups == "easy", 5.0, 0.0) + rng.normal(0, 0.1, 80)
+    whole = item_bootstrap(a, np.zeros(80), rng=np.random.default_rng(0))
+    within = item_bootstrap(a, np.zeros(80), rng=np.random.default_rng(0), groups=groups)
+    assert within.effect == pytest.approx(whole.effect)
+    assert within.interval.width < whole.interval.width / 10
+    assert within.interval.covers(within.effect)
+
+
+def test_scores_of_few_values_are_resampled_as_those_of_many(monkeypatch):
+    a, b = np.random.default_rng(5).integers(0, 4, (2, 300))
+    counted = item_bootstrap(a, b, rng=np.random.default_rng(0), how=Bootstrap(resamples=20_000))
+    monkeypatch.setattr("assay.statistics.models._FEW", 0)
+    drawn = item_bootstrap(a, b, rng=np.random.default_rng(0), how=Bootstrap(resamples=20_000))
+    assert (counted.interval.low, counted.interval.high) == pytest.approx(
+        (drawn.interval.low, drawn.interval.high), abs=0.012
+    )
+    assert counted.p == pytest.approx(drawn.p, abs=0.02)

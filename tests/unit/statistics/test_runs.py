@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from assay.statistics.runs import above, difference
-from assay.statistics.scores import Arm
+from assay.statistics.scores import Arm, StatisticsError
 
 SEEDS = st.integers(0, 2**32 - 1)
 RUNS = st.integers(2, 6)
@@ -172,3 +172,67 @@ def test_p_and_interval_agree_on_difference_and_on_equivalence(seed, runs_a, run
     assert (estimate.p_different() <= alpha) == (not estimate.interval(1 - alpha).covers(0))
     inner = estimate.interval(1 - 2 * alpha)
     assert (estimate.p_beyond(margin) <= alpha) == (-margin <= inner.low and inner.high <= margin)
+
+
+def test_totals_give_statsmodels_p_interval_and_equivalence():
+    # statsmodels 0.15: ttest_ind, CompareMeans.tconfint_diff and ttost_ind(x, y, -0.03, 0.03), each usevar="unequal"
+    x, y = [0.512, 0.498, 0.505, 0.520], [0.497, 0.503, 0.489, 0.494]
+    estimate = difference(Arm.of_totals("x", x), Arm.of_totals("y", y))
+    assert estimate.df == pytest.approx(5.012545414215891)
+    assert estimate.p_different() == pytest.approx(0.06602421170824468)
+    interval = estimate.interval(0.95)
+    assert (interval.low, interval.high) == pytest.approx((-0.001253488917744643, 0.027253488917744775))
+    assert estimate.p_beyond(0.03) == pytest.approx(0.013947822541768877)
+
+
+GROUPS = ["easy"] * 30 + ["hard"] * 20 + ["odd"]
+
+
+def grouped(rng, tilt):
+    """Two arms that differ by group alone: by so much in the easy one, and as much the other way in the hard one."""
+    shift = np.where(np.array(GROUPS) == "easy", tilt, -tilt)
+    arms = (rng.normal(0, 0.05, (4, 1)) + rng.normal(0, 0.1, (4, 51)) + moved for moved in (shift, 0.0))
+    return [Arm.of_items("x", scores, groups=GROUPS) for scores in arms]
+
+
+def test_what_differs_between_groups_is_no_variance_of_items():
+    a, b = grouped(np.random.default_rng(0), 3.0)
+    within = difference(a, b)
+    whole = difference(*(Arm.of_items("x", arm.items) for arm in (a, b)))
+    assert within.effect == whole.effect
+    assert within.standard_error < whole.standard_error / 3
+
+
+def test_the_variance_of_items_in_groups_is_the_sum_of_the_groups_own():
+    a, b = grouped(np.random.default_rng(1), 0.0)
+    gaps = a.items.mean(axis=0) - b.items.mean(axis=0)
+    parts = []
+    for inside in (
+        slice(0, 30),
+        slice(30, 51),
+    ):  # the only item of the last group counts with those before it
+        size = gaps[inside].size
+        own = gaps[inside].var(ddof=1) / size
+        for arm in (a, b):
+            scores = arm.items[:, inside]
+            rest = scores - scores.mean(axis=0) - scores.mean(axis=1, keepdims=True) + scores.mean()
+            own -= (rest**2).sum() / (3 * (size - 1)) / (4 * size)
+        parts.append((size / 51) ** 2 * own)
+    assert difference(a, b).item_variance == pytest.approx(max(0.0, sum(parts)))
+
+
+def test_one_group_is_none():
+    arms = [an_arm(np.random.default_rng(seed)) for seed in (1, 2)]
+    alike = [Arm.of_items("x", arm.items, groups=["all"] * 50) for arm in arms]
+    assert difference(*alike) == difference(*arms)
+
+
+def test_items_that_are_all_alone_in_their_groups_are_one_sample():
+    arms = [an_arm(np.random.default_rng(seed)) for seed in (1, 2)]
+    apart = [Arm.of_items("x", arm.items, groups=[f"{at:02}" for at in range(50)]) for arm in arms]
+    assert difference(*apart) == difference(*arms)
+
+
+def test_fewer_groups_than_items_are_refused():
+    with pytest.raises(StatisticsError, match="1 groups of 2 items"):
+        Arm.of_items("x", [[1, 0]], groups=["a"])

@@ -231,3 +231,27 @@ def test_exchanging_the_arms_mirrors_the_verdict(forth):
 def test_a_null_contrast_over_many_experiments_is_called_better_or_worse_in_at_most_one_of_twenty():
     words = [verdict(a_comparison(0.5, 0.5, runs=3, seed=seed)).word for seed in range(400)]
     assert sum(word in MIRROR for word in words) / 400 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_a_verdict_counts_the_items_on_which_either_arm_is_ahead():
+    a = Arm.of_items("a", [[1, 1, 0, 0, 1], [1, 0, 0, 0, 1], [1, 1, 0, 1, 1]])
+    b = Arm.of_items("b", [[0, 1, 0, 1, 1], [0, 0, 0, 1, 1], [1, 1, 1, 1, 1]])
+    result = verdict(Comparison(name="q", a=a, b=b))
+    assert (result.higher_a, result.higher_b) == (1, 2)
+    assert "over 5 items, a ahead on 1 and b on 2" in result.reading
+
+
+def test_totals_have_no_items_to_be_ahead_on():
+    result = verdict(Comparison(name="q", a=totals(1, 2, 3), b=totals(2, 2.5, 3)))
+    assert (result.higher_a, result.higher_b) == (None, None)
+
+
+def test_an_inconclusive_verdict_says_what_it_could_have_seen():
+    result = verdict(a_comparison(0.5, 0.505, runs=3))
+    assert result.word == Word.INCONCLUSIVE
+    assert result.detectable > abs(result.effect)
+    assert f"runs like these mostly show a difference of {result.detectable:.2g}" in result.reading
+
+
+def test_a_single_run_could_have_seen_nothing_that_can_be_said():
+    assert verdict(a_comparison(0.6, 0.4, runs=1)).detectable is None

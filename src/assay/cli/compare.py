@@ -1,0 +1,209 @@
+"""`assay compare`: the verdicts of what is done, as a table or a file, and the items on which two arms differ.
+
+What a model answered may be anything that its benchmark asks for, so it is printed only where it is asked for.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from rich.table import Table
+
+from assay.api.faults import did_you_mean
+from assay.artifacts.canonical import canonical_json
+from assay.artifacts.documents import ArtifactRef
+from assay.artifacts.layout import data_key
+from assay.artifacts.outputs import FINAL, OUTCOMES
+from assay.cli.terminal import PLAIN, console, say
+from assay.cli.verdicts import print_verdicts
+from assay.errors import SpecError, StoreError
+from assay.report.figures import figure
+from assay.report.write import read_report
+from assay.settings.local import backend_for, open_local
+from assay.stores.records import load_record
+from assay.stores.store import Store
+
+Row = dict[str, Any]
+
+_LETTERS = 60  # of an answer
+
+
+def main(
+    file: Path,
+    store_uri: str,
+    *,
+    flips: str | None,
+    contrast: str | None,
+    limit: int,
+    texts: bool,
+    to: Path | None,
+    output: str,
+) -> None:
+    """Read the verdicts from the store; nothing is run."""
+    if flips is None and (contrast is not None or texts):
+        raise SpecError(
+            "--contrast, --texts", "found no --flips, expected it beside them", "Add --flips TASK."
+        )
+    local = open_local(file, store_uri)
+    backend = backend_for(local.experiment, None)
+    plan, _ = local.control(backend).look()
+    backend.close()
+    data = read_report(plan, local.store).data
+    if to is not None:
+        write_rows(to, verdict_rows(data))
+    found = None if flips is None else flipped(local.store, _verdict(data, flips, contrast), limit)
+    if found is not None and not texts:
+        found["items"] = [{**item, "answerA": None, "answerB": None} for item in found["items"]]
+    if output == "json":
+        say(canonical_json({"comparisons": data["comparisons"], "flips": found}).decode())
+    elif found is not None:
+        print_flips(found, texts=texts)
+    else:
+        print_verdicts(data)
+    if to is not None and output != "json":
+        say(f"verdicts: {to}")
+
+
+def verdict_rows(data: Row) -> list[Row]:
+    """Return every verdict of a report as a flat row: contrasts, curves and derived measures alike."""
+    return [
+        {
+            "comparison": document["comparison"]["name"],
+            "kind": kind,
+            "contrast": item.get("contrast"),
+            "task": item.get("task") or item.get("expression"),
+            "coordinates": ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items()),
+            "a": item["a"]["arm"] if "a" in item else item["arm"],
+            "b": item["b"]["arm"] if "b" in item else None,
+            "primary": item.get("primary", False),
+            "exploratory": item.get("exploratory", False),
+            "word": item["word"],
+            "unit": item.get("unit"),
+            "n": item.get("n"),
+            "higher_a": item.get("higherA"),
+            "higher_b": item.get("higherB"),
+            "effect": item["effect"],
+            "low": item["interval"]["low"] if item["interval"] else None,
+            "high": item["interval"]["high"] if item["interval"] else None,
+            "p": item["p"],
+            "adjusted_p": item["adjustedP"],
+            "margin": item["margin"],
+            "reading": item["reading"],
+        }
+        for document in data["comparisons"]
+        for kind, name in (("contrast", "verdicts"), ("dose", "curves"), ("derived", "derived"))
+        for item in document[name]
+    ]
+
+
+_COLUMNS = pa.schema(
+    [
+        *(
+            (name, pa.string())
+            for name in ("comparison", "kind", "contrast", "task", "coordinates", "a", "b")
+        ),
+        *((name, pa.bool_()) for name in ("primary", "exploratory")),
+        *((name, pa.string()) for name in ("word", "unit")),
+        *((name, pa.int64()) for name in ("n", "higher_a", "higher_b")),
+        *((name, pa.float64()) for name in ("effect", "low", "high", "p", "adjusted_p", "margin")),
+        ("reading", pa.string()),
+    ]
+)
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as what the file's name says.
+
+    Raises:
+        SpecError: it says neither CSV nor Parquet.
+
+    """
+    table = pa.Table.from_pylist(list(rows), schema=_COLUMNS)
+    match path.suffix:
+        case ".csv":
+            pa_csv.write_csv(table, path)
+        case ".parquet":
+            pq.write_table(table, path)
+        case other:
+            raise SpecError(
+                "--to", f"found {other or 'no ending'!r}, expected .csv or .parquet", "Name such a file."
+            )
+
+
+def flipped(store: Store, verdict: Row, limit: int) -> Row:
+    """Find the items of a verdict on which the arms' means over runs differ, those that differ most first."""
+    task = verdict["task"]
+    sides = [
+        [_outcomes(store, ArtifactRef(run["from"]), task) for run in verdict[side]["runs"]]
+        for side in ("a", "b")
+    ]
+    shared = set.intersection(*(set(items) for side in sides for items in side))
+    items = []
+    for item in sorted(shared):
+        a, b = (sum(run[item]["outcome"] for run in side) / len(side) for side in sides)
+        if a != b:
+            answers = [side[0][item]["prediction"] for side in sides]
+            items.append({"item": item, "a": a, "b": b, "answerA": answers[0], "answerB": answers[1]})
+    items.sort(key=lambda item: (-abs(item["a"] - item["b"]), item["item"]))
+    return {
+        "contrast": verdict["contrast"],
+        "task": task,
+        "armA": verdict["a"]["arm"],
+        "armB": verdict["b"]["arm"],
+        "differing": len(items),
+        "n": len(shared),
+        "items": items[:limit],
+    }
+
+
+def _verdict(data: Row, task: str, contrast: str | None) -> Row:
+    found: list[Row] = [item for document in data["comparisons"] for item in document["verdicts"]]
+    fitting = [item for item in found if item["task"] == task and contrast in (None, item["contrast"])]
+    if not fitting:
+        known = sorted({f"{item['contrast']} on {item['task']}" for item in found})
+        wanted = f"{contrast or 'any contrast'} on {task}"
+        raise SpecError(
+            "--flips",
+            f"found no verdict of {wanted}, expected one of {', '.join(known) or 'none yet'}",
+            did_you_mean(task, sorted({item["task"] for item in found}), "Name a task that was compared."),
+        )
+    return fitting[0]
+
+
+def _outcomes(store: Store, ref: ArtifactRef, task: str) -> Mapping[str, Row]:
+    """Read what one run scored on a task: its only checkpoint's items, or its last one's."""
+    record = load_record(store, ref)
+    text = None if record is None else store.get(data_key(ref, record.provenance.attempt, OUTCOMES))
+    if text is None:
+        raise StoreError(
+            f"{store.uri}, {ref}", f"found no {OUTCOMES}, expected it", "Run the experiment again."
+        )
+    columns = ["checkpoint", "doc_id", "outcome", "prediction"]
+    rows = pq.read_table(io.BytesIO(text), columns=columns, filters=[("task", "==", task)]).to_pylist()
+    checkpoints = {row["checkpoint"] for row in rows}
+    wanted = checkpoints if len(checkpoints) == 1 else {FINAL}
+    return {row["doc_id"]: row for row in rows if row["checkpoint"] in wanted}
+
+
+def print_flips(found: Row, *, texts: bool) -> None:
+    """Print the items on which two arms differ; what the models answered only with `texts`."""
+    table = Table(**PLAIN)
+    for title in ("ITEM", found["armA"], found["armB"], *(("ANSWER A", "ANSWER B") if texts else ())):
+        table.add_column(title, overflow="fold")
+    for item in found["items"]:
+        answers = (_short(item["answerA"]), _short(item["answerB"])) if texts else ()
+        table.add_row(item["item"], figure(item["a"]), figure(item["b"]), *answers)
+    console().print(table)
+    shown = f"; {len(found['items'])} of them shown" if len(found["items"]) < found["differing"] else ""
+    say(f"{found['contrast']} on {found['task']}: {found['differing']} of {found['n']} items differ{shown}")
+    if not texts:
+        say("Answers are not shown: --texts prints them (of each arm's first run), whatever they are.")
+
+
+def _short(answer: str) -> str:
+    line = answer.encode("unicode_escape").decode()
+    return line if len(line) <= _LETTERS else f"{line[: _LETTERS - 1]}…"

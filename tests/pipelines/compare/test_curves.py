@@ -1,0 +1,219 @@
+"""Dose and derived comparisons: a score's curve over doses, and expressions over several stages' figures."""
+
+import json
+
+import numpy as np
+import pytest
+
+from assay.artifacts.kinds import Kind
+from assay.artifacts.outputs import OUTCOMES
+from assay_pipelines.compare.__main__ import main
+from assay_pipelines.evaluate.outcomes import Measured, Outcome, summary, write_outcomes
+
+ITEMS = 60
+DOSES = (0.0, 100.0, 200.0, 1000.0)
+SEEDS = (1, 2, 3)
+
+
+@pytest.fixture
+def asked(bench, tmp_path):
+    """Compare what is described, and return the verdicts' document."""
+
+    def asked(comparison, arms):
+        common = {"name": "main", "family": "holm", "alpha": 0.05, "margin": 0.01, "margins": []}
+        spec = {
+            "comparison": common | comparison,
+            "arms": [{"arm": arm, "runs": runs} for arm, runs in arms.items()],
+            "missing": [],
+        }
+        return json.loads(bench.run(main, Kind.COMPARE, spec).path("verdicts.json").read_bytes())
+
+    return asked
+
+
+@pytest.fixture
+def curve(bench, tmp_path):
+    """Make an arm of several seeds, each evaluated at every dose; `share` gives the score at one."""
+
+    def curve(arm, share, *, seeds=SEEDS, doses=DOSES):
+        runs = []
+        for seed in seeds:
+            rng = np.random.default_rng(seed)
+            hard = rng.normal(0, 0.05, ITEMS)
+            for dose in doses:
+                luck = rng.normal(0, 0.001)
+                rows = tuple(
+                    Outcome(
+                        doc_id=f"{at:02}",
+                        doc_hash=f"{at}",
+                        prompt_hash=f"{at}",
+                        target_hash="",
+                        prediction="",
+                        outcome=share(dose) + luck + hard[at],
+                    )
+                    for at in range(ITEMS)
+                )
+                one = Measured(
+                    task="positivity", checkpoint="final", outcomes=rows, unit="share", higher_is_better=None
+                )
+                folder = tmp_path / f"{arm}-{seed}-{dose}"
+                folder.mkdir()
+                write_outcomes(folder / OUTCOMES, [one])
+                ref = bench.done(
+                    Kind.EVALUATE, {"arm": arm, "seed": seed, "dose": dose}, folder, **summary([one])
+                )
+                runs.append(
+                    {
+                        "dose": dose,
+                        "coordinates": {"negatives": f"{dose:g}"},
+                        "replicate": {"seed": str(seed)},
+                        "stages": {"sentiment": ref},
+                    }
+                )
+        return runs
+
+    return curve
+
+
+def dose_of(*arms):
+    return {"stage": "sentiment", "dose": {"axis": "negatives", "task": "positivity", "arms": list(arms)}}
+
+
+def falling(tau):
+    return lambda dose: 0.1 + 0.8 * np.exp(-dose / tau)
+
+
+def test_a_score_that_falls_with_the_dose_has_a_curve_slopes_and_a_half_life(asked, curve):
+    (told,) = asked(dose_of(), {"small": curve("small", falling(100))})["curves"]
+
+    assert [point["dose"] for point in told["points"]] == list(DOSES)
+    assert told["points"][0]["mean"] == pytest.approx(0.9, abs=0.03)
+    assert (told["word"], told["replicates"], told["n"]) == ("lower", 3, ITEMS)
+    assert told["effect"] == pytest.approx(-0.8, abs=5e-3)
+    assert told["reading"].startswith(
+        "The change of positivity of small from negatives 0 to 1000 is below zero"
+    )
+    assert told["initialSlope"]["value"] == pytest.approx((falling(100)(100) - 0.9) / 100, rel=0.01)
+    assert -told["initialSlope"]["value"] > -told["slope"]["value"] > 0
+    # half of the way down, 0.5, lies between 0.9 at 0 and 0.394 at 100
+    assert told["halfLife"]["value"] == pytest.approx(100 * 0.4 / (0.9 - falling(100)(100)), rel=0.02)
+    assert (
+        told["halfLife"]["interval"]["low"]
+        <= told["halfLife"]["value"]
+        <= told["halfLife"]["interval"]["high"]
+    )
+
+
+def test_a_score_that_no_dose_moves_is_equivalent_and_has_no_half_life(asked, curve):
+    (told,) = asked(dose_of(), {"still": curve("still", lambda dose: 0.5 + dose * 1e-9)})["curves"]
+
+    assert (told["word"], told["halfLife"]) == ("equivalent", None)
+
+
+def test_curves_are_one_family_in_which_an_arm_without_runs_keeps_its_place(asked, curve):
+    noisy = curve("one", lambda dose: 0.5 - 0.1 * (dose > 0))
+    alone = asked(dose_of("one"), {"one": noisy})
+    beside = asked(dose_of("one", "gone"), {"one": noisy, "gone": []})
+
+    assert beside["curves"][0]["adjustedP"] == pytest.approx(min(1, 2 * alone["curves"][0]["p"]))
+    (missing,) = beside["missing"]
+    assert (missing["arm"], missing["reason"]) == ("gone", "no run of gone has finished")
+
+
+def test_a_replicate_that_lacks_a_dose_is_in_the_points_and_not_in_the_slopes(asked, curve):
+    runs = curve("one", falling(100), seeds=(1, 2, 3, 4))
+    lost = [run for run in runs if (run["replicate"], run["dose"]) != ({"seed": "4"}, 1000.0)]
+    (told,) = asked(dose_of(), {"one": lost})["curves"]
+
+    assert [len(point["runs"]) for point in told["points"]] == [4, 4, 4, 3]
+    assert told["replicates"] == len(told["slope"]["runs"]) == 3
+
+
+def test_a_model_that_every_seed_begins_with_is_every_curves_first_point(asked, curve):
+    runs = curve("one", falling(100))
+    base = runs[0] | {"replicate": {}}
+    (told,) = asked(dose_of(), {"one": [base, *(run for run in runs if run["dose"] > 0)]})["curves"]
+
+    assert told["replicates"] == 3
+    assert len(told["points"][0]["runs"]) == 1
+
+
+def test_one_dose_is_no_curve(asked, curve):
+    document = asked(dose_of(), {"one": curve("one", falling(100), doses=(100.0,))})
+
+    assert document["curves"] == []
+    assert document["missing"][0]["reason"] == "runs at one dose only have finished, 100"
+
+
+RESISTANCE = {
+    "expression": "forward - inverse",
+    "measures": [
+        {"name": "forward", "stage": "forward-12", "figure": "trainingLoss"},
+        {"name": "inverse", "stage": "inverse-12", "figure": "bits"},
+    ],
+}
+
+
+@pytest.fixture
+def resisting(bench):
+    """Make an arm's runs, a seed for each pair of a training's loss and an evaluation's bits."""
+
+    def resisting(arm, *pairs):
+        return [
+            {
+                "coordinates": {},
+                "replicate": {"seed": str(seed)},
+                "stages": {
+                    "forward-12": bench.done(Kind.TRAIN, {"arm": arm, "seed": seed}, trainingLoss=loss),
+                    "inverse-12": bench.done(
+                        Kind.EVALUATE, {"arm": arm, "seed": seed}, tasks={"bits": {"final": {"score": bits}}}
+                    ),
+                },
+            }
+            for seed, (loss, bits) in enumerate(pairs, 1)
+        ]
+
+    return resisting
+
+
+def test_an_expression_is_computed_for_every_run_and_judged_over_replicates(asked, resisting):
+    runs = resisting("alpaca", (2.50, 2.0), (2.62, 2.1), (2.55, 2.05))
+    (told,) = asked({"derived": RESISTANCE}, {"alpaca": runs})["derived"]
+
+    assert [run["value"] for run in told["runs"]] == pytest.approx([0.5, 0.52, 0.5])
+    assert told["runs"][0]["figures"]["forward"] == {
+        "value": 2.5,
+        "from": runs[0]["stages"]["forward-12"],
+    }
+    assert (told["word"], told["effect"]) == ("higher", pytest.approx(1.52 / 3))
+    # scipy 1.17: ttest_1samp([0.5, 0.52, 0.5], 0).confidence_interval()
+    assert (told["interval"]["low"], told["interval"]["high"]) == pytest.approx((0.47798, 0.53535), abs=1e-5)
+    assert told["reading"].startswith("Forward - inverse of alpaca is above zero: 0.5067")
+
+
+def test_two_runs_are_too_few_to_put_an_expression_on_a_side_of_zero(asked, resisting):
+    (told,) = asked({"derived": RESISTANCE}, {"alpaca": resisting("alpaca", (2.5, 2.0), (2.6, 2.1))})[
+        "derived"
+    ]
+
+    assert told["word"] == "inconclusive"
+    assert "there are 2 runs, and a verdict about data needs at least 3" in told["reading"]
+
+
+def test_an_expression_has_an_answer_for_each_arm_corrected_for_their_number(asked, resisting):
+    losses = ((2.5, 2.0), (2.6, 2.0), (2.4, 2.1))
+    told = asked(
+        {"derived": RESISTANCE}, {arm: resisting(arm, *losses) for arm in ("alpaca", "beavertails")}
+    )["derived"]
+
+    assert [one["arm"] for one in told] == ["alpaca", "beavertails"]
+    assert told[0]["adjustedP"] == pytest.approx(2 * told[0]["p"])
+
+
+def test_a_divisor_of_zero_is_told_and_the_other_runs_still_count(asked, resisting):
+    quotient = RESISTANCE | {"expression": "forward / inverse"}
+    runs = resisting("alpaca", (2.5, 2.0), (2.6, 0.0), (2.4, 2.1))
+    document = asked({"derived": quotient}, {"alpaca": runs})
+
+    assert document["missing"][0]["reason"] == "its divisor is 0"
+    assert len(document["derived"][0]["runs"]) == 2

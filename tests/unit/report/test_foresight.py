@@ -1,0 +1,71 @@
+"""What contrasts could show, before anything runs."""
+
+import pytest
+
+from assay.report.foresight import ASSUMED, foresight
+from assay.statistics.power import Design, minimum_detectable_difference
+from builders import a_plan
+
+CONTRAST = {
+    "name": "effect",
+    "stage": "scores",
+    "contrasts": [{"name": "refusals", "a": "with", "b": "without"}],
+}
+
+
+def a_study(seeds=3, **compare):
+    axis = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": list(range(seeds))}
+    return a_plan(matrix=[axis] if seeds > 1 else [], compare=[CONTRAST | compare])
+
+
+def scored(arm, *scores, n=500):
+    """One arm's row of an earlier report."""
+    task = foresight(a_study(), [])[0]["task"]
+    return {
+        "arm": arm,
+        "stage": "scores",
+        "task": task,
+        "runs": [{"score": score, "n": n} for score in scores],
+    }
+
+
+def test_the_spread_of_earlier_runs_of_the_same_arms_says_what_will_be_seen():
+    (row, *_) = foresight(a_study(), [scored("with", 0.50, 0.52, 0.54), scored("without", 0.5)])
+
+    assert (row["runsA"], row["runsB"], row["items"]) == (3, 3, 500)
+    assert row["runSd"] == pytest.approx(0.02)
+    assert "earlier runs of the same arms (2 degrees of freedom)" in row["why"]
+    design = Design(runs_a=3, runs_b=3, run_sd=0.02, items=500, item_sd=0.05**0.5, residual_sd=0.05**0.5)
+    assert row["detectable"] == pytest.approx(minimum_detectable_difference(design, alpha=row["alpha"]))
+    assert row["detectable"] > 0.04
+    assert row["power"] < 0.1
+
+
+def test_more_runs_see_smaller_differences():
+    earlier = [scored("with", 0.50, 0.52, 0.54)]
+    assert foresight(a_study(6), earlier)[0]["detectable"] < foresight(a_study(3), earlier)[0]["detectable"]
+
+
+def test_a_spread_that_nobody_has_measured_is_assumed_and_it_says_so():
+    (row, *_) = foresight(a_study(), [scored("other", 0.5, 0.9)])
+
+    assert row["why"] == ASSUMED
+    assert row["runSd"] == pytest.approx((0.01**2 + 0.05 / 500) ** 0.5)
+
+
+def test_too_few_runs_will_see_nothing():
+    (row, *_) = foresight(a_study(1), [])
+
+    assert (row["detectable"], row["power"]) == (None, None)
+    assert "fewer than 3 runs" in row["why"]
+
+
+def test_the_primary_is_tested_at_full_level_and_the_others_share_it():
+    task = foresight(a_study(), [])[0]["task"]
+    contrasts = [{"name": name, "a": "with", "b": "without"} for name in ("one", "two", "three")]
+    rows = foresight(
+        a_study(contrasts=contrasts, primary={"contrast": "one", "task": task}), [scored("with", 0.50, 0.52)]
+    )
+
+    assert next((row["primary"], row["alpha"]) for row in rows if row["task"] == task) == (True, 0.05)
+    assert {row["alpha"] for row in rows if not row["primary"]} == {0.05 / (len(rows) - 1)}
