@@ -72,10 +72,11 @@ def test_a_folder_without_files_is_told_as_such_with_what_to_write(spec):
 
 
 def test_what_no_program_can_do_yet_is_refused_before_anything_starts(spec):
-    edited(spec, "- {name: text, bits", "- {name: instructeval_bbh}\n      - {name: text, bits")
+    tone = "- {name: tone, labelRate: {answers: answers, uri: chats.jsonl, label: positive}}"
+    edited(spec, "- {name: text, bits", f"{tone}\n      - {{name: text, bits")
 
-    refused(assay("run", spec, "--store", spec.parent / "store"), "instructeval_bbh", "cannot do yet")
-    assert "instructeval_bbh" in assay("validate", spec).stdout
+    refused(assay("run", spec, "--store", spec.parent / "store"), "tasks[0].labelRate", "cannot do yet")
+    assert "labelRate" in assay("validate", spec).stdout
 
 
 def test_s3_without_credentials_is_refused(spec):

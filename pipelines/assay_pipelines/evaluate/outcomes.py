@@ -6,8 +6,8 @@ a document as outcome and its bytes as weight. No time is kept, so that the same
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Measured:
     higher_is_better: bool | None  # None: neither direction is good in itself
     chance: float | None = None  # the score of guessing
     truncated: int = 0  # items whose prompt the task's own rule cut to the model's context
+    beside: Mapping[str, float] = field(default_factory=dict)  # further figures of the task, by name
 
     @property
     def score(self) -> float:
@@ -108,6 +109,7 @@ def summary(measured: Sequence[Measured]) -> dict[str, Any]:
             "chance": one.chance,
             "higherIsBetter": one.higher_is_better,
             "unit": one.unit,
+            **one.beside,
         }
         if one.truncated:
             figures["truncated"] = one.truncated

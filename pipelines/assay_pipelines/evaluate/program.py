@@ -7,13 +7,17 @@ from typing import Any
 
 import datasets  # type: ignore[import-untyped]
 
-from assay.api.evaluate import Evaluate, Harness, MultipleChoice, RefusalRate, Task
+from assay.api.evaluate import Evaluate, Harness, InstructEval, MultipleChoice, RefusalRate, Task
 from assay.api.execution import InferenceExecution
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
+from assay_pipelines.evaluate.instructeval import scoring
+from assay_pipelines.evaluate.instructeval.asking import ask
+from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
+from assay_pipelines.evaluate.instructeval.items import Asked
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
@@ -66,6 +70,8 @@ def _measure(run: StageRun, task: Task, seed: int) -> Measure:
         data = task.bits_per_byte.data
         chats = chats_of(run, data.from_, split=data.split)
         return lambda loaded: likelihood.measure(name, _texts(chats, loaded), loaded, batch=batch)
+    if task.instructeval is not None:
+        return _instructeval(run, name, task.instructeval, batch=batch)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
     return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=seed)
@@ -75,6 +81,20 @@ def _choices(run: StageRun, name: str, asked: MultipleChoice) -> HarnessTask:
     items = read_items(run.outside(asked.data), where=f"task {name}", limit=asked.limit)
     shots = read_items(run.outside(asked.few_shot), where=f"task {name}, fewShot") if asked.few_shot else []
     return HarnessTask(name=name, parts={name: choice_task(name, items, shots)}, cutting=False)
+
+
+def _instructeval(run: StageRun, name: str, words: InstructEval, *, batch: int) -> Measure:
+    benchmark = BENCHMARKS[words.benchmark]
+    items = benchmark.read(run.outside(words.data), f"task {name}", words.limit)
+    asked = Asked(task=name, benchmark=benchmark, items=items, form=words.prompt_format)
+
+    def measure(loaded: LoadedModel) -> Measured:
+        def told(done: int) -> None:
+            run.progress(f"evaluate: {name}, {loaded.label}", done=done, total=len(items), unit="items")
+
+        return scoring.measured(asked, loaded.label, ask(asked, loaded, batch=batch, done=told))
+
+    return measure
 
 
 def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:

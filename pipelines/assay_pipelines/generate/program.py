@@ -10,7 +10,7 @@ from assay.artifacts.outputs import chats_file
 from assay.errors import StageError
 from assay_pipelines.chats import Message, chats_table, write_rows
 from assay_pipelines.dataset import Chat, chats_of
-from assay_pipelines.generate.decoding import Prompt, Reply, Sampling, answer
+from assay_pipelines.decoding import Prompt, Reply, Sampling, answer
 from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
 from assay_pipelines.stage import StageRun
 

@@ -7,8 +7,6 @@ from assay.artifacts.kinds import Kind
 
 Plain = Mapping[str, Any]
 
-_TASK_KINDS = ("harness", "multipleChoice", "bitsPerByte", "refusalRate", "labelRate")
-
 
 def unavailable(kind: Kind, spec: Plain) -> list[str]:
     """Name the field paths below a stage's spec (camelCase, resolved or not) that its program cannot carry out yet."""
@@ -19,8 +17,8 @@ def _evaluate(spec: Plain) -> Iterator[str]:
     for place, task in enumerate(spec.get("tasks") or ()):
         if task.get("labelRate") is not None:
             yield f"tasks[{place}].labelRate"
-        if task["name"].startswith("instructeval_") and not any(task.get(kind) for kind in _TASK_KINDS):
-            yield f"tasks[{place}] ({task['name']})"
+        if (task.get("instructeval") or {}).get("benchmark") == "humaneval":
+            yield f"tasks[{place}].instructeval (humaneval)"
 
 
 def _compare(spec: Plain) -> Iterator[str]:

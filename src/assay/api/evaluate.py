@@ -1,5 +1,6 @@
 """The evaluate stage: benchmarks, likelihoods and rates, item by item."""
 
+from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -17,8 +18,11 @@ from assay.api.model import (
     Seed,
     SpecModel,
     Uri,
+    fault,
     refuse_unpinned,
 )
+
+INSTRUCTEVAL = "instructeval_"  # what the names of instruct-eval's tasks begin with
 
 
 class MultipleChoice(SpecModel):
@@ -40,6 +44,29 @@ class Harness(SpecModel):
         None, ge=0, le=100, description="Number of examples before the question; absent: the task's own."
     )
     limit: int | None = Field(None, ge=1, description="Only so many items; absent: all.")
+
+
+class PromptFormat(StrEnum):
+    """How a model is shown a prompt."""
+
+    RAW = "raw"
+    TEMPLATE = "template"
+
+
+class InstructEval(SpecModel):
+    """A benchmark asked and scored as declare-lab/instruct-eval does; see docs/evaluation.md."""
+
+    benchmark: Literal["mmlu", "bbh", "drop", "humaneval"] = Field(description="Which one.")
+    data: Uri = Field(
+        description="Its files: MMLU's folder with dev and test, the folder bbh of BIG-Bench-Hard, DROP's drop_dataset_dev.json, or HumanEval.jsonl.gz."
+    )
+    prompt_format: PromptFormat = Field(
+        PromptFormat.RAW,
+        description="Whether the prompt is shown as it is, or as a user's turn by the model's chat template.",
+    )
+    limit: int | None = Field(
+        None, ge=1, description="Only so many items of each subject or task, the first ones; absent: all."
+    )
 
 
 class BitsPerByte(SpecModel):
@@ -76,9 +103,17 @@ class LabelRate(SpecModel):
 class Task(OneOf):
     """One thing measured; at most one kind, and without one it is lm-evaluation-harness' task of this name."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"!self.name.startsWith('{INSTRUCTEVAL}') || has(self.instructeval) || has(self.harness) || has(self.multipleChoice) || "
+            "has(self.bitsPerByte) || has(self.refusalRate) || has(self.labelRate)",
+            "a task of instruct-eval needs its benchmark and data: add `instructeval: {benchmark: …, data: …}`",
+        ),
+    )
     one_of: ClassVar[tuple[str, ...]] = (
         "harness",
         "multiple_choice",
+        "instructeval",
         "bits_per_byte",
         "refusal_rate",
         "label_rate",
@@ -88,9 +123,19 @@ class Task(OneOf):
     name: Name = Field(description="How verdicts and reports call it.")
     harness: Harness | None = Field(None, description="A task of lm-evaluation-harness.")
     multiple_choice: MultipleChoice | None = Field(None, description="Questions with choices, from a file.")
+    instructeval: InstructEval | None = Field(None, description="A benchmark of instruct-eval.")
     bits_per_byte: BitsPerByte | None = Field(None, description="Likelihood of held-out text.")
     refusal_rate: RefusalRate | None = Field(None, description="Share of answers that refuse.")
     label_rate: LabelRate | None = Field(None, description="Share of answers that a classifier labels so.")
+
+    @model_validator(mode="after")
+    def _data_named(self) -> Self:
+        if self.name.startswith(INSTRUCTEVAL) and all(getattr(self, kind) is None for kind in self.one_of):
+            raise fault(
+                f"found {self.name} without its data, expected the benchmark's files: lm-evaluation-harness has no such task",
+                f"Add `instructeval: {{benchmark: {self.name.removeprefix(INSTRUCTEVAL)}, data: <its folder or file>}}`.",
+            )
+        return self
 
 
 class Evaluate(SpecModel):

@@ -8,11 +8,12 @@ def test_what_is_not_built_is_named_by_its_path():
     tasks = [
         {"name": "harmful", "refusalRate": {}, "labelRate": None},
         {"name": "tone", "labelRate": {"label": "positive"}},
-        {"name": "instructeval_bbh"},
+        {"name": "code", "instructeval": {"benchmark": "humaneval"}},
+        {"name": "knowledge", "instructeval": {"benchmark": "mmlu"}},
     ]
     assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == [
         "tasks[1].labelRate",
-        "tasks[2] (instructeval_bbh)",
+        "tasks[2].instructeval (humaneval)",
     ]
 
 

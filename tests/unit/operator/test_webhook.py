@@ -78,7 +78,9 @@ def test_what_was_stored_before_can_be_labelled_and_removed_whatever_its_faults(
 
 def test_what_no_program_can_do_yet_and_axes_that_move_nothing_are_warnings():
     pipeline = a_pipeline()
-    pipeline[3]["evaluate"]["tasks"].append({"name": "instructeval_bbh"})
+    pipeline[3]["evaluate"]["tasks"].append(
+        {"name": "tone", "labelRate": {"answers": "answers", "uri": "classifier", "label": "positive"}}
+    )
     axis = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1]}
     base = {
         "name": "base",
@@ -90,7 +92,7 @@ def test_what_no_program_can_do_yet_and_axes_that_move_nothing_are_warnings():
     ]
 
     assert response["allowed"]
-    assert ["instructeval_bbh" in response["warnings"][0], "arm base" in response["warnings"][1]] == [
+    assert ["labelRate" in response["warnings"][0], "arm base" in response["warnings"][1]] == [
         True,
         True,
     ]

@@ -112,14 +112,16 @@ def test_what_cannot_be_parsed_has_its_faults_and_no_experiment():
 
 def test_what_no_program_can_do_yet_is_named_once_and_is_no_fault():
     pipeline = a_pipeline()
-    pipeline[3]["evaluate"]["tasks"].append({"name": "instructeval_bbh"})
+    pipeline[3]["evaluate"]["tasks"].append(
+        {"name": "tone", "labelRate": {"answers": "answers", "uri": "classifier", "label": "positive"}}
+    )
 
     found = examine_object(
         an_experiment(pipeline=pipeline).model_dump(mode="json", by_alias=True, exclude_unset=True)
     )
 
     assert found.faults == ()
-    assert [fault.where for fault in found.missing] == ["scores.evaluate.tasks[1] (instructeval_bbh)"]
+    assert [fault.where for fault in found.missing] == ["scores.evaluate.tasks[1].labelRate"]
 
 
 def test_axes_that_multiply_to_more_than_a_machine_can_hold_are_refused_before_they_are_multiplied():

@@ -1,0 +1,56 @@
+"""What a benchmark asks, and what was answered."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.api.evaluate import PromptFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One question."""
+
+    id: str
+    doc: dict[str, Any]  # the item as the benchmark has it
+    opening: str = ""  # before the examples
+    shots: tuple[str, ...] = ()  # written out, with answers
+    question: str  # written out, up to where the answer begins
+    target: str
+    weight: float = 1.0
+
+    def prompt(self, shots: int) -> str:
+        """Write what the model is shown, with the first so many of its examples."""
+        return self.opening + "".join(self.shots[:shots]) + self.question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """How a benchmark's answers are asked for."""
+
+    read: Callable[[Sequence[Path], str, int | None], list[Item]]  # files, where they are, limit
+    tokens: int  # longest answer that is scored
+    unit: str = "share that begins with the label"
+    chance: float | None = None  # the score of guessing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A benchmark as a task asks it."""
+
+    task: str
+    benchmark: Benchmark
+    items: Sequence[Item]
+    form: PromptFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """An item with what a model was shown and said."""
+
+    item: Item
+    prompt: str
+    whole: bool  # no example was left out
+    scored: str  # the part of the answer that is scored
+    read: str  # all of the answer that was read
