@@ -56,6 +56,13 @@ class PromptFormat(StrEnum):
 class InstructEval(SpecModel):
     """A benchmark asked and scored as declare-lab/instruct-eval does; see docs/evaluation.md."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.samples) || self.samples == 1 || self.benchmark == 'humaneval'",
+            "samples go only with humaneval, whose answers are sampled",
+        ),
+    )
+
     benchmark: Literal["mmlu", "bbh", "drop", "humaneval"] = Field(description="Which one.")
     data: Uri = Field(
         description="Its files: MMLU's folder with dev and test, the folder bbh of BIG-Bench-Hard, DROP's drop_dataset_dev.json, or HumanEval.jsonl.gz."
@@ -64,9 +71,19 @@ class InstructEval(SpecModel):
         PromptFormat.RAW,
         description="Whether the prompt is shown as it is, or as a user's turn by the model's chat template.",
     )
+    samples: int = Field(1, ge=1, le=1000, description="Answers to each problem of humaneval.")
     limit: int | None = Field(
         None, ge=1, description="Only so many items of each subject or task, the first ones; absent: all."
     )
+
+    @model_validator(mode="after")
+    def _sampled(self) -> Self:
+        if self.samples > 1 and self.benchmark != "humaneval":
+            raise fault(
+                f"found samples {self.samples} of {self.benchmark}, whose answers are greedy, expected 1",
+                "Remove `samples`.",
+            )
+        return self
 
 
 class BitsPerByte(SpecModel):

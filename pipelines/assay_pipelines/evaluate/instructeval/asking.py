@@ -1,8 +1,8 @@
 """Items put to a model: prompts that fit, and the answers to them.
 
 A prompt that is longer than instruct-eval's limit, or than the model's context leaves room for, loses examples from the
-last on; what is still too long without any is asked as it is, if the context holds it. Answers are greedy. They are read
-further than they are scored, because the first two tokens of an answer cannot show that it declines.
+last on; what is still too long without any is asked as it is, if the context holds it. Answers are read further than
+they are scored, because the first two tokens of an answer cannot show that it declines.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class _Shown:
 
 
 def ask(asked: Asked, loaded: LoadedModel, *, batch: int, done: Callable[[int], None]) -> list[Answered]:
-    """Ask one model one benchmark; `done` is told how many items are answered.
+    """Ask one model one benchmark; `done` is told how many answers there are.
 
     Raises:
         StageError: `ContextTooSmall`, `ModelNotFinite` or `TemplateMissing`.
@@ -35,21 +35,31 @@ def ask(asked: Asked, loaded: LoadedModel, *, batch: int, done: Callable[[int], 
     """
     if asked.form is PromptFormat.TEMPLATE:
         loaded.require_template()
-    scored = asked.benchmark.tokens
-    shown = {item.id: _shown(item, asked.form, loaded, answer=scored) for item in asked.items}
-    prompts = [Prompt(id=item, tokens=one.tokens) for item, one in shown.items()]
-    greedy = Sampling(temperature=0, top_p=1, max_tokens=max(scored, _READ), seed=0)
-    replies = answer(prompts, loaded, greedy, batch=batch, done=done)
+    benchmark = asked.benchmark
+    shown = {item.id: _shown(item, asked.form, loaded, answer=benchmark.tokens) for item in asked.items}
+    turns = [(item, f"{item.id}#{sample}") for item in asked.items for sample in range(asked.samples)]
+    replies = answer(
+        [Prompt(id=turn, tokens=shown[item.id].tokens) for item, turn in turns],
+        loaded,
+        Sampling(
+            temperature=benchmark.temperature,
+            top_p=1,
+            max_tokens=max(benchmark.tokens, _READ),
+            seed=asked.seed,
+        ),
+        batch=batch,
+        done=done,
+    )
     tokens = {reply.prompt_id: reply.tokens for reply in replies}
     return [
         Answered(
             item=item,
             prompt=shown[item.id].text,
             whole=shown[item.id].whole,
-            scored=_text(tokens[item.id][:scored], loaded),
-            read=_text(tokens[item.id], loaded),
+            scored=_text(tokens[turn][: benchmark.tokens], loaded),
+            read=_text(tokens[turn], loaded),
         )
-        for item in asked.items
+        for item, turn in turns
     ]
 
 
@@ -66,7 +76,7 @@ def _shown(item: Item, form: PromptFormat, loaded: LoadedModel, *, answer: int) 
         tokens = loaded.tokenizer(text, add_special_tokens=raw, verbose=False).input_ids
         if len(tokens) <= room:
             break
-    return _Shown(text=text, tokens=tokens, whole=shots == len(item.shots))
+    return _Shown(text=text, tokens=tokens, whole=shots == len(item.shots) and len(tokens) <= room)
 
 
 def _text(tokens: list[int], loaded: LoadedModel) -> str:

@@ -33,6 +33,7 @@ class Benchmark:
     tokens: int  # longest answer that is scored
     unit: str = "share that begins with the label"
     chance: float | None = None  # the score of guessing
+    temperature: float = 0  # of answers; 0 takes the likeliest token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +44,16 @@ class Asked:
     benchmark: Benchmark
     items: Sequence[Item]
     form: PromptFormat
+    samples: int = 1  # answers to each item
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """An item with what a model was shown and said."""
+    """An item with what a model was shown and once said."""
 
     item: Item
     prompt: str
-    whole: bool  # no example was left out
+    whole: bool  # no example was left out, and there was room for a whole answer
     scored: str  # the part of the answer that is scored
     read: str  # all of the answer that was read
