@@ -126,22 +126,26 @@ class Watched:
     clock: Counter[str] = field(default_factory=Counter)  # seconds, by what the program told
     processor: Counter[str] = field(default_factory=Counter)
     peak: dict[str, int] = field(default_factory=dict)  # bytes, likewise
+    driver: dict[str, int] = field(default_factory=dict)  # of these, those of the program's own process
     _seen: dict[int, float] = field(default_factory=dict)
 
     def look(self, child: psutil.Process, doing: str, seconds: float) -> None:
         """Add up what happened since the last look."""
-        memory = 0
+        memory, driver = 0, 0
         self.clock[doing] += seconds
         for process in family(child):
             try:
                 used = process.cpu_times()
-                memory += process.memory_full_info().pss
+                held = process.memory_full_info().pss
             except psutil.Error:
                 continue
+            memory += held
+            driver += held if process.pid == child.pid else 0
             total = used.user + used.system
             self.processor[doing] += total - self._seen.get(process.pid, 0)
             self._seen[process.pid] = total
         self.peak[doing] = max(memory, self.peak.get(doing, 0))
+        self.driver[doing] = max(driver, self.driver.get(doing, 0))
 
 
 def family(child: psutil.Process) -> list[psutil.Process]:

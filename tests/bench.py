@@ -92,7 +92,14 @@ class Bench:
         """Make a stage that is done, with the files below a folder as its outputs."""
         return self.finish(self.stage(kind, spec), files, **summary)
 
-    def finish(self, document: StageDocument, files: Path | None = None, **summary: Any) -> ArtifactRef:
+    def finish(
+        self,
+        document: StageDocument,
+        files: Path | None = None,
+        *,
+        environment: dict[str, Any] | None = None,
+        **summary: Any,
+    ) -> ArtifactRef:
         """Publish the record of a stage, with the files below a folder as its outputs."""
         outputs = {}
         for path in sorted(path for path in files.rglob("*") if path.is_file()) if files else ():
@@ -100,7 +107,12 @@ class Bench:
             self.store.upload(data_key(document.ref, 1, name), path)
             outputs[name] = OutputFile(size=path.stat().st_size, sha256=sha256_of(path))
         provenance = Provenance(
-            attempt=1, inputs={}, execution={}, environment={}, started_at=START, finished_at=START
+            attempt=1,
+            inputs={},
+            execution={},
+            environment=environment or {},
+            started_at=START,
+            finished_at=START,
         )
         publish(
             self.store,

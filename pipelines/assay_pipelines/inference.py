@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from assay.api.evaluate import Evaluate
 from assay.api.execution import InferenceExecution
 from assay.api.generate import Generate
+from assay_pipelines.devices import device_class
 from assay_pipelines.models import (
     begin_token,
     checkpoint_labels,
@@ -73,7 +74,9 @@ def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedMo
     threads = InferenceExecution.model_validate(run.execution).threads
     for label in labels_asked(run, words):
         folder = model_folder(run, words.model, label=label)
-        yield load_model(label, folder, precision=words.precision, threads=threads)
+        loaded = load_model(label, folder, precision=words.precision, threads=threads)
+        run.ran_with(**device_class(loaded.device))
+        yield loaded
 
 
 def load_model(label: str, folder: Path, *, precision: str, threads: int) -> LoadedModel:

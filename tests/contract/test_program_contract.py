@@ -15,7 +15,7 @@ from assay.stores.claims import attempts, claim, declare_stage, listing, read_pr
 from assay.stores.open import open_store
 from assay.stores.records import load_record, verify
 from assay.stores.store import Store
-from assay_pipelines.stage import EXIT_DONE, EXIT_FAILED, StageRun, run_program
+from assay_pipelines.stage import EXIT_DONE, EXIT_FAILED, EXIT_TRY_AGAIN, StageRun, run_program
 
 STAGE = StageDocument(kind=Kind.CLEAN, semantics=SEMANTICS[Kind.CLEAN], spec={}, reads=())
 
@@ -80,3 +80,17 @@ def test_what_attempts_left_goes_with_the_record_and_not_before(claimed: Store) 
     assert claimed.get(left) == b"finished"
     assert run_program(Kind.CLEAN, lambda _run: {}, arguments(claimed)) == EXIT_DONE
     assert claimed.get(left) is None
+
+
+def test_a_program_that_is_run_again_as_the_same_attempt_tells_its_own_end(claimed: Store) -> None:
+    def stopped(_run: StageRun) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    def refused(_run: StageRun) -> dict[str, Any]:
+        raise StageError("SourceChanged", "a", "b", "c")
+
+    assert run_program(Kind.CLEAN, stopped, arguments(claimed)) == EXIT_TRY_AGAIN
+    assert run_program(Kind.CLEAN, refused, arguments(claimed)) == EXIT_FAILED
+    failure = attempts(claimed, STAGE.ref)[0].failure
+    assert failure is not None
+    assert failure.reason == "SourceChanged"

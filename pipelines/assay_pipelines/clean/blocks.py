@@ -6,7 +6,7 @@ which a test holds them to.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol, Self
 
@@ -16,6 +16,9 @@ from assay_pipelines.clean.partitions import OnBlock, Partitions
 
 SMALL_BYTES = 32 << 20
 RAY_ADDRESS = "RAY_ADDRESS"  # what Ray sets for the drivers of a cluster
+
+
+Cutting = Callable[[pa.Table], list[pa.Table]]
 
 
 class Blocks(Protocol):
@@ -33,6 +36,13 @@ class Blocks(Protocol):
         """Hold the result, and keep it for another attempt at the stage, where a redo would cost minutes.
 
         The name tells what was asked for so far from all else that the stage asks of equal blocks.
+        """
+        ...
+
+    def parted(self, cut: Cutting, functions: Sequence[OnBlock]) -> Self:
+        """Cut every block into parts, one per function, and put what all blocks have of a part, together, through its function.
+
+        The results are held, each a block. Functions see no block and no part without rows.
         """
         ...
 
@@ -58,6 +68,12 @@ class Here:
     def kept(self, name: str) -> "Here":  # noqa: ARG002 -- this process does it again in seconds
         """Carry out what is asked for so far."""
         return self.held()
+
+    def parted(self, cut: Cutting, functions: Sequence[OnBlock]) -> "Here":
+        """Cut every block, and put each part through its function."""
+        cuts = [cut(table) for table in self._tables if len(table)]
+        parts = (pa.concat_tables(pieces) for pieces in zip(*cuts, strict=True))
+        return Here([function(part) for function, part in zip(functions, parts, strict=False) if len(part)])
 
     def tables(self) -> Iterable[pa.Table]:
         """Return the blocks."""

@@ -1,13 +1,14 @@
 """Blocks on Ray Data: each map is one fused `map_batches` over Arrow blocks in Ray's object store.
 
 No other operation of Ray Data is used: its sort and its group-by would start workers of another kind, and cost more than
-they save. Ray ends with this process, however that ends.
+they save. Parts are made by plain tasks, in the workers that maps use, and lie in the object store, which spills.
+Ray ends with this process, however that ends.
 """
 
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from assay.errors import AssayError, Retry, StageError
-from assay_pipelines.clean.blocks import RAY_ADDRESS
+from assay_pipelines.clean.blocks import RAY_ADDRESS, Cutting
 from assay_pipelines.clean.partitions import OnBlock, Partitions, through
 
 # Under `uv run`, Ray would start its workers by `uv run` too, in a copy of the working folder that lacks uv: they never come.
@@ -35,8 +36,10 @@ from ray.exceptions import RayTaskError
 _GIB = 1 << 30
 _STORE_SHARE = 0.4  # of a stage's memory, for blocks in shared memory; more goes to disk
 _LEAST_STORE = 100 << 20
+_BUNDLES = 128  # of blocks that are cut together; the driver would hold the pieces of a part if they were below 100 KB
 _STARTS = 3  # Ray gives up after 30 s, which a busy machine may need
 
+_NOTHING = pa.table({})  # as Ray Data leaves of a block without rows: not even its schema
 _ARROW: dict[str, Any] = {"batch_format": "pyarrow", "batch_size": None, "zero_copy_batch": True}
 
 
@@ -73,6 +76,20 @@ class OnRay:
             return self.held()
         return self._hold(partial(self._partitions.through, functions=self._functions, name=name))
 
+    def parted(self, cut: Cutting, functions: Sequence[OnBlock]) -> "OnRay":
+        """Cut every block, and put each part through its function, in Ray's workers."""
+        cutting, count = ray.put((*self._functions, cut)), len(functions)  # once, not with every task
+        with _as_raised():
+            blocks = self._dataset.to_arrow_refs()
+            bundles = [blocks[first::_BUNDLES] for first in range(min(_BUNDLES, len(blocks)))]
+            cuts = [_cut.options(num_returns=count).remote(cutting, count, *some) for some in bundles]
+            pieces = [[piece] for piece in cuts] if count == 1 else cuts
+            parts = [
+                _gathered.remote(function, *part)
+                for function, part in zip(functions, zip(*pieces, strict=True), strict=True)
+            ]
+            return OnRay(ray.data.from_arrow_refs(parts), self._partitions)
+
     def tables(self) -> Iterator[pa.Table]:
         """Stream the blocks to the driver."""
         dataset = self._dataset
@@ -84,6 +101,19 @@ class OnRay:
     def _hold(self, function: OnBlock) -> "OnRay":
         with _as_raised():
             return OnRay(self._dataset.map_batches(function, **_ARROW).materialize(), self._partitions)
+
+
+@ray.remote
+def _cut(functions: tuple[Any, ...], parts: int, *blocks: pa.Table) -> Any:
+    cuts = [through(block, functions) for block in blocks if len(block)]
+    pieces = [pa.concat_tables(each) for each in zip(*cuts, strict=True)] if cuts else [_NOTHING] * parts
+    return pieces[0] if parts == 1 else pieces
+
+
+@ray.remote
+def _gathered(function: OnBlock, *pieces: pa.Table) -> pa.Table:
+    some = [piece for piece in pieces if len(piece)]
+    return function(pa.concat_tables(some)) if some else _NOTHING
 
 
 @contextmanager

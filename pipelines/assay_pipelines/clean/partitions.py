@@ -19,12 +19,13 @@ import pyarrow as pa
 import assay
 import assay_pipelines
 from assay.artifacts.canonical import canonical_json
+from assay.artifacts.environment import environment
 from assay.artifacts.layout import resume_key
 from assay.errors import StoreError
 from assay.stores.open import open_store
 from assay.stores.resume import get_sealed, put_sealed
 from assay.stores.store import Store
-from assay_pipelines.stage import StageRun, environment
+from assay_pipelines.stage import StageRun
 
 OnBlock = Callable[[pa.Table], pa.Table]
 

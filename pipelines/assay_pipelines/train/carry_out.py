@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from assay.api.memory import Load, least_stage, tokens_at_once
 from assay.api.train import DEFAULT_BETA
 from assay.artifacts.outputs import FINAL
+from assay_pipelines.devices import device_class
 from assay_pipelines.models import PRECISIONS
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.background import Background
 from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import Engine, Place, from_leader, join, leave
-from assay_pipelines.train.fit import Load, least_stage
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
 from assay_pipelines.train.network import Network, PairNetwork, compile_layers
@@ -32,7 +33,7 @@ _POINTS = 48  # of the curve that the report draws
 def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
     """Train, in this process as one of `place.world`; the leader writes all files. Returns the record's summary."""
     torch.set_num_threads(work.execution.threads)
-    torch.use_deterministic_algorithms(mode=True)
+    torch.use_deterministic_algorithms(mode=work.execution.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is a property of the module
     torch.manual_seed(work.train.seed)
     join(place)
@@ -66,7 +67,8 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
             figures = speeds(rate, work.operations, place)
-            run.measured(**figures, padding=course.padding_share, zeroStage=stage, compiled=compiled)
+            run.measured(**figures, padding=course.padding_share, stepsBefore=taken)
+            run.ran_with(**_environment(place, stage, compiled=compiled))
     finally:
         leave()
     if place.leads:
@@ -94,17 +96,26 @@ def _zero_stage(work: Work, place: Place) -> int:
     execution = work.execution
     if execution.zero_stage is not None:
         return execution.zero_stage
-    alone = work.train.batch_unit != "packedSequences" and work.train.objective != "dpo"
-    longest = int(work.examples.lengths.max()) if alone else work.train.sequence_length
-    lines = execution.micro_batch * (2 if work.train.objective == "dpo" else 1)
-    load = Load.of(
-        work.model,
-        tokens=lines * longest,
+    weights = list(work.model.parameters())
+    load = Load(
+        parameters=sum(weight.numel() for weight in weights),
+        learned=sum(weight.numel() for weight in weights if weight.requires_grad),
+        layers=work.model.config.num_hidden_layers,
+        width=work.model.config.hidden_size,
+        vocabulary=work.model.config.vocab_size,
+        tokens=tokens_at_once(work.train, execution),
         half=work.train.precision == "bf16",
         again=execution.activation_checkpointing,
     )
     memory = torch.cuda.mem_get_info(place.device)[1] if place.device.type == "cuda" else None
     return from_leader(place, least_stage(load, world=place.world, memory=memory))
+
+
+def _environment(place: Place, stage: int, *, compiled: bool) -> dict[str, Any]:
+    """Return what of this training's execution moves figures in the last digits."""
+    exact = torch.are_deterministic_algorithms_enabled()
+    told = {"processes": place.world, "zeroStage": stage, "deterministic": exact, "compiled": compiled}
+    return told | device_class(place.device)
 
 
 def _resumed(work: Work, state: State) -> Course:

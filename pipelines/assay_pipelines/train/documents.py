@@ -76,7 +76,8 @@ def _attend(  # noqa: PLR0913 -- transformers calls it
 ) -> tuple[torch.Tensor, None]:
     """Attend within documents, or within lines if none are told; (lines, heads, tokens, width) each."""
     if line.bounds is not None:
-        return _attend_at_once(query, key, value, line, (scaling, sliding_window)), None
+        bounds = (line.bounds, line.longest)
+        return _attend_at_once((query, key, value), *bounds, scaling=scaling, window=sliding_window), None
     lengths = list(line.lengths) or [query.shape[2]]
     queries, keys, values = (torch.split_with_sizes(states, lengths, dim=2) for states in (query, key, value))
     attended = [
@@ -95,26 +96,23 @@ def _attend(  # noqa: PLR0913 -- transformers calls it
 
 
 def _attend_at_once(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    line: Line,
-    settings: tuple[float | None, int | None],
+    states: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    bounds: torch.Tensor,
+    longest: int,
+    *,
+    scaling: float | None,
+    window: int | None,
 ) -> torch.Tensor:
-    scaling, window = settings
+    query, key, value = states
     groups = query.shape[1] // key.shape[1]
     # Rotated queries and keys come in fp32, which autocast leaves to a kernel that it does not know.
-    states = (query.to(value.dtype), repeat_kv(key.to(value.dtype), groups), repeat_kv(value, groups))
-    flat = [one[0].transpose(0, 1) for one in states]
-    attended: torch.Tensor = varlen_attn(
-        *flat,
-        line.bounds,
-        line.bounds,
-        line.longest,
-        line.longest,
-        scale=scaling,
-        window_size=(-1 if window is None else window - 1, 0),
+    whole = (query.to(value.dtype), repeat_kv(key.to(value.dtype), groups), repeat_kv(value, groups))
+    queries, keys, values = (one[0].transpose(0, 1) for one in whole)
+    back = -1 if window is None else window - 1
+    attended = varlen_attn(
+        queries, keys, values, bounds, bounds, longest, longest, scale=scaling, window_size=(back, 0)
     )
+    assert isinstance(attended, torch.Tensor)  # noqa: S101 -- for mypy; nothing else is asked for
     return attended[None]
 
 

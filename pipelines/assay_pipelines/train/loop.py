@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from assay.artifacts.documents import INTERRUPTED
 from assay.errors import Retry, StageError
 from assay_pipelines.train.course import COMPARED, Course
 from assay_pipelines.train.engine import PATIENCE, Engine, Place
@@ -168,7 +169,7 @@ def _not_a_number(step: int, loss: float, norm: float) -> StageError:
 
 def _interrupted(step: int) -> StageError:
     return StageError(
-        "Interrupted",
+        INTERRUPTED,
         f"step {step + 1}",
         "found a request to stop, expected to finish",
         "Nothing needs doing: another attempt goes on from here.",

@@ -125,12 +125,11 @@ def new_llama(shape: Llama, tokenizer: Tokenizer) -> Any:
             f"found hiddenSize {shape.hidden_size} over {shape.heads} heads, expected an even number per head",
             "Change heads or hiddenSize.",
         )
-    wide = shape.intermediate_size or -(-shape.hidden_size * 8 // 3 // 16) * 16
     fast = tokenizer.fast
     config = LlamaConfig(
         vocab_size=tokenizer.size,
         hidden_size=shape.hidden_size,
-        intermediate_size=wide,
+        intermediate_size=shape.wide,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,

@@ -19,7 +19,7 @@ def summed_loss(
 
     `hidden` is (tokens, width), `weight` (vocabulary, width), `wanted` the tokens to be predicted, int64.
     """
-    loss: torch.Tensor = _SummedLoss.apply(hidden, weight, wanted, precision)  # type: ignore[no-untyped-call]
+    loss: torch.Tensor = _SummedLoss.apply(hidden, weight, wanted, precision)
     return loss
 
 
@@ -58,4 +58,4 @@ class _SummedLoss(torch.autograd.Function):
 
 
 def _parts(tensor: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    return tensor.split(max(1, _LOGITS // len(weight)))
+    return torch.split(tensor, max(1, _LOGITS // len(weight)))

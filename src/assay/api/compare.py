@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from assay.api.model import IDENTIFIER_PATTERN, Name, OneOf, Rule, SpecModel, fault
+from assay.api.model import IDENTIFIER_PATTERN, Name, Neutral, OneOf, Rule, SpecModel, fault
 
 Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=63)]
 
@@ -74,7 +74,7 @@ class Comparison(OneOf):
         ),
     )
     one_of: ClassVar[tuple[str, ...]] = ("contrasts", "dose", "derived")
-    companions: ClassVar[dict[str, str]] = {"primary": "contrasts"}
+    companions: ClassVar[dict[str, str]] = {"primary": "contrasts", "environments": "contrasts"}
 
     name: Name = Field(description="How verdicts and the report call it.")
     stage: Name | None = Field(None, description="The evaluate stage whose outcomes are compared.")
@@ -89,6 +89,10 @@ class Comparison(OneOf):
     )
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance of a false difference that is accepted.")
     margin: float = Field(0.01, gt=0, description="Equivalent means within this, in the task's own unit.")
+    environments: Annotated[Literal["any"] | None, Neutral(None)] = Field(
+        None,
+        description="any: runs on other GPUs, with other libraries or spread otherwise are compared all the same, with a warning; absent: their contrast reads not comparable.",
+    )
     margins: tuple[TaskMargin, ...] = Field((), max_length=64, description="Tasks whose margin differs.")
 
     @model_validator(mode="after")

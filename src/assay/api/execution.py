@@ -38,6 +38,10 @@ class TrainExecution(SpecModel):
         default=False,
         description="Compute activations again in the backward pass: less memory, a third more operations.",
     )
+    deterministic: bool = Field(
+        default=True,
+        description="Bits that are the same whenever as many processes train again on the same machine; false: the fastest kernels, whose sums differ in the last digits.",
+    )
     compile: bool = Field(
         default=False,
         description="Fuse what layers do besides their matrix products (torch.compile): pays on GPUs, after about a minute; not at ZeRO 3.",

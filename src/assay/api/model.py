@@ -229,6 +229,11 @@ class Llama(SpecModel):
     context: int = Field(2048, ge=16, le=1048576, description="Longest sequence, in tokens.")
     tie_embeddings: bool = Field(True, description="Whether input and output embeddings are one matrix.")  # noqa: FBT003 -- pydantic's default
 
+    @property
+    def wide(self) -> int:
+        """Width of the MLP, as it holds."""
+        return self.intermediate_size or -(-self.hidden_size * 8 // 3 // 16) * 16
+
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
         if self.hidden_size % self.heads:

@@ -146,12 +146,20 @@ class Progress(Document):
     figures: dict[str, float] = Field(default_factory=dict, description="Live figures such as `loss`.")
 
 
+INTERRUPTED = "Interrupted"
+
+
 class Failure(Document):
     """`failure.json`: why an attempt ended without a record."""
 
     reason: str = Field(description="A CamelCase word, such as `SourceChanged`.")
     message: str = Field(description="Three parts: where, what was found against expected, what to do.")
     retry: Retry
+
+    @property
+    def is_interruption(self) -> bool:
+        """Whether the program was only asked to stop, which is nobody's fault and uses up no retry."""
+        return self.reason == INTERRUPTED
 
 
 class OutputFile(Document):

@@ -28,9 +28,19 @@ def validate(file: File, output: Json = Output.TEXT) -> None:
 
 
 @app.command()
-def plan(file: File, store: Store = STORE, output: Json = Output.TEXT) -> None:
+def plan(
+    file: File,
+    store: Store = STORE,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            help="A Profile's YAML file: say whether trainings fit its GPUs' memory.", show_default=False
+        ),
+    ] = None,
+    output: Json = Output.TEXT,
+) -> None:
     """Say what would run, what would be reused, and why."""
-    command("plan")(file, store, output=output)
+    command("plan")(file, store, profile=profile, output=output)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`assay plan`: what would run, what would be reused, and why."""
+"""`assay plan`: what would run, what would be reused, and why; what would not be alike, and what would not fit."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,18 @@ from typing import Any
 
 from rich.table import Table
 
-from assay.artifacts.documents import StageDocument
+from assay.artifacts.documents import ArtifactRef, StageDocument
+from assay.artifacts.environment import environment
 from assay.artifacts.kinds import Kind
+from assay.cli.fit import fit_data, print_fit
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
-from assay.settings.local import backend_for, open_local, stored_stages
+from assay.report.alike import unlike_contrasts
+from assay.settings.local import backend_for, open_local, profile_file, stored_stages
+from assay.settings.models import model_folders
+from assay.stores.records import load_record
 from assay.stores.store import Store
 
 Row = dict[str, Any]
@@ -21,17 +26,24 @@ _MOST_REASONS = 3
 _VERBS = ("reuse", "done", "running", "failed", "run")
 
 
-def main(file: Path, store_uri: str, *, output: str) -> None:
-    """Observe and decide, without acting."""
+def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> None:
+    """Observe and decide, without acting; with a Profile's file, work out whether trainings fit its GPUs."""
     local = open_local(file, store_uri)
+    pools = None if profile is None else profile_file(profile)
     backend = backend_for(local.experiment, None)
     plan, decision = local.control(backend).look()
     backend.close()
     rows = plan_rows(plan, decision, local.store)
+    unlike = unlike_contrasts(plan, _classes_here(plan, decision, local.store))
+    fit = None
+    if pools is not None:
+        fit = fit_data(plan, local.experiment.spec.execution, pools, model_folders(plan))
     if output == "json":
-        say(json.dumps(plan_data(plan, rows)))
+        say(json.dumps(plan_data(plan, rows) | {"unlike": unlike, "fit": fit}))
         return
     print_plan(plan, rows)
+    print_unlike(unlike)
+    print_fit(fit)
     reused = tallied(rows)["reuse"]
     say(f"{len(rows)} distinct stages: {reused} to reuse, {len(rows) - reused} to run. Nothing was started.")
 
@@ -63,6 +75,35 @@ def print_plan(plan: Plan, rows: list[Row]) -> None:
     console().print(table)
     for note in plan.notes:
         say(f"note: {note}")
+
+
+def print_unlike(unlike: list[str]) -> None:
+    """Print which contrasts would not be comparable, and what can be done before anything runs."""
+    for line in unlike:
+        say(f"warning: {line}")
+    if unlike:
+        say(
+            "Such a contrast reads `not comparable`. To run a stage that is done again, delete its record.json in the store"
+            " (`-o json` has each stage's `ref`); or let the comparison say `environments: any`."
+        )
+
+
+def classes_done(decision: Decision, store: Store) -> dict[ArtifactRef, Row]:
+    """Return the environment classes of what is done."""
+    done = [ref for ref, judgement in decision.judgements.items() if judgement.state is State.DONE]
+    records = {ref: load_record(store, ref) for ref in done}
+    return {ref: record.provenance.environment for ref, record in records.items() if record is not None}
+
+
+def _classes_here(plan: Plan, decision: Decision, store: Store) -> dict[ArtifactRef, Row]:
+    """Return the environment classes of what is done, and of what would run here, as far as they are known before."""
+    here, train = environment(), plan.execution["train"]
+    training = {
+        "processes": train["nodes"] * train["processesPerNode"],
+        "deterministic": train["deterministic"],
+    }
+    expected = {stage.ref: here | (training if stage.kind is Kind.TRAIN else {}) for stage in plan.stages}
+    return expected | classes_done(decision, store)
 
 
 def tallied(rows: list[Row]) -> dict[str, int]:

@@ -8,10 +8,10 @@ from rich.text import Text
 from assay.cli.terminal import PLAIN, console, say
 from assay.report.figures import figure
 from assay.report.page import CLASSES, p_value
-from assay.statistics.words import LEAST_RUNS, Word
+from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE
 
 _COLOURS = {"good": "green", "bad": "red", "same": "blue", "open": "yellow"}
-_TITLES = ("CONTRAST", "TASK", "VERDICT", "EFFECT", "INTERVAL", "P", "ITEMS")
+_TITLES = ("CONTRAST", "TASK", "VERDICT", "EFFECT", "NOISE", "INTERVAL", "P", "ITEMS")
 
 
 def print_verdicts(data: dict[str, Any]) -> None:
@@ -23,6 +23,9 @@ def print_verdicts(data: dict[str, Any]) -> None:
         for contrast, (a, b) in sides.items():
             runs = f"{len(a['runs'])} and {len(b['runs'])} runs"
             say(f"  {contrast}: {a['arm']} minus {b['arm']}, {runs}")
+        if verdicts:
+            say("  noise: standard deviation between runs of a and of b; – where there is one run")
+        _say_unlike(verdicts)
         if any(item["primary"] for item in verdicts):
             say("  * the primary hypothesis; p is adjusted over the family")
         if any(p_value(item) == "–" for item in verdicts):
@@ -43,6 +46,16 @@ def print_warnings(data: dict[str, Any]) -> None:
             say(f"warning: {item['label']}: {warning}")
 
 
+def _say_unlike(verdicts: list[dict[str, Any]]) -> None:
+    """Say in what the runs of each contrast were not made alike, and what can be done."""
+    told = {(item["contrast"], line): item["word"] for item in verdicts for line in item["unlike"]}
+    for contrast, line in told:
+        say(f"  warning: {contrast}: not alike: {line}")
+    if NOT_COMPARABLE in told.values():
+        say("  Delete the record.json of one side's stage, so that it runs again like the other,")
+        say("  or let the comparison say `environments: any`.")
+
+
 def _cells(item: dict[str, Any]) -> list[str]:
     interval = item["interval"]
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
@@ -51,6 +64,7 @@ def _cells(item: dict[str, Any]) -> list[str]:
         item["task"],
         item["word"],
         figure(item["effect"], 2),
+        f"{figure(item['a']['noise'], 2)}, {figure(item['b']['noise'], 2)}",
         f"{figure(interval['low'], 2)}…{figure(interval['high'], 2)}" if interval else "–",
         p_value(item),
         str(item["n"]),
@@ -63,13 +77,14 @@ def _print_rows(title: str, rows: list[list[str]]) -> None:
         left = name in ("CONTRAST", "TASK", "VERDICT")
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for contrast, task, word, *figures in rows:
-        table.add_row(contrast, task, Text(word, style=_COLOURS[CLASSES[Word(word)]]), *figures)
+        table.add_row(contrast, task, Text(word, style=_COLOURS[CLASSES[word]]), *figures)
     terminal = console()
     if terminal.measure(table).maximum < terminal.width:
         terminal.print(table)
         return
     say(title)
-    for contrast, task, word, effect, interval, p, items in rows:
+    for contrast, task, word, effect, noise, interval, p, items in rows:
         say(f"{contrast} on {task}: {word}")
         say(f"  effect {effect}, {interval}")
+        say(f"  noise {noise}")
         say(f"  p {p}, {items} items")

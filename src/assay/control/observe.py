@@ -119,4 +119,9 @@ class Observer:
 
 
 def _may_run(fact: StageFact) -> bool:
-    return bool(fact.attempts) and not fact.done and fact.attempts[-1].failure is None
+    if fact.done or not fact.attempts:
+        return False
+    last = fact.attempts[-1]
+    if last.failure is None:
+        return True
+    return not last.failed_for_good and last.phase in {Phase.RUNNING, Phase.UNKNOWN}

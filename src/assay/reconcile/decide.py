@@ -11,7 +11,6 @@ from enum import StrEnum
 
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.kinds import Kind
-from assay.errors import Retry
 from assay.plan.comparisons import without
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, StageFact
@@ -176,17 +175,18 @@ def judge(
 
 def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:
     """A stage whose inputs are there and that does not run: start it, wait, or give it up."""
-    counted = [attempt for attempt in fact.attempts if attempt.claimed_at >= policy.since]
-    if not counted:
+    asked = [attempt for attempt in fact.attempts if attempt.claimed_at >= policy.since]
+    if not asked:
         return Judgement(state=State.READY, reason="Ready", attempt=_latest(fact))
-    last = counted[-1]
+    last = asked[-1]
     ended = _ended(last)
-    if last.failure is not None and last.failure.retry is Retry.NEVER:
+    if last.failed_for_good:
         return replace(ended, state=State.FAILED)
-    if len(counted) > policy.retries and ended.failed:
-        message = f"after {len(counted)} attempts: {ended.message}"
+    failures = sum(attempt.failure is None or not attempt.failure.is_interruption for attempt in asked)
+    if failures > policy.retries and ended.failed:
+        message = f"after {len(asked)} attempts: {ended.message}"
         return replace(ended, state=State.FAILED, message=message)
-    delay = min(policy.backoff_seconds * 2 ** (len(counted) - 1), _LONGEST_BACKOFF_SECONDS)
+    delay = min(policy.backoff_seconds * 2 ** max(failures - 1, 0), _LONGEST_BACKOFF_SECONDS)
     due = last.last_sign_of_life + timedelta(seconds=delay)
     return replace(ended, state=State.WAITING, wake_at=due) if now < due else ended
 
@@ -214,10 +214,10 @@ def _resumable(attempt: AttemptFact) -> bool:
 
 
 def _runs(attempt: AttemptFact, now: datetime, policy: Policy) -> bool:
+    if attempt.phase is Phase.RUNNING:
+        return not attempt.failed_for_good
     if attempt.failure is not None or attempt.phase is Phase.ENDED:
         return False
-    if attempt.phase is Phase.RUNNING:
-        return True
     if attempt.phase is Phase.ABSENT and attempt.mine:
         return False
     return now < attempt.last_sign_of_life + timedelta(seconds=policy.stale_seconds)

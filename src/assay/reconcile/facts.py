@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from assay.artifacts.documents import ArtifactRef, Failure
 from assay.artifacts.kinds import Kind
+from assay.errors import Retry
 
 
 class Phase(StrEnum):
@@ -44,6 +45,15 @@ class AttemptFact:
     def phase(self) -> Phase:
         """Whether its program runs."""
         return self.sight.phase
+
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether its failure stands, though what carries it be still there.
+
+        A queue's manager stops a workload and runs it again as the same attempt; meanwhile its program has told that it was stopped,
+        or lost the others.
+        """
+        return self.failure is not None and self.failure.retry is Retry.NEVER
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,14 @@
 """The report's figures, each beside the artifact that it came from. No time in it: the same records, the same bytes."""
 
 from collections.abc import Mapping
+from statistics import stdev
 from typing import Any
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
 from assay.plan.plan import Member, Plan, PlannedStage
+from assay.report.alike import Classes, differences
+from assay.statistics.words import NOT_COMPARABLE
 
 Plain = dict[str, Any]
 
@@ -14,7 +17,10 @@ def report_data(
     plan: Plan, records: Mapping[ArtifactRef, Record], verdicts: Mapping[ArtifactRef, Plain]
 ) -> Plain:
     """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done."""
-    documents = [_comparison(plan, verdicts[stage.ref]) for stage in plan.stages if stage.ref in verdicts]
+    classes = {ref: record.provenance.environment for ref, record in records.items()}
+    documents = [
+        _comparison(plan, verdicts[stage.ref], classes) for stage in plan.stages if stage.ref in verdicts
+    ]
     return {
         "experiment": plan.experiment,
         "stages": [_stage(stage, records.get(stage.ref)) for stage in plan.stages],
@@ -40,7 +46,6 @@ def report_data(
             for stage in plan.stages
             if stage.kind is Kind.CLEAN and stage.ref in records
         ],
-        "environments": _environments(plan, records),
         "notes": list(plan.notes),
     }
 
@@ -66,12 +71,31 @@ def warnings(record: Record) -> list[str]:
     return told
 
 
-def _comparison(plan: Plan, document: Plain) -> Plain:
-    """A comparison's document, with what is missing told for people."""
+def _comparison(plan: Plan, document: Plain, classes: Classes) -> Plain:
+    """A comparison's document, with what is missing told for people, and each verdict beside the noise and whether its runs were made alike."""
+    anyhow = document["comparison"].get("environments") == "any"
     missing = [
         {**item, "told": plan.told(f"{_subject(item)}: {item['reason']}")} for item in document["missing"]
     ]
-    return {**document, "missing": missing}
+    verdicts = [_verdict(plan, item, classes, anyhow=anyhow) for item in document["verdicts"]]
+    return {**document, "verdicts": verdicts, "missing": missing}
+
+
+def _verdict(plan: Plan, item: Plain, classes: Classes, *, anyhow: bool) -> Plain:
+    sides = {side: {**item[side], "noise": _noise(item[side]["runs"])} for side in ("a", "b")}
+    unlike = differences(plan, classes, (run["from"] for side in sides.values() for run in side["runs"]))
+    told = {**item, **sides, "unlike": unlike}
+    if unlike and not anyhow:
+        told["word"] = NOT_COMPARABLE
+        told["reading"] = (
+            f"{item['a']['arm']} and {item['b']['arm']} were not made alike, so that they may differ by more than their data."
+        )
+    return told
+
+
+def _noise(runs: list[Plain]) -> float | None:
+    """The standard deviation between the runs of one arm; None where there is but one."""
+    return stdev(run["score"] for run in runs) if len(runs) > 1 else None
 
 
 def _subject(missing: Plain) -> str:
@@ -91,6 +115,7 @@ def _stage(stage: PlannedStage, record: Record | None) -> Plain:
         "kind": stage.kind.value,
         "done": record is not None,
         "attempt": None if record is None else record.provenance.attempt,
+        "environment": None if record is None else record.provenance.environment,
         "outputs": None if record is None else record.outputs_digest,
     }
 
@@ -144,15 +169,5 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
                     )
     for row in rows.values():
         row["mean"] = sum(run["score"] for run in row["runs"]) / len(row["runs"])
+        row["noise"] = _noise(row["runs"])
     return list(rows.values())
-
-
-def _environments(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
-    """The distinct environment classes of each kind: more than one means that arms may differ by more than data."""
-    found: dict[str, list[Plain]] = {}
-    for stage in plan.stages:
-        if stage.ref in records:
-            classes = found.setdefault(stage.kind.value, [])
-            if (environment := records[stage.ref].provenance.environment) not in classes:
-                classes.append(environment)
-    return [{"kind": kind, "classes": classes} for kind, classes in found.items()]

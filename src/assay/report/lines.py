@@ -17,6 +17,7 @@ def verdict_lines(data: dict[str, Any]) -> list[str]:
 def _line(item: dict[str, Any]) -> str:
     interval = item["interval"]
     between = f", {figure(interval['low'], 2)} to {figure(interval['high'], 2)}" if interval else ""
+    noise = f"; noise {figure(item['a']['noise'], 2)} and {figure(item['b']['noise'], 2)}"
     at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
     where = f"{item['task']} at {at}" if at else item["task"]
-    return f"{item['contrast']} on {where}: {item['word']} ({figure(item['effect'], 2)}{between})"
+    return f"{item['contrast']} on {where}: {item['word']} ({figure(item['effect'], 2)}{between}{noise})"

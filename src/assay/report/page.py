@@ -8,11 +8,11 @@ from jinja2 import Environment, StrictUndefined
 from assay.report.curve import curve
 from assay.report.figures import figure
 from assay.report.sankey import sankey
-from assay.statistics.words import LEAST_RUNS, Word
+from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
 Plain = dict[str, Any]
 
-CLASSES = {
+CLASSES: dict[str, str] = {
     Word.BETTER: "good",
     Word.WORSE: "bad",
     Word.HIGHER: "same",
@@ -20,6 +20,7 @@ CLASSES = {
     Word.EQUIVALENT: "same",
     Word.INCONCLUSIVE: "open",
     Word.FLOOR: "open",
+    NOT_COMPARABLE: "open",
 }
 
 _FOREST_WIDTH = 260.0  # pixels between the ends of the axis
@@ -40,7 +41,6 @@ def page(data: Plain) -> str:
         "forest": forest,
         "sankey": sankey,
         "word_class": CLASSES.get,
-        "spread": spread,
     }
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
     return template.render(data)
@@ -51,14 +51,6 @@ def p_value(verdict: Plain) -> str:
     few = min(len(verdict[side]["runs"]) for side in ("a", "b")) < LEAST_RUNS
     untested = few or verdict["p"] is None or verdict["word"] == Word.FLOOR
     return "–" if untested else figure(verdict["adjustedP"], 2)
-
-
-def spread(scores: list[float]) -> str:
-    """Write the standard deviation of runs, or nothing for a single one."""
-    if len(scores) < 2:
-        return ""
-    mean = sum(scores) / len(scores)
-    return f" ± {(sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)) ** 0.5:.2g}"
 
 
 def forest(verdicts: list[Plain]) -> list[Plain | None]:

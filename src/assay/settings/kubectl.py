@@ -13,7 +13,7 @@ from assay.adapters.told import ToldBackend, by_ref, informed
 from assay.api.execution import Execution
 from assay.api.experiment import GROUP
 from assay.api.faults import did_you_mean
-from assay.api.profile import StoreRef
+from assay.api.profile import ProfileSpec, StoreRef
 from assay.api.status import ExperimentStatus
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import experiment_key
@@ -151,6 +151,22 @@ def open_frozen(kubectl: Kubectl, applied: Applied) -> Frozen:
             "Check that this is the store that the cluster writes to: its endpoint, and file:// folders, are its own.",
         )
     return Frozen(applied=applied, uri=uri, frozen_at=frozen.frozen_at, plan=frozen.plan, store=store)
+
+
+def profile_named(kubectl: Kubectl, applied: Applied) -> ProfileSpec | None:
+    """Return the Experiment's Profile, for whoever may read it.
+
+    Raises:
+        ClusterError: kubectl refused for another reason.
+
+    """
+    try:
+        found = kubectl.get(_PROFILES, applied.profile, f"--namespace={applied.namespace}")
+    except ClusterError as error:
+        if error.status in (NOT_FOUND, FORBIDDEN):
+            return None
+        raise
+    return _read(ProfileSpec, found["spec"], f"Profile {applied.profile}")
 
 
 def pods_of(kubectl: Kubectl, applied: Applied, ref: ArtifactRef, number: int) -> AttemptPods:

@@ -10,6 +10,8 @@ from assay.adapters.local import LocalBackend
 from assay.adapters.sources import FileSources
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
+from assay.api.parse import parse_profile
+from assay.api.profile import ProfileSpec
 from assay.api.written import read
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
@@ -53,13 +55,27 @@ def examined_file(path: Path) -> Examined:
         SpecError: it cannot be read.
 
     """
+    return examine(read(_bytes(path), str(path)))
+
+
+def profile_file(path: Path) -> ProfileSpec:
+    """Read a Profile's file.
+
+    Raises:
+        SpecError: it cannot be read.
+        SpecErrors: all that is wrong with it.
+
+    """
+    return parse_profile(_bytes(path), str(path)).spec
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SpecError(
             str(path), f"found {error.strerror}, expected a readable file", "Check the path."
         ) from error
-    return examine(read(data, str(path)))
 
 
 def compile_file(path: Path) -> tuple[Experiment, Plan]:

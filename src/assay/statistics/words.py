@@ -6,6 +6,10 @@ LEAST_RUNS = 3
 """Runs of each arm without which nothing is said about its data."""
 
 
+NOT_COMPARABLE = "not comparable"
+"""What a verdict reads as where its runs were not made alike, whatever the statistics say."""
+
+
 class Word(StrEnum):
     """A verdict in one word, about arm a against arm b."""
 

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import socket
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,6 +82,21 @@ class TrainBench(Bench):
         process.start()
         return ref, process
 
+    def torchrun(self, spec, **execution):
+        """Carry out a train stage in two processes as a torchrun starts them; returns their exit codes and what became of it."""
+        ref, argv = self.claimed(Kind.TRAIN, spec, nodes=2, **execution)
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            port = free.getsockname()[1]
+        context = multiprocessing.get_context("fork")
+        members = [context.Process(target=_member, args=(rank, port, argv)) for rank in range(2)]
+        for member in members:
+            member.start()
+        for member in members:
+            member.join()
+        codes = [member.exitcode for member in members]
+        return codes, Trained(store=self.store, ref=ref, code=codes[0])
+
     def ended(self, ref, process, *, attempt=1):
         """Wait for a stage that was started."""
         process.join()
@@ -89,6 +105,12 @@ class TrainBench(Bench):
 
 def _main(argv):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.exit(program.main(argv))
+
+
+def _member(rank, port, argv):
+    here = {"RANK": rank, "LOCAL_RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in here.items()})
     sys.exit(program.main(argv))
 
 

@@ -6,6 +6,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from assay.api.train import Lora
 from assay.errors import StageError
+from assay.plan.fit import Folder, folder_shape, updated
 from assay_pipelines.train.lora import add_adapters, merged
 
 TOKENS = torch.arange(2, 40)[None]
@@ -64,6 +65,20 @@ def test_only_the_targets_are_updated():
     assert learned == {
         f"model.layers.{layer}.{name}" for layer in (0, 1) for name in ("self_attn.q_proj", "mlp.down_proj")
     }
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+@pytest.mark.parametrize("targets", [None, ("k_proj", "down_proj")])
+def test_how_many_parameters_updates_have_is_known_from_a_model_s_configuration(kind, targets):
+    model, lora = a_model(kind), Lora(rank=4, alpha=6, targets=targets)
+    weights = sum(weight.numel() for weight in model.parameters())
+    folder = Folder(configuration=model.config.to_dict() | {"dtype": "float32"}, weights=4 * weights)
+
+    add_adapters(model, lora, "it")
+
+    assert folder_shape(folder).parameters == weights
+    learned = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert updated(lora, folder_shape(folder)) == learned
 
 
 @pytest.mark.parametrize("target", ["query", "lm_head", "embed_tokens"])

@@ -1,15 +1,10 @@
 """The whole program, in a process forked after its imports."""
 
-import multiprocessing
-import os
-import socket
-import sys
-
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assay.artifacts.kinds import Kind
-from assay_pipelines.train import __main__ as program
+from assay.api.model import Llama
+from assay.plan.fit import llama_shape
 
 
 def test_a_stage_ends_with_a_record_models_and_metrics(bench, spec_of, chats_of):
@@ -21,6 +16,8 @@ def test_a_stage_ends_with_a_record_models_and_metrics(bench, spec_of, chats_of)
     assert ended.code == 0
     assert ended.summary["steps"] == 6
     assert ended.summary["rows"] == 40
+    shape = llama_shape(Llama.model_validate(spec_of(data)["model"]["llama"]), 300)
+    assert ended.summary["parameters"] == shape.parameters  # as it was known before
     assert [(one["label"], one["step"], one["rows"]) for one in ended.summary["checkpoints"]] == [
         ("epoch-0.5", 2, 16),
         ("epoch-1", 3, 20),
@@ -153,18 +150,10 @@ def test_the_processes_of_a_torchrun_join_and_one_of_them_speaks(make_bench, spe
     chats = chats_of(19)
     alone, joined = make_bench("alone"), make_bench("joined")
     one = alone.train(spec_of(alone.chats(chats)))
-    ref, argv = joined.claimed(Kind.TRAIN, spec_of(joined.chats(chats)), nodes=2, zeroStage=2)
-    port = a_free_port()
 
-    context = multiprocessing.get_context("fork")
-    members = [context.Process(target=as_torchrun_does, args=(rank, port, argv)) for rank in range(2)]
-    for member in members:
-        member.start()
-    for member in members:
-        member.join()
+    codes, two = joined.torchrun(spec_of(joined.chats(chats)), zeroStage=2)
 
-    two = type(one)(store=joined.store, ref=ref, code=0)
-    assert [member.exitcode for member in members] == [0, 0]
+    assert codes == [0, 0]
     assert two.metrics["loss"] == pytest.approx(one.metrics["loss"], abs=1e-4)
 
 
@@ -172,18 +161,6 @@ def test_several_nodes_without_a_torchrun_are_refused(bench, spec_of, chats_of):
     ended = bench.train(spec_of(bench.chats(chats_of(4))), nodes=2)
 
     assert (ended.code, ended.failure.reason) == (64, "NotLaunched")
-
-
-def as_torchrun_does(rank, port, argv):
-    here = {"RANK": rank, "LOCAL_RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in here.items()})
-    sys.exit(program.main(argv))
-
-
-def a_free_port():
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
 
 
 def test_a_record_says_how_fast_it_went_and_its_outputs_do_not(bench, spec_of, chats_of):
@@ -194,3 +171,21 @@ def test_a_record_says_how_fast_it_went_and_its_outputs_do_not(bench, spec_of, c
     assert "tokensPerSecond" not in str(ended.record.outputs)
     assert ended.summary["curve"]["step"] == [1, 2, 3]
     assert ended.summary["curve"]["loss"] == ended.metrics["loss"]
+
+
+def test_a_record_s_environment_says_how_sums_were_spread_and_whether_bits_repeat(bench, spec_of, chats_of):
+    data = bench.chats(chats_of(20))
+
+    usual = bench.train(spec_of(data)).record
+    fastest = bench.train(
+        spec_of(data, seed=2), deterministic=False, microBatch=2, processesPerNode=2, zeroStage=1
+    ).record
+
+    told = [
+        {name: record.provenance.environment[name] for name in ("processes", "zeroStage", "deterministic")}
+        for record in (usual, fastest)
+    ]
+    assert told == [
+        {"processes": 1, "zeroStage": 0, "deterministic": True},
+        {"processes": 2, "zeroStage": 1, "deterministic": False},
+    ]

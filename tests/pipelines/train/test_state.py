@@ -89,7 +89,19 @@ def test_a_stopped_training_ends_with_the_bytes_of_one_that_was_not(stopped, und
     assert kept > 0
     assert second.failure is None
     assert second.record.outputs == undisturbed(**execution).record.outputs
+    assert second.record.provenance.figures["stepsBefore"] > 0
     assert states(bench, first.ref) == []
+
+
+def test_a_training_that_is_run_again_as_the_same_attempt_goes_on_and_has_not_failed(stopped, undisturbed):
+    bench, spec, first = stopped(signal.SIGTERM)
+    assert first.failure.reason == "Interrupted"
+
+    again = bench.train(spec, attempt=1, resumeEveryMinutes=1000)
+
+    assert again.failure is None
+    assert again.record.outputs == undisturbed().record.outputs
+    assert again.record.provenance.figures["stepsBefore"] > 0
 
 
 @pytest.mark.parametrize("kind", ["packed", "pairs", "updates"])
@@ -147,6 +159,24 @@ def test_a_step_that_hangs_ends_its_process_and_the_log_tells_where(
     assert ended.code == 1
     assert ended.record is None
     assert "in step" in capfd.readouterr().err
+
+
+def test_a_process_that_hangs_ends_the_attempt_for_another_to_follow(
+    bench, spec_of, chats_of, monkeypatch, capfd
+):
+    def hang(*words, **more):
+        if os.environ["RANK"] == "1":
+            threading.Event().wait()
+        return lay_out(*words, **more)
+
+    lay_out = loop.lay_out
+    monkeypatch.setattr(loop, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(loop, "lay_out", hang)
+
+    ended = bench.train(spec_of(bench.chats(chats_of(8))), processesPerNode=2)
+
+    assert (ended.failure.reason, ended.failure.retry) == ("ProcessLost", "later")
+    assert "in hang" in capfd.readouterr().err
 
 
 def test_a_state_whose_document_is_damaged_is_passed_over(stopped, undisturbed):

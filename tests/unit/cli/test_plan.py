@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from assay.artifacts.environment import environment
 from assay.cli.plan import main
 from assay.settings.local import compile_file
 from assay.stores.claims import declare_stage
@@ -12,7 +15,7 @@ def test_a_stage_that_only_reads_another_says_so_without_fingerprints(spec, stor
         declare_stage(store, stage.document)
     spec.write_text(spec.read_text().replace("vocabulary: 400", "vocabulary: 420"))
 
-    main(spec, store.uri, output="json")
+    main(spec, store.uri, profile=None, output="json")
 
     why = {row["label"]: row["why"] for row in json.loads(capsys.readouterr().out)["stages"]}
     assert why["plain+slower/base"].endswith(
@@ -20,3 +23,96 @@ def test_a_stage_that_only_reads_another_says_so_without_fingerprints(spec, stor
     )
     assert why["plain/sft"] == "waits for its inputs; nearest differs in what it reads"
     assert why["compare/speed"] == "waits for its inputs; nearest differs in what it reads"
+
+
+def test_a_reused_training_that_was_not_made_as_others_would_be_here_is_warned_of(spec, store, bench, capsys):
+    stages = {stage.label: stage for stage in compile_file(spec)[1].stages}
+    for label in ("plain+slower/chats", "plain+slower/base", "plain/sft"):
+        bench.finish(stages[label].document, environment=environment() | {"processes": 8})
+
+    main(spec, store.uri, profile=None, output="json")
+    assert json.loads(capsys.readouterr().out)["unlike"] == [
+        "slow: not alike: sft: processes 1 (slower/sft) and 8 (plain/sft)"
+    ]
+
+
+PROFILE = """\
+apiVersion: assay.dev/v1alpha1
+kind: Profile
+metadata: {name: a100}
+spec:
+  store: {uri: "s3://assay/team"}
+  pools:
+    train: {gpusPerNode: 8, selector: {SELECTOR}}
+"""
+
+
+SMALL = "{llama: {hiddenSize: 32, layers: 1, heads: 2, context: 512}}"
+SEVEN = "{llama: {hiddenSize: 4096, layers: 32, heads: 32, intermediateSize: 11008, context: 512}}"
+
+
+@pytest.fixture
+def seven(spec):
+    """The small experiment, with a model of 6.5 billion weights."""
+    spec.write_text(spec.read_text().replace(SMALL, SEVEN))
+    return spec
+
+
+def a_profile(spec, selector):
+    path = spec.parent / "profile.yaml"
+    path.write_text(PROFILE.replace("SELECTOR", selector))
+    return path
+
+
+def test_a_profile_s_gpus_are_held_against_each_training(seven, store, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    profile = a_profile(seven, "nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB")
+
+    main(seven, store.uri, profile=profile, output="text")
+
+    told = capsys.readouterr().out
+    assert "Do trainings fit 8 NVIDIA-A100-SXM4-80GB?" in told
+    assert "plain+slower/base: 6.48 billion parameters" in told
+    [weights] = [line.split() for line in told.splitlines() if line.startswith("weights")][:1]
+    assert weights == ["weights", "24.1", "24.1", "24.1", "3.0"]
+    assert [line for line in told.splitlines() if line.startswith("It")] == [
+        "It fits, at ZeRO 1.",
+        "It fits, at ZeRO 3.",
+    ]
+    assert max(map(len, told.partition("Do trainings")[2].splitlines()[:-1])) <= 60
+
+
+def test_what_does_not_fit_says_so_and_what_to_do(seven, store, capsys):
+    profile = a_profile(seven, 'nvidia.com/gpu.memory: "15360"')
+
+    main(seven, store.uri, profile=profile, output="json")
+    data = json.loads(capsys.readouterr().out)["fit"]
+    main(seven, store.uri, profile=profile, output="text")
+
+    assert [training["fits"] for training in data["trainings"]] == [False, False]
+    assert (
+        data["trainings"][0]["byZeroStage"][3]["bytes"]["weights"] == data["trainings"][0]["parameters"] // 2
+    )
+    assert "It does not fit: at the start, each GPU holds all weights." in capsys.readouterr().out
+
+
+def test_gpus_of_unknown_memory_are_told_of(spec, store, capsys):
+    main(spec, store.uri, profile=a_profile(spec, "zone: a"), output="text")
+
+    assert "memory is known. Have it name nvidia.com/gpu.memory, in MiB." in capsys.readouterr().out
+
+
+def test_a_model_folder_s_size_is_read_where_the_plan_is_made(spec, store, capsys):
+    folder = spec.parent / "given"
+    folder.mkdir()
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "vocab_size": 400, "dtype": "bfloat16"}
+    (folder / "config.json").write_text(json.dumps(shape))
+    (folder / "model.safetensors").write_bytes(bytes(1000))
+    words = spec.read_text().replace(SMALL, "{uri: given}")
+    spec.write_text(words.replace("      tokenizer: {train: {vocabulary: 400}}\n", ""))
+
+    main(spec, store.uri, profile=a_profile(spec, "nvidia.com/gpu.product: NVIDIA-H200"), output="json")
+
+    data = json.loads(capsys.readouterr().out)["fit"]
+    assert {training["parameters"] for training in data["trainings"]} == {500}
+    assert data["unknown"] == {}

@@ -6,7 +6,7 @@ from assay.cli.verdicts import print_verdicts
 
 
 def side(arm, runs):
-    return {"arm": arm, "runs": [{}] * runs}
+    return {"arm": arm, "runs": [{}] * runs, "noise": 0.012 if runs > 1 else None}
 
 
 def a_verdict(runs=3, **changes):
@@ -22,6 +22,7 @@ def a_verdict(runs=3, **changes):
         "p": 0.01,
         "adjustedP": 0.02,
         "n": 100,
+        "unlike": [],
         "a": side("without", runs),
         "b": side("with", runs),
         **changes,
@@ -44,13 +45,26 @@ def test_a_terminal_too_narrow_for_the_table_shows_every_figure_in_lines(printed
     told = printed(a_verdict(), columns=40)
 
     assert "refusals * on instructeval_mmlu: better" in told
-    assert "  effect 0.12, 0.1…0.14\n  p 0.02, 100 items" in told
+    assert "  effect 0.12, 0.1…0.14\n  noise 0.012, 0.012\n  p 0.02, 100 items" in told
 
 
 def test_a_wide_terminal_shows_a_line_per_verdict(printed):
     line = next(line for line in printed(a_verdict()).splitlines() if "better" in line)
 
-    assert line.split() == ["refusals", "*", "instructeval_mmlu", "better", "0.12", "0.1…0.14", "0.02", "100"]
+    assert line.split() == [
+        *(
+            "refusals",
+            "*",
+            "instructeval_mmlu",
+            "better",
+            "0.12",
+            "0.012,",
+            "0.012",
+            "0.1…0.14",
+            "0.02",
+            "100",
+        )
+    ]
 
 
 def test_verdicts_at_several_points_of_a_factor_are_told_apart(printed):
@@ -73,3 +87,27 @@ def test_where_nothing_was_tested_there_is_no_p_and_it_says_why(printed, unteste
 
 def test_a_tested_verdict_needs_no_explanation_of_its_p(printed):
     assert "takes 3 runs" not in printed(a_verdict())
+
+
+def test_an_arm_of_one_run_has_no_noise(printed):
+    told = printed(a_verdict(b=side("with", 1)))
+
+    assert "0.012, –" in told
+    assert "– where there is one run" in told
+
+
+def test_a_contrast_whose_runs_were_not_made_alike_says_in_what_once_and_what_to_do(printed):
+    unlike = {"word": "not comparable", "unlike": ["sft: zeroStage 0 (with/sft) and 2 (without/sft)"]}
+
+    told = printed(a_verdict(**unlike), a_verdict(**unlike, task="drop"), columns=60)
+
+    assert "refusals * on instructeval_mmlu: not comparable" in told
+    assert told.count("warning: refusals: not alike: sft: zeroStage 0 (with/sft) and 2 (without/sft)") == 1
+    assert "`environments: any`" in told
+
+
+def test_a_comparison_that_allows_differences_is_warned_of_them_and_keeps_its_word(printed):
+    told = printed(a_verdict(unlike=["sft: device A and B"]))
+
+    assert "warning: refusals: not alike: sft: device A and B" in told
+    assert "environments: any" not in told

@@ -4,12 +4,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assay.artifacts.documents import ArtifactRef, Attempt, Outputs, Provenance, Record, StageDocument
+from assay.artifacts.documents import (
+    ArtifactRef,
+    Attempt,
+    Failure,
+    Outputs,
+    Provenance,
+    Record,
+    StageDocument,
+)
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay.control.observe import Observer
+from assay.errors import Retry
 from assay.reconcile.facts import Phase, Sight
-from assay.stores.claims import claim, declare_stage
+from assay.stores.claims import claim, declare_stage, fail
 from assay.stores.records import publish
 from fakes.memory_store import MemoryStore
 
@@ -114,6 +123,31 @@ def test_a_record_that_is_written_while_its_workload_is_seen_to_end_is_found(sto
             return super().sights(attempts)
 
     assert fact(Observer(store, Ending())).done
+
+
+def test_a_stopped_program_is_looked_after_while_what_carries_it_is_there_and_no_longer(store):
+    claim(store, STAGE.ref, an_attempt())
+    fail(store, STAGE.ref, 1, Failure(reason="Interrupted", message="m", retry=Retry.LATER))
+    backend = Backend()
+    observer = Observer(store, backend)  # an operator that has just begun
+    assert fact(observer).attempts[-1].phase is Phase.RUNNING
+
+    publish(store, a_record())
+    backend.phase = Phase.ENDED
+    assert fact(observer).done
+
+
+def test_what_became_of_a_failure_is_asked_once(store):
+    claim(store, STAGE.ref, an_attempt())
+    fail(store, STAGE.ref, 1, Failure(reason="Interrupted", message="m", retry=Retry.LATER))
+    backend = Backend()
+    backend.phase = Phase.ENDED
+    observer = Observer(store, backend)
+    fact(observer)
+    backend.phase, before = Phase.RUNNING, store.asked
+
+    assert fact(observer).attempts[-1].phase is Phase.ENDED
+    assert store.asked == before
 
 
 def test_what_runs_elsewhere_is_read_at_every_look(store):

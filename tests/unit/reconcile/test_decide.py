@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.artifacts.documents import ArtifactRef, Failure
+from assay.artifacts.documents import INTERRUPTED, ArtifactRef, Failure
 from assay.artifacts.kinds import Kind
 from assay.errors import Retry
 from assay.reconcile.decide import REUSED, Join, Launch, Leave, State, decide, settled
@@ -41,9 +41,10 @@ COMPARE = PLAN.stages[-1]
 
 
 def an_attempt(
-    number=1, *, phase=Phase.UNKNOWN, age=0.0, retry=None, mine=False, claimed=None, started=True, **sight
-):
-    failure = Failure(reason="Because", message="m", retry=retry) if retry else None
+    number=1, *, phase=Phase.UNKNOWN, age=0.0, retry=None, mine=False, claimed=None, started=True,
+    reason="Because", **sight
+):  # fmt: skip
+    failure = Failure(reason=reason, message="m", retry=retry) if retry else None
     seen = NOW - timedelta(seconds=age)
     return AttemptFact(
         number=number,
@@ -109,6 +110,23 @@ def test_a_failure_that_no_attempt_can_mend_is_final():
     assert judged(CLEANS[0].ref, facts).state is State.FAILED
 
 
+def test_a_program_that_a_queue_stopped_runs_until_what_carries_it_has_ended():
+    stopped = {"age": 10, "retry": Retry.LATER, "mine": True}
+    waits = an_attempt(phase=Phase.RUNNING, waits=True, note="queue gpu: evicted", **stopped)
+    ended = an_attempt(phase=Phase.ENDED, **stopped)
+
+    waiting = {CLEANS[0].ref: StageFact(attempts=(waits,))}
+    assert judged(CLEANS[0].ref, waiting).reason == "Pending"
+    assert launched(waiting) == [(CLEANS[1].ref, 1)]
+    assert (CLEANS[0].ref, 2) in launched({CLEANS[0].ref: StageFact(attempts=(ended,))})
+
+
+def test_a_failure_that_no_attempt_can_mend_is_final_though_its_workload_be_there():
+    facts = {CLEANS[0].ref: StageFact(attempts=(an_attempt(phase=Phase.RUNNING, age=10, retry=Retry.NEVER),))}
+
+    assert judged(CLEANS[0].ref, facts).state is State.FAILED
+
+
 def test_a_failure_from_before_the_user_asked_again_does_not_count():
     facts = {
         CLEANS[0].ref: StageFact(attempts=(an_attempt(retry=Retry.NEVER, claimed=NOW - timedelta(hours=2)),))
@@ -121,6 +139,17 @@ def test_after_the_last_retry_a_stage_has_failed():
     tries = tuple(an_attempt(n, age=100 * (5 - n), retry=Retry.LATER) for n in range(1, 5))
 
     assert judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(attempts=tries)}).state is State.FAILED
+
+
+def test_programs_that_were_asked_to_stop_use_up_no_retry():
+    failed = {"retry": Retry.LATER, "phase": Phase.ENDED}
+    stopped = [an_attempt(n, age=100 * (12 - n), reason=INTERRUPTED, **failed) for n in range(1, 8)]
+    others = [an_attempt(n, age=100 * (12 - n), **failed) for n in range(8, 12)]
+
+    assert (CLEANS[0].ref, 11) in launched({CLEANS[0].ref: StageFact(attempts=(*stopped, *others[:-1]))})
+    assert (
+        judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(attempts=(*stopped, *others))}).state is State.FAILED
+    )
 
 
 def test_a_program_that_ended_without_a_word_is_tried_again():

@@ -1,7 +1,10 @@
 """The report's figures, from a plan, records and verdicts."""
 
+import pytest
+
 from assay.artifacts.kinds import Kind
 from assay.report.data import report_data, warnings
+from assay.report.lines import verdict_lines
 from assay.report.page import page
 from assay.stores.folder import FolderStore
 from assay.stores.records import load_record
@@ -18,7 +21,9 @@ CONTRAST = {
 def missing_told(*missing):
     plan = a_plan(compare=[CONTRAST])
     compared = next(stage for stage in plan.stages if stage.kind is Kind.COMPARE)
-    data = report_data(plan, {}, {compared.ref: {"verdicts": [], "missing": list(missing)}})
+    data = report_data(
+        plan, {}, {compared.ref: {"comparison": CONTRAST, "verdicts": [], "missing": list(missing)}}
+    )
     return [item["told"] for item in data["comparisons"][0]["missing"]]
 
 
@@ -96,3 +101,103 @@ def test_a_training_s_course_and_speeds_stand_on_the_page(tmp_path):
 
     assert "loss from 3 to 2 over 2 steps" in html
     assert ">–</td>" in html  # no GPU: no MFU
+
+
+SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
+USUAL = {"libraries": {"torch": "2.8.0", "assay": "0.1.0"}, "processes": 8, "zeroStage": 1}
+
+
+def judged(tmp_path, environment_of, *, seeds=SEEDS, **comparison):
+    """Return the report's only verdict, and its data, of trainings that were made in these environment classes."""
+    about = CONTRAST | comparison
+    plan = a_plan(compare=[about], matrix=[seeds])
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    records = {}
+    for stage in plan.stages:
+        if stage.kind in (Kind.TRAIN, Kind.EVALUATE):
+            environment = environment_of(stage.label) if stage.kind is Kind.TRAIN else {}
+            bench.finish(stage.document, environment=environment, tasks={})
+            records[stage.ref] = load_record(bench.store, stage.ref)
+    sides = {
+        side: {
+            "arm": arm,
+            "mean": 0.5,
+            "runs": [
+                {"from": str(stage.ref), "score": 0.4 + at / 10, "lineage": {}, "replicate": {}}
+                for at, stage in enumerate(
+                    stage for stage in plan.stages if stage.label.startswith(f"{arm}/scores")
+                )
+            ],
+        }
+        for side, arm in (("a", "with"), ("b", "without"))
+    }
+    verdict = {
+        "contrast": "refusals", "task": "quiz", "coordinates": {}, "primary": False, "exploratory": False,
+        "word": "better", "reading": "with is better than without", "unit": "share", "chance": None, "n": 9,
+        "effect": 0.1, "interval": None, "p": 0.01, "adjustedP": 0.01, "margin": None, **sides,
+    }  # fmt: skip
+    compared = next(stage for stage in plan.stages if stage.kind is Kind.COMPARE)
+    document = {
+        "comparison": {"family": "holm", "alpha": 0.05, **about},
+        "verdicts": [verdict],
+        "models": [],
+        "missing": [],
+    }
+    data = report_data(plan, records, {compared.ref: document})
+    return data["comparisons"][0]["verdicts"][0], data | {"trainings": []}
+
+
+def test_the_noise_of_an_arm_s_runs_stands_beside_every_verdict(tmp_path):
+    verdict, data = judged(tmp_path, lambda _: USUAL)
+
+    assert verdict["a"]["noise"] == verdict["b"]["noise"] == pytest.approx(0.1)
+    assert verdict["word"] == "better"
+    assert verdict_lines(data) == ["refusals on quiz: better (0.1; noise 0.1 and 0.1)"]
+    assert ">0.5 ± 0.1</td>" in page(data)
+
+
+def test_an_arm_of_one_run_tells_of_no_noise(tmp_path):
+    verdict, data = judged(tmp_path, lambda _: USUAL, seeds=SEEDS | {"integers": [1]})
+
+    assert verdict["a"]["noise"] is None
+    assert verdict_lines(data) == ["refusals on quiz: better (0.1; noise – and –)"]
+    assert ">0.5 ± –</td>" in page(data)
+
+
+def test_arms_trained_in_other_environment_classes_are_not_comparable_and_say_in_what(tmp_path):
+    other = USUAL | {"zeroStage": 2, "libraries": {"torch": "2.9.1", "assay": "0.2.0"}}
+
+    verdict, data = judged(tmp_path, lambda label: other if label.startswith("with/") else USUAL)
+
+    assert verdict["word"] == "not comparable"
+    assert verdict["unlike"] == [
+        "sft: torch 2.9.1 (with/sft[seed=1]) and 2.8.0 (without/sft[seed=1])",
+        "sft: zeroStage 2 (with/sft[seed=1]) and 1 (without/sft[seed=1])",
+    ]
+    assert "not alike: sft: torch 2.9.1" in page(data)
+
+
+def test_one_run_that_was_made_otherwise_is_enough(tmp_path):
+    odd = USUAL | {"processes": 4}
+
+    verdict, _ = judged(tmp_path, lambda label: odd if label == "with/sft[seed=2]" else USUAL)
+
+    assert verdict["word"] == "not comparable"
+
+
+def test_environments_that_the_spec_allows_are_told_of_and_the_verdict_stands(tmp_path):
+    verdict, data = judged(
+        tmp_path, lambda label: USUAL | {"device": label.split("/")[0]}, environments="any"
+    )
+
+    assert verdict["word"] == "better"
+    assert len(verdict["unlike"]) == 1
+    assert "not alike: sft: device" in page(data)
+
+
+def test_what_a_record_does_not_say_and_assay_s_own_version_are_no_difference(tmp_path):
+    silent = {"libraries": {"torch": "2.8.0", "assay": "0.3.0"}}
+
+    verdict, _ = judged(tmp_path, lambda label: silent if label.startswith("with/") else USUAL)
+
+    assert (verdict["word"], verdict["unlike"]) == ("better", [])

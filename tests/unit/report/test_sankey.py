@@ -92,7 +92,7 @@ def test_the_page_tells_the_picture_in_words_and_has_no_script():
     item = USUAL | {"label": "plain/chats", "from": "clean/0", "members": ["plain/chats"], "warnings": []}
     data = {"experiment": "test", "stages": [], "comparisons": [], "scores": [], "trainings": []}
 
-    html = page(data | {"cleanings": [item], "environments": [], "notes": []})
+    html = page(data | {"cleanings": [item], "notes": []})
 
     told = (
         "1000 rows of s0, 400 rows of s1; 10 could not be read; step0 drops 200; step1 drops 300; "

@@ -200,7 +200,7 @@ def test_pools_decide_what_machines_there_are_and_the_experiment_the_rest():
     assert on_gpus["clean"] == {"cpus": 8 * 16, "memoryGib": 32}
     assert on_gpus["train"] == {
         "nodes": 2, "processesPerNode": 8, "threads": 4, "zeroStage": 2, "microBatch": 1, "memoryGib": 900,
-        "activationCheckpointing": False, "resumeEveryMinutes": 10,
+        "activationCheckpointing": False, "deterministic": True, "compile": False, "resumeEveryMinutes": 10,
     }  # fmt: skip
     assert on_gpus["evaluate"] == {"threads": 7, "batch": 9, "memoryGib": 120}
     assert (on_cpus["train"]["nodes"], on_cpus["train"]["processesPerNode"]) == (1, 3)
@@ -231,6 +231,12 @@ def test_torchrun_waits_for_a_checkpoint_as_long_as_the_pod_may(workload, second
     pod, *_ = pods(made(Kind.TRAIN, trained_by(workload, a_gpu_profile())))
     assert pod["terminationGracePeriodSeconds"] == seconds
     assert values(pod["containers"][0])["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] == str(seconds - 10)
+
+
+@pytest.mark.parametrize("workload", ["PyTorchJob", "TrainJob"])
+def test_nodes_wait_for_each_other_for_half_an_hour(workload):
+    *_, container = containers(made(Kind.TRAIN, trained_by(workload, a_gpu_profile())))
+    assert values(container)["PET_RDZV_CONF"] == "timeout=1800"
 
 
 def test_a_trainjob_is_as_many_nodes_and_processes_as_its_pool():

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from assay_pipelines.chats import MESSAGES
 from assay_pipelines.clean.compiled import compiled
-from assay_pipelines.clean.rows import Hashes
+from assay_pipelines.clean.rows import Hashes, among
 from assay_pipelines.clean.table import Bytes, Chats, Ints
 from assay_pipelines.clean.utf8 import utf8
 from assay_pipelines.clean.white_space import perhaps_white_space, white_space
@@ -19,11 +20,12 @@ SHINGLED = pa.schema(
     [
         pa.field("row", pa.int64()),
         pa.field("whole", pa.uint64()),  # a hash of all words in their order
+        pa.field("words", pa.int64()),  # their number
         pa.field("size", pa.int64()),  # the number of its shingles
         pa.field("shingles", pa.large_list(pa.uint64())),  # distinct, ascending
     ]
 )
-KNOWN = pa.schema([SHINGLED.field(name) for name in ("row", "whole", "size")])
+KNOWN = pa.schema([SHINGLED.field(name) for name in ("row", "whole", "words", "size")])
 WORDED = pa.schema([pa.field("row", pa.int64()), pa.field("words", pa.large_list(pa.uint64()))])
 
 Offsets = npt.NDArray[np.int32]
@@ -67,6 +69,36 @@ def flat(lists: pa.ChunkedArray) -> tuple[Hashes, Ints]:
     starts = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]))
     values = [chunk.flatten().to_numpy() for chunk in chunks]
     return np.concatenate([np.empty(0, np.uint64), *values]), starts
+
+
+def shingled(table: pa.Table, width: int, chosen: Ints) -> pa.Table:
+    """Shingle the chosen rows of a block; their numbers are sorted."""
+    row, chats = chosen_chats(table, chosen)
+    words, begins = words_of(chats)
+    shingles, starts, whole = shingles_of(words, begins, width)
+    return pa.table([row, whole, np.diff(begins), np.diff(starts), listed(shingles, starts)], schema=SHINGLED)
+
+
+def chosen_rows(table: pa.Table, chosen: Ints) -> pa.Table:
+    """Return the chosen rows of a block; their numbers are sorted."""
+    mask = among(table["row"].to_numpy(), chosen)
+    return table if mask.all() else table.filter(pa.array(mask))
+
+
+def chosen_chats(table: pa.Table, chosen: Ints) -> tuple[pa.ChunkedArray, Chats]:
+    """Return the numbers of the chosen rows of a block, and the chats that they are."""
+    table = chosen_rows(table.select(["row", "messages"]), chosen).combine_chunks()
+    messages = table["messages"].chunks
+    return table["row"], Chats.of(messages[0] if messages else pa.array([], MESSAGES))
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    """Sort by the numbers of rows."""
+    row = table["row"].to_numpy()
+    sorted_already = bool(
+        (row[1:] >= row[:-1]).all()
+    )  # mostly; sorting long lists takes longer than all else
+    return table if sorted_already else table.take(pa.array(np.argsort(row, kind="stable")))
 
 
 @compiled

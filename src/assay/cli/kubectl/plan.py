@@ -2,9 +2,13 @@
 
 import json
 
-from assay.cli.plan import plan_data, plan_rows, print_plan, tallied
+from assay.cli.fit import fit_data, print_fit
+from assay.cli.plan import classes_done, plan_data, plan_rows, print_plan, print_unlike, tallied
 from assay.cli.terminal import say
-from assay.settings.kubectl import connect, find, open_frozen
+from assay.report.alike import unlike_contrasts
+from assay.settings.in_cluster import store_environment
+from assay.settings.kubectl import connect, find, open_frozen, profile_named
+from assay.settings.models import model_folders
 
 
 def main(flags: tuple[str, ...], name: str, *, output: str) -> None:
@@ -13,11 +17,19 @@ def main(flags: tuple[str, ...], name: str, *, output: str) -> None:
     frozen = open_frozen(kubectl, find(kubectl, name))
     plan, decision = frozen.look()
     rows = plan_rows(plan, decision, frozen.store)
+    profile = profile_named(kubectl, frozen.applied)
+    fit = None
+    if profile is not None:
+        folders = model_folders(plan, store_environment(profile.store))
+        fit = fit_data(plan, frozen.applied.execution, profile, folders)
+    unlike = unlike_contrasts(plan, classes_done(decision, frozen.store))
     if output == "json":
-        about = {"uri": frozen.uri, "frozenAt": frozen.frozen_at.isoformat()}
+        about = {"uri": frozen.uri, "frozenAt": frozen.frozen_at.isoformat(), "unlike": unlike, "fit": fit}
         say(json.dumps(plan_data(plan, rows) | about))
         return
     print_plan(plan, rows)
+    print_unlike(unlike)
+    print_fit(fit)
     counts = tallied(rows)
     told = [f"{counts['reuse']} reused", f"{counts['done']} done", f"{counts['run']} to run"]
     told += [f"{counts[verb]} {verb}" for verb in ("running", "failed") if counts[verb]]

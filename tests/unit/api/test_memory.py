@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from assay_pipelines.train.fit import Load, least_stage
+from assay.api.memory import Load, gpu_memory, least_stage
 
 GIB = 1 << 30
 SEVEN = Load(
@@ -56,3 +56,37 @@ def test_activations_of_a_layer_are_34_bytes_a_token_and_unit_of_width():
 )
 def test_the_least_stage_that_fits_is_taken(gib, world, stage):
     assert least_stage(SEVEN, world=world, memory=None if gib is None else gib * GIB) == stage
+
+
+def test_a_start_that_holds_all_weights_must_fit_too():
+    large = replace(SEVEN, parameters=20 * SEVEN.parameters, learned=0)
+
+    assert sum(large.bytes_at(3, 64).values()) < 80 * GIB * 0.85
+    assert not large.fits(3, world=64, memory=80 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("product", "gib"),
+    [
+        ("NVIDIA-A100-SXM4-80GB", 78.4),
+        ("NVIDIA-A100-PCIE-40GB", 39.2),
+        ("NVIDIA-A100-SXM4-80GB-MIG-3g.40gb", 39.2),
+        ("NVIDIA-H100-80GB-HBM3", 78.4),
+        ("NVIDIA-H100-NVL", 93.1),
+        ("NVIDIA-GH200-480GB", 94.5),
+        ("Tesla-T4", 14.6),
+        ("NVIDIA-L40S-SHARED", 44.4),
+        ("Quadro", None),
+    ],
+)
+def test_a_gpu_s_memory_is_known_by_its_product(product, gib):
+    found = gpu_memory({"nvidia.com/gpu.product": product})
+
+    assert found == (None if gib is None else pytest.approx(gib * GIB))
+
+
+def test_a_label_with_a_gpu_s_memory_goes_before_its_product():
+    labels = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB", "nvidia.com/gpu.memory": "40960"}
+
+    assert gpu_memory(labels) == 40 * GIB
+    assert gpu_memory({"zone": "a"}) is None

@@ -9,11 +9,31 @@ activations are computed again, 2 times the width in every layer and one layer w
 Whatever the stage, a process holds all weights on its GPU for a moment at the start, before ZeRO 3 parts them.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-_HEADROOM = 0.85  # of a GPU's memory: the rest is the allocator's, NCCL's and what DeepSpeed gathers
+from assay.api.execution import TrainExecution
+from assay.api.train import Train
+
+HEADROOM = 0.85  # of a GPU's memory: the rest is the allocator's, NCCL's and what DeepSpeed gathers
+ZERO_STAGES = (0, 1, 2, 3)
 _SHARED = {"weights": 3, "gradients": 2, "averages": 1}  # the ZeRO stage from which on each is parted
+
+_PRODUCT, _MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"  # labels by GPU Feature Discovery
+_GIB = 1 << 30
+_LEFT = 0.98  # of what a product's name says: the driver takes the rest
+_KNOWN = {  # GiB that a program finds, of products whose names do not say
+    "T4": 14.6,
+    "L4": 22.0,
+    "A10": 22.0,
+    "A10G": 22.0,
+    "L40S": 44.4,
+    "H100 NVL": 93.1,
+    "GH200": 94.5,
+    "H200": 139.8,
+    "B200": 178.0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +48,6 @@ class Load:
     tokens: int  # of a micro-batch
     half: bool  # computes in bf16
     again: bool  # computes activations again in the backward pass
-
-    @classmethod
-    def of(cls, model: Any, *, tokens: int, half: bool, again: bool) -> "Load":
-        """Read a model and its configuration."""
-        weights = list(model.parameters())
-        return cls(
-            parameters=sum(weight.numel() for weight in weights),
-            learned=sum(weight.numel() for weight in weights if weight.requires_grad),
-            layers=model.config.num_hidden_layers,
-            width=model.config.hidden_size,
-            vocabulary=model.config.vocab_size,
-            tokens=tokens,
-            half=half,
-            again=again,
-        )
 
     def bytes_at(self, stage: int, world: int) -> dict[str, float]:
         """Return the bytes of each process at a ZeRO stage, by what they are for."""
@@ -59,10 +64,38 @@ class Load:
         load["logits"] = 10.0 * self.tokens * self.vocabulary
         return load
 
+    def fits(self, stage: int, *, world: int, memory: float) -> bool:
+        """Say whether it fits GPUs of so many bytes at a ZeRO stage, its start included."""
+        most = max(sum(self.bytes_at(stage, world).values()), 4.0 * self.parameters)
+        return most <= memory * HEADROOM
 
-def least_stage(load: Load, *, world: int, memory: int | None) -> int:
+
+def least_stage(load: Load, *, world: int, memory: float | None) -> int:
     """Return the least ZeRO stage at which a training fits into GPUs of so many bytes, or 3; 0 where there is no GPU."""
     if memory is None or world == 1:
         return 0
-    fits = (stage for stage in range(4) if sum(load.bytes_at(stage, world).values()) <= memory * _HEADROOM)
-    return next(fits, 3)
+    return next((stage for stage in ZERO_STAGES if load.fits(stage, world=world, memory=memory)), 3)
+
+
+def tokens_at_once(train: Train, execution: TrainExecution) -> int:
+    """Return the most tokens of a micro-batch: of sequenceLength, whatever the rows are, so that all arms take the same ZeRO stage."""
+    lines = execution.micro_batch * (2 if train.objective == "dpo" else 1)
+    return lines * train.sequence_length
+
+
+def gpu_memory(selector: Mapping[str, str]) -> float | None:
+    """Return the bytes of a GPU on nodes with these labels, by its memory or its product's name; None where they do not say."""
+    if found := re.fullmatch(r"\d+", selector.get(_MEMORY, "")):
+        return float(found[0]) * (1 << 20)
+    words = f" {gpu_name(selector).replace('-', ' ')} "
+    if part := re.search(r" MIG \w+\.(\d+)gb", words):
+        return float(part[1]) * _LEFT * _GIB
+    if known := next((gib for name, gib in _KNOWN.items() if f" {name} " in words), None):
+        return known * _GIB
+    told = re.search(r" (\d+)GB ", words)
+    return float(told[1]) * _LEFT * _GIB if told else None
+
+
+def gpu_name(selector: Mapping[str, str]) -> str:
+    """Return the product's name, as the label says it."""
+    return selector.get(_PRODUCT, "GPU")
