@@ -48,7 +48,8 @@ def confine(limits: Limits, parent: int) -> None:
     os.chdir("/")
     _bound(limits)
     if os.geteuid() == 0:
-        _drop_root()
+        _leave_root()
+    _drop_capabilities()
     be_private()
     die_with_parent()  # after root was left, which would undo it
     if os.getppid() != parent:
@@ -85,8 +86,7 @@ def _bound(limits: Limits) -> None:
             raise Unconfined(f"rlimit {kind}: {error}") from error
 
 
-def _drop_root() -> None:
-    """Become nobody, with no more of root than reading what Python itself may lie behind, such as /root; Landlock then says what."""
+def _leave_root() -> None:
     try:
         _prctl("kept capabilities", _KEEPCAPS, 1)
         os.setgroups([])
@@ -94,10 +94,14 @@ def _drop_root() -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
     except OSError as error:
         raise Unconfined(f"leaving root: {error}") from error
+
+
+def _drop_capabilities() -> None:
+    """Keep none but reading what Python itself may lie behind, such as /root, where there is that one; Landlock says what."""
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES_VERSION, 0))
-    held = ctypes.create_string_buffer(24)  # effective, permitted, inheritable; twice 32 bits of each
+    held = ctypes.create_string_buffer(24)  # effective, permitted, inheritable: the first 32 bits, then the others
     _done("capabilities", _libc.capget(header, held))
-    reading = struct.unpack("=6I", held.raw[:24])[1] & _DAC_READ_SEARCH
+    reading = struct.unpack("=6I", held.raw)[1] & _DAC_READ_SEARCH
     held = ctypes.create_string_buffer(struct.pack("=6I", reading, reading, 0, 0, 0, 0))
     _done("capabilities", _libc.capset(header, held))
 
