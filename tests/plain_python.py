@@ -9,8 +9,13 @@ SECRET = "a-secret-of-the-stage"
 
 def passes(program, folder: Path, **environment: str) -> bool:
     """Whether the process ends as if all tests had passed; it may leave files in the folder."""
-    whole = "\n".join([program.given, program.text, program.tests])
+    whole = f"{program.given}\n{program.text}\n{program.tests}"
     ended = subprocess.run(
-        [sys.executable, "-c", whole], cwd=folder, env=environment, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", whole],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     return ended.returncode == 0

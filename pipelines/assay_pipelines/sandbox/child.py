@@ -29,7 +29,7 @@ class Child:
             _be_child(lambda given: body(parent, *given), [pipe.fileno() for pipe in pipes], output.fileno())
         self._code: int | None = None
         opened.callback(self._end)
-        self.descriptor = opened.enter_context(open(os.pidfd_open(self._pid), "rb", buffering=0))
+        self.descriptor = opened.enter_context(os.fdopen(os.pidfd_open(self._pid), "rb", buffering=0))
 
     def wait(self, seconds: float) -> int | None:
         """Return how it ended: its exit code, or a signal's number below zero; None where it goes on."""

@@ -31,7 +31,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Unconfined(Exception):
-    """This machine cannot contain a program."""
+    """A program cannot be contained on this machine."""
 
 
 def confine(limits: Limits, parent: int) -> None:
@@ -99,7 +99,9 @@ def _leave_root() -> None:
 def _drop_capabilities() -> None:
     """Keep none but reading what Python itself may lie behind, such as /root, where there is that one; Landlock says what."""
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES_VERSION, 0))
-    held = ctypes.create_string_buffer(24)  # effective, permitted, inheritable: the first 32 bits, then the others
+    held = ctypes.create_string_buffer(
+        24
+    )  # effective, permitted, inheritable: the first 32 bits, then the others
     _done("capabilities", _libc.capget(header, held))
     reading = struct.unpack("=6I", held.raw)[1] & _DAC_READ_SEARCH
     held = ctypes.create_string_buffer(struct.pack("=6I", reading, reading, 0, 0, 0, 0))

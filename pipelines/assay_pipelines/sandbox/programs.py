@@ -8,8 +8,8 @@ from enum import StrEnum
 class Limits:
     """What one program may take; its judge may take as much again."""
 
-    cpu_seconds: int = 3  # of a core: another's load fails nobody
-    wall_seconds: float = 15.0
+    cpu_seconds: int = 3  # of a core: what else runs fails nobody
+    wall_seconds: float = 30.0
     memory_mib: int = 1024  # of address space
     output_kib: int = 1024  # of what it prints
 

@@ -10,11 +10,12 @@ import selectors
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from assay.api.execution import EvaluateExecution
 from assay.errors import Retry, StageError
 from assay_pipelines.sandbox.exchange import FOLDER, OUTCOMES, PROGRAMS, framed, make_pipes
 from assay_pipelines.sandbox.programs import Limits, Program, ProgramOutcome, Reason
@@ -36,6 +37,22 @@ def run_programs(programs: Sequence[Program], limits: Limits) -> list[ProgramOut
     folder = os.environ.get(FOLDER)
     with _other_container(Path(folder)) if folder else _process() as broker:
         return [broker.run(program, limits) for program in programs]
+
+
+def check_allowed(execution: Mapping[str, Any], where: str) -> None:
+    """Refuse a task that would run what a model writes, where the experiment does not let an evaluation do so.
+
+    Raises:
+        StageError: `CodeExecutionNotAllowed`.
+
+    """
+    if not EvaluateExecution.model_validate(execution).code_execution:
+        raise StageError(
+            "CodeExecutionNotAllowed",
+            where,
+            "found a task that runs model-written code, expected none: execution.evaluate.codeExecution is false",
+            "Leave the task out, or set it; docs/sandbox.md says what contains such code.",
+        )
 
 
 class _Broker:
@@ -108,7 +125,7 @@ def _other_container(folder: Path) -> Iterator[_Broker]:
                 raise _lost(f"nobody at {folder} ({error.strerror})") from error
             time.sleep(0.1)
     with programs, _opened(folder / OUTCOMES, os.O_RDONLY | os.O_NONBLOCK) as outcomes:
-        os.set_blocking(programs.fileno(), True)  # noqa: FBT003 -- positional only
+        os.set_blocking(programs.fileno(), True)
         yield _Broker(programs, outcomes)
 
 
@@ -118,7 +135,7 @@ def _opened(pipe: Path, flags: int) -> IO[bytes]:
     if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise _lost(f"something else than a pipe at {pipe}")
-    return open(descriptor, "wb" if flags & os.O_WRONLY else "rb")
+    return os.fdopen(descriptor, "wb" if flags & os.O_WRONLY else "rb")
 
 
 def _lost(found: str) -> StageError:

@@ -29,7 +29,9 @@ _ENDS = {judge.PASSED: Reason.PASSED, judge.FAILED: Reason.FAILED, judge.MEMORY:
 
 _PACKAGES = str(Path(__file__).parents[2])
 _START = "import sys; sys.path.insert(0, {0!r}); from {1} import main; main(sys.argv[1:])"
-ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets are walked in the same order every time, and nothing else is known
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0"
+}  # sets are walked in the same order every time, and nothing else is known
 
 
 class Unavailable(Exception):
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def serve(programs: int, outcomes: int) -> None:
     """Answer every program until there are no more."""
-    with open(outcomes, "wb") as answers:
+    with os.fdopen(outcomes, "wb") as answers:
         while header := read_header(programs):
             answer: dict[str, Any]
             try:
@@ -137,8 +139,8 @@ def _reason(judging: Child, tried: Child, output: str) -> Reason:
 def _pipe(opened: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
     read, write = os.pipe()
     return (
-        opened.enter_context(open(read, "rb", buffering=0)),
-        opened.enter_context(open(write, "wb", buffering=0)),
+        opened.enter_context(os.fdopen(read, "rb", buffering=0)),
+        opened.enter_context(os.fdopen(write, "wb", buffering=0)),
     )
 
 

@@ -71,6 +71,13 @@ def _out(value: Any) -> Plain:  # noqa: PLR0911 -- one line for each type
         return str.__str__(value)
     if isinstance(value, bytes | bytearray):
         return {"bytes": value.hex()}
+    for name, module in _BY_TEXT.items():
+        if module in sys.modules and isinstance(value, getattr(sys.modules[module], name)):
+            return {name: str(value)}
+    return _out_of_many(value)
+
+
+def _out_of_many(value: Any) -> Plain:
     if isinstance(value, dict):
         return {"dict": [[_out(key), _out(item)] for key, item in dict.items(value)]}
     if isinstance(value, list):
@@ -85,9 +92,6 @@ def _out(value: Any) -> Plain:  # noqa: PLR0911 -- one line for each type
     ):
         if isinstance(value, kinds):
             return {name: [_out(item) for item in itertools.islice(value, _MOST_ITEMS)]}
-    for name, module in _BY_TEXT.items():
-        if module in sys.modules and isinstance(value, getattr(sys.modules[module], name)):
-            return {name: str(value)}
     raise Untransferable(f"a value of type {type(value).__name__}")
 
 

@@ -16,7 +16,7 @@ from assay_pipelines.sandbox.exchange import FOLDER, OUTCOMES, PROGRAMS, make_pi
 from assay_pipelines.sandbox.programs import Limits, Program, Reason
 from assay_pipelines.sandbox.run import run_programs
 
-LIMITS = Limits()
+LIMITS = Limits(wall_seconds=60)
 
 
 def a_program(text, tests, **given):
@@ -59,8 +59,28 @@ def test_no_empty_solution_of_humaneval_passes(problems):
 @pytest.mark.parametrize(
     "value",
     [
-        *("None", "True", "7", "-(10 ** 4000)", "0.1", "float('inf')", "-0.0", "1 + 2j", "'é\\ud800'", "b'\\x00'"),
-        *("[1, (2, {3})]", "{(1, 'a'): [None]}", "frozenset('ab')", "range(2, 9, 3)", "[]", "()", "{}", "set()"),
+        *(
+            "None",
+            "True",
+            "7",
+            "-(10 ** 4000)",
+            "0.1",
+            "float('inf')",
+            "-0.0",
+            "1 + 2j",
+            "'é\\ud800'",
+            "b'\\x00'",
+        ),
+        *(
+            "[1, (2, {3})]",
+            "{(1, 'a'): [None]}",
+            "frozenset('ab')",
+            "range(2, 9, 3)",
+            "[]",
+            "()",
+            "{}",
+            "set()",
+        ),
         *("__import__('decimal').Decimal('1.50')", "__import__('fractions').Fraction(3, 2)"),
     ],
 )
@@ -75,7 +95,9 @@ def test_a_plain_value_comes_and_goes_as_it_is(value):
 
 def test_what_inherits_from_a_plain_type_arrives_as_that_type():
     text = "from collections import Counter, OrderedDict, namedtuple\nP = namedtuple('P', 'a b')\n"
-    assert outcome_of(f"{text}def f(): return [Counter('aab'), P(1, 2)]", "assert f() == [{'a': 2, 'b': 1}, (1, 2)]").passed
+    assert outcome_of(
+        f"{text}def f(): return [Counter('aab'), P(1, 2)]", "assert f() == [{'a': 2, 'b': 1}, (1, 2)]"
+    ).passed
 
 
 def test_an_iterator_stays_one():
@@ -85,12 +107,16 @@ def test_an_iterator_stays_one():
 
 def test_an_argument_that_was_changed_in_place_is_changed_for_the_tests():
     text = "def f(items, seen): items.sort(); seen['n'] = len(items)"
-    assert outcome_of(text, "items, seen = [3, 1, 2], {}\nf(items, seen)\nassert items == [1, 2, 3] and seen == {'n': 3}").passed
+    assert outcome_of(
+        text, "items, seen = [3, 1, 2], {}\nf(items, seen)\nassert items == [1, 2, 3] and seen == {'n': 3}"
+    ).passed
 
 
 def test_an_exception_arrives_as_the_nearest_one_that_python_has():
     text = "class Odd(ValueError): pass\ndef f(): raise Odd('no')"
-    assert outcome_of(text, "try: f()\nexcept ValueError as error: assert str(error) == 'no'\nelse: assert False").passed
+    assert outcome_of(
+        text, "try: f()\nexcept ValueError as error: assert str(error) == 'no'\nelse: assert False"
+    ).passed
 
 
 def test_tests_use_what_the_benchmark_gives_and_not_the_programs_own_of_that_name():
@@ -101,7 +127,9 @@ def test_tests_use_what_the_benchmark_gives_and_not_the_programs_own_of_that_nam
 
 
 def test_a_program_keeps_its_state_between_calls():
-    assert outcome_of("seen = []\ndef f(x): seen.append(x); return list(seen)", "f(1)\nassert f(2) == [1, 2]").passed
+    assert outcome_of(
+        "seen = []\ndef f(x): seen.append(x); return list(seen)", "f(1)\nassert f(2) == [1, 2]"
+    ).passed
 
 
 @pytest.mark.parametrize(
@@ -130,9 +158,8 @@ def test_the_standard_library_is_there_and_nothing_else():
 def test_sets_are_walked_in_the_same_order_every_time():
     tests = "import sys\nprint(f(), file=sys.stderr)"
     program = a_program("def f(): return list(map(str, {'a', 'b', 'c', 'd', 'e'}))", tests)
-    first, second = run_programs([program, program], LIMITS) + run_programs([program], LIMITS), None
-    assert len({outcome.output for outcome in first}) == 1
-    assert second is None
+    outcomes = run_programs([program, program], LIMITS) + run_programs([program], LIMITS)
+    assert len({outcome.output for outcome in outcomes}) == 1
 
 
 REFUSED = """
@@ -165,14 +192,20 @@ def test_where_one_wall_cannot_be_had_nothing_runs(wall, tmp_path):
     marker = tmp_path / "ran"
     tmp_path.chmod(0o777)
     ended = subprocess.run(
-        [sys.executable, "-c", REFUSED, wall, str(marker)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", REFUSED, wall, str(marker)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert ended.stdout.startswith("SandboxUnavailable ")
     assert wall in ended.stdout
     assert not marker.exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to become another user")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to become another user"
+)
 def test_who_is_not_root_gets_the_same_outcomes(tmp_path):
     script = (
         "import os\nfrom assay_pipelines.sandbox.programs import Limits, Program\n"
@@ -182,9 +215,25 @@ def test_who_is_not_root_gets_the_same_outcomes(tmp_path):
         "for o in run_programs([Program(id='x', text=t, entry_point='f', tests='assert f() > 0') for t in texts], Limits()):\n"
         "    print(o.reason)\n"
     )
-    reading = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]  # Python may lie below /root
+    reading = [
+        "--inh-caps",
+        "+dac_read_search",
+        "--ambient-caps",
+        "+dac_read_search",
+    ]  # Python may lie below /root
     ended = subprocess.run(
-        ["setpriv", "--reuid", "65532", "--regid", "65532", "--clear-groups", *reading, sys.executable, "-c", script],
+        [
+            "setpriv",
+            "--reuid",
+            "65532",
+            "--regid",
+            "65532",
+            "--clear-groups",
+            *reading,
+            sys.executable,
+            "-c",
+            script,
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -221,7 +270,12 @@ def test_a_program_longer_than_any_pipe_holds_is_passed_on_whole(container):
 def test_a_container_that_dies_is_told_as_a_failure_that_another_attempt_may_mend(container):
     endless = a_program("def f():\n    import time\n    time.sleep(60)", "f()")
     killing = subprocess.Popen(
-        [sys.executable, "-c", "import os, sys, time; time.sleep(2); os.kill(int(sys.argv[1]), 9)", str(container.pid)]
+        [
+            sys.executable,
+            "-c",
+            "import os, sys, time; time.sleep(2); os.kill(int(sys.argv[1]), 9)",
+            str(container.pid),
+        ]
     )
     with pytest.raises(StageError) as caught:
         run_programs([endless], Limits(wall_seconds=60))
