@@ -14,7 +14,7 @@ import pytest
 from assay.errors import Retry, StageError
 from assay_pipelines.sandbox.exchange import FOLDER, OUTCOMES, PROGRAMS, make_pipes
 from assay_pipelines.sandbox.programs import Limits, Program, Reason
-from assay_pipelines.sandbox.run import run_programs
+from assay_pipelines.sandbox.run import check_allowed, run_programs
 
 LIMITS = Limits(wall_seconds=60)
 
@@ -241,6 +241,14 @@ def test_who_is_not_root_gets_the_same_outcomes(tmp_path):
         env={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert ended.stdout.split() == ["passed", "failed", "failed"]
+
+
+def test_a_task_that_runs_code_is_refused_where_the_experiment_does_not_allow_it():
+    check_allowed({"codeExecution": True}, "task it")
+    for execution in ({}, {"codeExecution": False}):
+        with pytest.raises(StageError) as caught:
+            check_allowed(execution, "task it")
+        assert caught.value.reason == "CodeExecutionNotAllowed"
 
 
 @pytest.fixture
