@@ -15,7 +15,7 @@ def passes(program, folder: Path, **environment: str) -> bool:
         cwd=folder,
         env=environment,
         capture_output=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     return ended.returncode == 0

@@ -11,7 +11,7 @@ from assay_pipelines.sandbox.programs import Limits, Program, Reason
 from assay_pipelines.sandbox.run import run_programs
 from plain_python import passes
 
-TIGHT = Limits(cpu_seconds=1, wall_seconds=60, memory_mib=192, output_kib=64)
+TIGHT = Limits(cpu_seconds=1, wall_seconds=200, memory_mib=192, output_kib=64)
 SECRET = "a secret of the stage"
 
 
@@ -183,14 +183,13 @@ def busy(seconds):
 
 
 def test_a_long_computation_ends_at_its_share_of_the_processor(tmp_path):
-    program = doing(*busy(1.5))
+    program = doing(*busy(1.2))
     assert passes(program, tmp_path)
     assert contained(program).reason is Reason.TIMEOUT
 
 
-def test_a_computation_that_will_not_be_interrupted_is_killed(tmp_path):
-    program = doing("import signal", "signal.signal(signal.SIGXCPU, signal.SIG_IGN)", *busy(2.5))
-    assert passes(program, tmp_path)
+def test_a_computation_that_will_not_be_interrupted_is_killed():
+    program = doing("import signal", "signal.signal(signal.SIGXCPU, signal.SIG_IGN)", "while True: pass")
     assert contained(program).reason is Reason.KILLED
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,7 @@ def test_where_one_wall_cannot_be_had_nothing_runs(wall, tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=200,
     )
     assert ended.stdout.startswith("SandboxUnavailable ")
     assert wall in ended.stdout
@@ -237,7 +238,7 @@ def test_who_is_not_root_gets_the_same_outcomes(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=200,
         env={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert ended.stdout.split() == ["passed", "failed", "failed"]
@@ -277,17 +278,11 @@ def test_a_program_longer_than_any_pipe_holds_is_passed_on_whole(container):
 
 def test_a_container_that_dies_is_told_as_a_failure_that_another_attempt_may_mend(container):
     endless = a_program("def f():\n    import time\n    time.sleep(60)", "f()")
-    killing = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import os, sys, time; time.sleep(2); os.kill(int(sys.argv[1]), 9)",
-            str(container.pid),
-        ]
-    )
+    killing = threading.Timer(1, container.kill)
+    killing.start()
     with pytest.raises(StageError) as caught:
         run_programs([endless], Limits(wall_seconds=60))
-    killing.wait()
+    killing.join()
     assert (caught.value.reason, caught.value.retry) == ("SandboxLost", Retry.LATER)
 
 
