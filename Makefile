@@ -6,6 +6,9 @@ ARGS ?=
 RUN := .tools/uv/bin/uv run --no-sync
 # With the peers that benchmarks of cleaning compare to
 PEERS := .tools/uv/bin/uv run --locked --all-extras --group benchmark
+TRL := $(RUN) --with trl==1.16.0 --with liger-kernel
+# What benchmarks of training and evaluation measure besides a model at random
+SMALL_MODEL ?= models/SmolLM2-135M-Instruct
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
@@ -57,5 +60,9 @@ benchmark: setup ## Measure speeds, each against a bare loop or a peer in the sa
 benchmark-cleaning: setup ## Measure cleaning (half an hour), and fail if a goal is not met
 	@failed=0; for file in benchmarks/cleaning_*.py; do echo "== $$file"; $(PEERS) python "$$file" || failed=1; done; exit $$failed
 
-benchmark-training: setup ## Measure training beside TRL and transformers (a few minutes), and fail if a goal is not met
-	@$(RUN) --with trl==1.16.0 python benchmarks/training_speed.py
+benchmark-training: setup ## Measure training beside TRL and transformers (ten minutes), and fail if a goal is not met
+	@failed=0; \
+	[ -d $(SMALL_MODEL) ] || $(RUN) --with gguf python scripts/make_smollm2_folder.py $(SMALL_MODEL) || exit 1; \
+	$(TRL) python benchmarks/training_speed.py --model $(SMALL_MODEL) || failed=1; \
+	$(TRL) python benchmarks/training_gpu.py || failed=1; \
+	exit $$failed

@@ -46,7 +46,11 @@ QUEUED = "ClusterQueue gpu: 8 of 8 in use"
 SUMMARIES = {
     Kind.CLEAN: a_cleaning(12),
     Kind.TRAIN: {
-        "rows": 12, "tokens": 99, "steps": 3, "trainingLoss": 2.5, "parameters": 9,
+        "rows": 12,
+        "tokens": 99,
+        "steps": 3,
+        "trainingLoss": 2.5,
+        "parameters": 9,
         "curve": {"step": [1, 2, 3], "loss": [3.0, 2.7, 2.5]},
     },  # fmt: skip
     Kind.GENERATE: {},

@@ -19,7 +19,7 @@ from assay_pipelines.train.engine import Engine, Place, from_leader, join, leave
 from assay_pipelines.train.fit import Load, least_stage
 from assay_pipelines.train.housekeeping import Housekeeping
 from assay_pipelines.train.loop import Loop, learn
-from assay_pipelines.train.network import Network, PairNetwork
+from assay_pipelines.train.network import Network, PairNetwork, compile_layers
 from assay_pipelines.train.preferences import reference_of
 from assay_pipelines.train.speed import speeds
 from assay_pipelines.train.state import State, States, draw_on
@@ -45,6 +45,9 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         network, reference = _network(work, place)
         course = Course() if state is None else _resumed(work, state)
         stage = _zero_stage(work, place)
+        compiled = work.execution.compile and stage < 3
+        if compiled:
+            compile_layers(work.model, work.name)
         engine = Engine(network, place, work.train.optimizer, stage)
         if state is not None:
             engine.go_on(state.step, state.averages())
@@ -63,7 +66,7 @@ def carry_out(run: StageRun, work: Work, place: Place) -> dict[str, Any]:
         rate = sum(course.tokens[taken:]) / (time.monotonic() - began)
         if place.leads:
             figures = speeds(rate, work.operations, place)
-            run.measured(**figures, padding=course.padding_share, zeroStage=stage)
+            run.measured(**figures, padding=course.padding_share, zeroStage=stage, compiled=compiled)
     finally:
         leave()
     if place.leads:

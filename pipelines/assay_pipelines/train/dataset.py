@@ -1,44 +1,58 @@
-"""The chats that a clean or generate stage wrote."""
+"""The chats that a clean or generate stage wrote, some at a time: what a training holds of them is their tokens, on disk."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from assay.errors import StageError
 from assay_pipelines.chats import Message
-from assay_pipelines.dataset import rows_of
+from assay_pipelines.dataset import chats_path
 from assay_pipelines.stage import StageRun
+
+_ROWS = 1024  # that are read at a time
+
+Chats = Iterable[tuple[str, list[Message]]]  # ids and messages, in order of id; may be gone through again
 
 
 @dataclass(frozen=True)
-class Chats:
-    """Chats in order of id, column by column: a list of objects per message would be many times larger."""
+class StoredChats:
+    """Chats in a file."""
 
-    ids: list[str]
-    roles: list[str]
-    contents: list[str]
-    offsets: list[int]  # chat i has messages offsets[i] to offsets[i + 1]
+    path: Path
 
     def __iter__(self) -> Iterator[tuple[str, list[Message]]]:
-        for index, chat in enumerate(self.ids):
-            turns = slice(self.offsets[index], self.offsets[index + 1])
-            yield (
-                chat,
-                [
-                    Message(role, content)
-                    for role, content in zip(self.roles[turns], self.contents[turns], strict=True)
-                ],
-            )
+        for name, messages in _columns(self.path, "id", "messages"):
+            yield name, [Message(turn["role"], turn["content"] or "") for turn in messages]
 
 
-def read_chats(run: StageRun, ref: str, split: str | None) -> Chats:
-    """Read what a stage wrote; as `rows_of`."""
-    table = rows_of(run, ref, split=split, columns=["id", "messages"])
-    column = table.column("messages").combine_chunks()
-    turns = column.flatten()
-    return Chats(
-        ids=table.column("id").to_pylist(),
-        roles=turns.field("role").to_pylist(),
-        contents=turns.field("content").fill_null("").to_pylist(),
-        offsets=[0, *pc.cumulative_sum(column.value_lengths()).to_pylist()],
-    )
+def read_chats(run: StageRun, ref: str, split: str | None) -> StoredChats:
+    """Bring what a stage wrote.
+
+    Raises:
+        StageError: `EmptyDataset`: there is nothing in it; or as `chats_path`.
+
+    """
+    path = chats_path(run, ref, split=split)
+    if pq.read_metadata(path).num_rows == 0:
+        raise StageError(
+            "EmptyDataset",
+            f"stage {ref}",
+            f"found no rows in {path.name}, expected at least one",
+            "Look at what its steps drop.",
+        )
+    return StoredChats(path)
+
+
+def read_rejected(chats: StoredChats) -> Iterator[Any]:
+    """Yield what stands as `rejected` beside each chat, in their order; None where nothing does."""
+    return (json.loads(meta).get("rejected") for (meta,) in _columns(chats.path, "meta"))
+
+
+def _columns(path: Path, *names: str) -> Iterator[tuple[Any, ...]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_ROWS, columns=list(names)):
+            yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)

@@ -4,11 +4,16 @@ An example is a run of tokens and, for each, whether it is to be predicted from 
 assistant's turns are learned; too long a chat is cut at the end of an assistant's turn, never inside one, and one that has no
 whole assistant turn within `sequenceLength` is skipped and counted. `pretrain`: all chats as one text, cut into pieces of
 `sequenceLength` tokens, each token learned once.
+
+Tokens lie in files without names, which the processes of a machine share and which memory is not filled with.
 """
 
-from collections.abc import Sequence
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +21,7 @@ from numpy.typing import NDArray
 from assay.errors import StageError
 from assay_pipelines.chats import Message, text_of
 from assay_pipelines.train.dataset import Chats
-from assay_pipelines.train.template import Writer, Written
+from assay_pipelines.train.template import Writer
 from assay_pipelines.train.vocabulary import Tokenizer
 
 _TOGETHER = 1000  # chats per call of the tokenizer
@@ -24,7 +29,7 @@ _TOGETHER = 1000  # chats per call of the tokenizer
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples, end to end: a few large arrays, which processes forked afterwards share.
+    """All examples, end to end: a few large arrays.
 
     A row is one document, or `per_row` of them where answers are compared.
     """
@@ -63,14 +68,20 @@ class Gathered:
         self.notes = notes
         self._per_row = per_row
         self._ids: list[str] = []
-        self._documents: list[Document] = []
+        self._ends, self._targets = array("q", [0]), array("q")
+        self._tokens, self._learned = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 -- closed at the end
 
     def add(self, name: str, *documents: Document) -> None:
         """Add a row's documents."""
         self._ids.append(name)
+        targets = 0
         for tokens, learned in documents:
             learned[0] = False  # nothing stands before the first token
-            self._documents.append((tokens, learned))
+            self._ends.append(self._ends[-1] + len(tokens))
+            targets += int(learned.sum())
+            self._tokens.write(tokens.astype(np.int32, copy=False).tobytes())
+            self._learned.write(learned.tobytes())
+        self._targets.append(targets)
 
     def finish(self) -> Examples:
         """Lay all rows end to end.
@@ -86,18 +97,22 @@ class Gathered:
                 f"found nothing to learn ({self.notes}), expected at least one example",
                 "Raise sequenceLength, or look at the data.",
             )
-        offsets = np.cumsum([0, *(len(tokens) for tokens, _ in self._documents)]).astype(np.int64)
-        learned = np.concatenate([learned for _, learned in self._documents])
-        targets = np.add.reduceat(learned.astype(np.int64), offsets[:-1])
         return Examples(
             ids=tuple(self._ids),
-            tokens=np.concatenate([tokens for tokens, _ in self._documents]),
-            learned=learned,
-            offsets=offsets,
-            targets=targets.reshape(-1, self._per_row).sum(axis=1),
+            tokens=_mapped(self._tokens, np.int32),
+            learned=_mapped(self._learned, np.bool_),
+            offsets=np.array(self._ends, dtype=np.int64),
+            targets=np.array(self._targets, dtype=np.int64),
             notes=self.notes,
             per_row=self._per_row,
         )
+
+
+def _mapped(file: IO[bytes], kind: Any) -> NDArray[Any]:
+    """Return what was written to a file, which is there as long as the array is."""
+    with file:
+        file.flush()
+        return np.memmap(file, dtype=kind, mode="r")
 
 
 def as_document(
@@ -115,23 +130,12 @@ def sft_examples(chats: Chats, tokenizer: Tokenizer, writer: Writer, length: int
 
     """
     found = Gathered({"cut": 0, "skippedTooLong": 0, "skippedWithoutAnswer": 0})
-    waiting: list[tuple[str, Written]] = []
-
-    def flush() -> None:
-        encodings = tokenizer.encode([written.text for _, written in waiting])
-        for (name, written), (tokens, starts) in zip(waiting, encodings, strict=True):
+    for some in _some_at_a_time(chats):
+        answered = [(name, writer(messages)) for name, messages in some if _has_answer(messages)]
+        found.notes["skippedWithoutAnswer"] += len(some) - len(answered)
+        encodings = tokenizer.encode([written.text for _, written in answered])
+        for (name, written), (tokens, starts) in zip(answered, encodings, strict=True):
             _add_chat(found, name, tokens, _in_tokens(starts, written.learned), length)
-        waiting.clear()
-
-    for name, messages in chats:
-        written = writer(messages) if _has_answer(messages) else None
-        if written is None:
-            found.notes["skippedWithoutAnswer"] += 1
-            continue
-        waiting.append((name, written))
-        if len(waiting) == _TOGETHER:
-            flush()
-    flush()
     return found.finish()
 
 
@@ -143,17 +147,33 @@ def pretrain_examples(chats: Chats, tokenizer: Tokenizer, length: int) -> Exampl
 
     """
     separator = np.array([tokenizer.separator], dtype=np.int32)
-    stream: list[NDArray[np.int32]] = []
-    texts = [text_of(messages) for _, messages in chats]
-    for begin in range(0, len(texts), _TOGETHER):
-        for tokens, _ in tokenizer.encode(texts[begin : begin + _TOGETHER]):
-            stream += (separator, tokens)
-    whole = np.concatenate([*stream, separator])
     found = Gathered({})
-    for number, begin in enumerate(range(0, len(whole) - 1, length - 1)):
-        piece = whole[begin : begin + length]
-        found.add(f"{number:012d}", (piece, np.ones(len(piece), dtype=np.bool_)))
+    rest, pieces = separator, 0
+
+    def cut(most: int) -> None:
+        nonlocal rest, pieces
+        while len(rest) > most:
+            piece = rest[:length]
+            found.add(f"{pieces:012d}", (piece, np.ones(len(piece), dtype=np.bool_)))
+            rest, pieces = rest[length - 1 :], pieces + 1
+
+    for some in _some_at_a_time(chats):
+        encodings = tokenizer.encode([text_of(messages) for _, messages in some])
+        rest = np.concatenate([rest, *(part for tokens, _ in encodings for part in (tokens, separator))])
+        cut(length)
+    cut(1)
     return found.finish()
+
+
+def _some_at_a_time(chats: Chats) -> Iterator[list[tuple[str, list[Message]]]]:
+    waiting = []
+    for chat in chats:
+        waiting.append(chat)
+        if len(waiting) == _TOGETHER:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
 def _has_answer(messages: Sequence[Message]) -> bool:

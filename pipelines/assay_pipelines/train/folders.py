@@ -7,21 +7,21 @@ import torch
 from transformers import GenerationConfig
 
 from assay.api.train import Lora
-from assay_pipelines.train.engine import Engine
 from assay_pipelines.train.lora import merged
 from assay_pipelines.train.vocabulary import Tokenizer
 
 
-def save_model(  # noqa: PLR0913 -- all of a model
-    folder: Path, model: Any, engine: Engine, tokenizer: Tokenizer, *, leads: bool, lora: Lora | None = None
+def save_model(
+    folder: Path,
+    model: Any,
+    weights: dict[str, torch.Tensor],
+    tokenizer: Tokenizer,
+    *,
+    lora: Lora | None = None,
 ) -> None:
-    """Write the model as it is now, in full precision, with its tokenizer and template. Every process takes part."""
-    weights = {name: weight.cpu() if leads else None for name, weight in engine.weights()}
-    if not leads:
-        return
+    """Write a model of these weights, in full precision, with its tokenizer and template."""
     folder.mkdir(parents=True)
-    state = {name: weight for name, weight in weights.items() if weight is not None}
-    model.save_pretrained(folder, state_dict=merged(state, lora) if lora is not None else state)
+    model.save_pretrained(folder, state_dict=merged(weights, lora) if lora is not None else weights)
     tokenizer.fast.save_pretrained(folder)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import torch
+
 from assay.errors import AssayError
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.course import Course
@@ -29,7 +31,9 @@ class Housekeeping:
     def __enter__(self) -> Self:
         self._interruption.__enter__()
         if self._leads:
-            self._upload(self._run.output)  # what attempts before this one kept
+            self._states.background.submit(
+                self._upload, self._run.output
+            )  # what attempts before this one kept
         return self
 
     def __exit__(
@@ -50,18 +54,17 @@ class Housekeeping:
         self._run.progress(doing, **figures)
 
     def save(self, keep: Keep) -> None:
-        """Keep the model as it is now; it goes to the store in the background."""
-        folder = self._run.output / "checkpoints" / keep.label
-        save_model(
-            folder,
-            self._work.model,
-            self._engine,
-            self._work.tokenizer,
-            leads=self._leads,
-            lora=self._work.train.lora,
-        )
+        """Keep the model as it is now: training goes on once it is copied; it is written, and goes to the store, in the background."""
+        weights = {
+            name: weight.to("cpu", copy=True) for name, weight in self._engine.weights() if self._leads
+        }
         if self._leads:
-            self._upload(folder)
+            folder = self._run.output / "checkpoints" / keep.label
+            self._states.background.submit(self._write, folder, weights)
+
+    def _write(self, folder: Path, weights: dict[str, torch.Tensor]) -> None:
+        save_model(folder, self._work.model, weights, self._work.tokenizer, lora=self._work.train.lora)
+        self._upload(folder)
 
     def hold(self, course: Course) -> None:
         """Keep a state to go on from."""
@@ -78,4 +81,4 @@ class Housekeeping:
 
     def _upload(self, folder: Path) -> None:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            self._states.background.submit(self._run.upload, path)
+            self._run.upload(path)

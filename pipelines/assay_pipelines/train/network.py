@@ -1,15 +1,18 @@
 """The model in training: a Hugging Face causal language model that answers with the sum of its losses over learned tokens."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from assay.api.model import Llama
 from assay.errors import StageError
 from assay_pipelines.models import load_weights
-from assay_pipelines.train.documents import positions_in
+from assay_pipelines.train.documents import apart
+from assay_pipelines.train.output import summed_loss
 from assay_pipelines.train.vocabulary import Tokenizer
 
 # Models whose logits are the output matrix times the last hidden state and nothing more: there the wide product is
@@ -34,31 +37,54 @@ class Network(torch.nn.Module):
         reference: torch.Tensor | None = None,  # noqa: ARG002 -- there is none: nothing is compared
     ) -> torch.Tensor:
         """Sum the loss over learned tokens. Padding stands at the end, where no token that counts can see it."""
-        return self._losses(tokens, learned, documents, reduction="sum")
+        wanted = tokens[:, 1:][learned[:, 1:]]
+        if not self.plain:
+            return cross_entropy(self._logits(tokens, learned, documents), wanted, reduction="sum")
+        hidden = self._hidden(tokens, learned, documents)
+        return summed_loss(hidden, self.model.lm_head.weight, wanted, self.precision)
 
     def line_scores(self, tokens: torch.Tensor, learned: torch.Tensor) -> torch.Tensor:
         """Sum the log-probabilities of each line's learned tokens."""
-        losses = self._losses(tokens, learned, (), reduction="none")
+        wanted = tokens[:, 1:][learned[:, 1:]]
+        losses = cross_entropy(self._logits(tokens, learned, ()), wanted, reduction="none")
         lines = learned[:, 1:].nonzero()[:, 0]
         return torch.zeros(len(tokens), device=tokens.device).index_add(0, lines, -losses)
 
-    def _losses(
-        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...], *, reduction: str
+    def _logits(
+        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...]
     ) -> torch.Tensor:
-        inputs, wanted, places = tokens[:, :-1], tokens[:, 1:], learned[:, 1:]
-        apart: dict[str, Any] = {}
+        """Return what is predicted in place of each learned token, (learned, vocabulary)."""
+        if self.plain:
+            hidden = self._hidden(tokens, learned, documents)
+            with self._cast(tokens):
+                logits: torch.Tensor = self.model.lm_head(hidden)
+        else:
+            with self._cast(tokens):
+                whole = self.model(**self._asked(tokens, documents))
+            logits = whole.logits[learned[:, 1:]]
+        return logits.float()
+
+    def _hidden(
+        self, tokens: torch.Tensor, learned: torch.Tensor, documents: tuple[int, ...]
+    ) -> torch.Tensor:
+        """Return the last hidden state before each learned token, (learned, width)."""
+        with self._cast(tokens):
+            states: torch.Tensor = self.model.model(**self._asked(tokens, documents)).last_hidden_state
+        return states[learned[:, 1:]]
+
+    def _asked(self, tokens: torch.Tensor, documents: tuple[int, ...]) -> dict[str, Any]:
+        asked: dict[str, Any] = {"input_ids": tokens[:, :-1], "use_cache": False}
         if documents:
-            documents = (*documents[:-1], documents[-1] - 1)  # nothing is predicted from the last token
-            apart = {"position_ids": positions_in(documents, tokens.device), "documents": documents}
-        with torch.autocast(
-            tokens.device.type, dtype=torch.bfloat16, enabled=self.precision is torch.bfloat16
-        ):
-            if self.plain:
-                hidden = self.model.model(input_ids=inputs, use_cache=False, **apart).last_hidden_state
-                logits = self.model.lm_head(hidden[places])
-            else:
-                logits = self.model(input_ids=inputs, use_cache=False, **apart).logits[places]
-        return torch.nn.functional.cross_entropy(logits.float(), wanted[places], reduction=reduction)
+            lengths = (*documents[:-1], documents[-1] - 1)  # nothing is predicted from the last token
+            asked |= apart(lengths, tokens.device, half=self._half)
+        return asked
+
+    def _cast(self, tokens: torch.Tensor) -> torch.autocast:
+        return torch.autocast(tokens.device.type, dtype=torch.bfloat16, enabled=self._half)
+
+    @property
+    def _half(self) -> bool:
+        return self.precision is torch.bfloat16
 
 
 class PairNetwork(Network):
@@ -132,6 +158,28 @@ def load_network(folder: Path, name: str, tokenizer: Tokenizer) -> Any:
             with torch.no_grad():
                 layer.weight[rows:] = layer.weight[:rows].mean(dim=0)  # a new token starts as an average one
     return model
+
+
+def compile_layers(model: Any, name: str) -> None:
+    """Let torch fuse what each layer does, for lines of any length; the first step takes longer.
+
+    Raises:
+        StageError: `CompileUnsupported`: its layers are not where those of most models are.
+
+    """
+    layers = getattr(model.base_model, "layers", None)
+    if layers is None:
+        raise StageError(
+            "CompileUnsupported",
+            f"model {name}",
+            f"found a {model.config.model_type} without a list of layers, expected one",
+            "Set execution.train.compile to false.",
+        )
+    os.environ.pop(
+        "TORCHDYNAMO_DISABLE", None
+    )  # which keeps DeepSpeed from compiling (this package's __init__)
+    for layer in layers:
+        layer.compile(dynamic=True)
 
 
 def context_of(model: Any) -> int | None:

@@ -5,8 +5,7 @@ last turn. What both begin with is the question; learned are the assistant's tur
 neither longer than `sequenceLength`. Pairs are skipped, and counted, if they have no other answer to the same question, or are too long.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -16,8 +15,6 @@ from numpy.typing import NDArray
 from torch import distributed
 
 from assay_pipelines.chats import Message
-from assay_pipelines.dataset import rows_of
-from assay_pipelines.stage import StageRun
 from assay_pipelines.train.dataset import Chats
 from assay_pipelines.train.engine import Place
 from assay_pipelines.train.examples import Document, Examples, Gathered, as_document
@@ -30,14 +27,8 @@ from assay_pipelines.train.vocabulary import Tokenizer
 Turns = Sequence[Message]
 
 
-def read_rejected(run: StageRun, ref: str, split: str | None) -> list[Any]:
-    """Read what stands as `rejected` beside each chat of a stage, in their order; None where nothing does."""
-    metas = rows_of(run, ref, split=split, columns=["meta"]).column("meta").to_pylist()
-    return [json.loads(meta).get("rejected") for meta in metas]
-
-
 def preference_examples(
-    chats: Chats, rejected: Sequence[Any], tokenizer: Tokenizer, writer: Writer, length: int
+    chats: Chats, rejected: Iterable[Any], tokenizer: Tokenizer, writer: Writer, length: int
 ) -> Examples:
     """Turn each chat and what is rejected beside it into one example of two documents, the preferred one first.
 

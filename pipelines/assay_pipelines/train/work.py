@@ -12,13 +12,13 @@ from assay.errors import StageError
 from assay_pipelines.chats import text_of
 from assay_pipelines.models import model_folder, outside_folder
 from assay_pipelines.stage import StageRun
-from assay_pipelines.train.dataset import Chats, read_chats
+from assay_pipelines.train.dataset import StoredChats, read_chats, read_rejected
 from assay_pipelines.train.documents import join_documents
 from assay_pipelines.train.examples import Examples, pretrain_examples, sft_examples
 from assay_pipelines.train.folders import settle_configuration
 from assay_pipelines.train.lora import add_adapters
 from assay_pipelines.train.network import context_of, load_network, new_llama
-from assay_pipelines.train.preferences import preference_examples, read_rejected
+from assay_pipelines.train.preferences import preference_examples
 from assay_pipelines.train.speed import operations_per_token
 from assay_pipelines.train.timetable import Timetable, make_timetable
 from assay_pipelines.train.vocabulary import Tokenizer, load_tokenizer, train_tokenizer
@@ -32,6 +32,7 @@ class Work:
     execution: TrainExecution
     tokenizer: Tokenizer
     model: Any
+    name: str  # of the model it begins with
     examples: Examples
     timetable: Timetable
     parameters: int
@@ -56,7 +57,7 @@ def prepare(run: StageRun) -> Work:
     folder = None if train.model.llama is not None else model_folder(run, train.model)
     name = train.model.from_ or train.model.uri or "llama"
     tokenizer = load_tokenizer(folder, name) if folder else _new_tokenizer(run, train.tokenizer, chats)
-    examples = _examples(run, train, chats, tokenizer)
+    examples = _examples(train, chats, tokenizer)
     timetable = make_timetable(train, examples.ids, examples.lengths, steps)
     if folder is not None:
         model = load_network(folder, name, tokenizer)
@@ -83,6 +84,7 @@ def prepare(run: StageRun) -> Work:
         execution=execution,
         tokenizer=tokenizer,
         model=model,
+        name=name,
         examples=examples,
         timetable=timetable,
         parameters=parameters,
@@ -95,17 +97,16 @@ def _parameters(model: Any, *, learned: bool = False) -> int:
     return sum(one.numel() for one in model.parameters() if one.requires_grad or not learned)
 
 
-def _examples(run: StageRun, train: Train, chats: Chats, tokenizer: Tokenizer) -> Examples:
+def _examples(train: Train, chats: StoredChats, tokenizer: Tokenizer) -> Examples:
     if train.objective == "pretrain":
         return pretrain_examples(chats, tokenizer, train.sequence_length)
     writer = tokenizer.writer(train.template)
     if train.objective == "sft":
         return sft_examples(chats, tokenizer, writer, train.sequence_length)
-    rejected = read_rejected(run, train.data.from_, train.data.split)
-    return preference_examples(chats, rejected, tokenizer, writer, train.sequence_length)
+    return preference_examples(chats, read_rejected(chats), tokenizer, writer, train.sequence_length)
 
 
-def _new_tokenizer(run: StageRun, wanted: WantedTokenizer | None, chats: Chats) -> Tokenizer:
+def _new_tokenizer(run: StageRun, wanted: WantedTokenizer | None, chats: StoredChats) -> Tokenizer:
     if wanted is not None and wanted.uri is not None:
         return load_tokenizer(outside_folder(run, wanted.uri), wanted.uri)
     assert wanted is not None  # noqa: S101 -- for mypy; a new model has one

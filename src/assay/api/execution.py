@@ -38,6 +38,10 @@ class TrainExecution(SpecModel):
         default=False,
         description="Compute activations again in the backward pass: less memory, a third more operations.",
     )
+    compile: bool = Field(
+        default=False,
+        description="Fuse what layers do besides their matrix products (torch.compile): pays on GPUs, after about a minute; not at ZeRO 3.",
+    )
     resume_every_minutes: float = Field(
         10,
         ge=0,

@@ -4,7 +4,6 @@ import pytest
 
 from assay.errors import StageError
 from assay_pipelines.chats import Message
-from assay_pipelines.train.dataset import Chats
 from assay_pipelines.train.examples import pretrain_examples, sft_examples
 from assay_pipelines.train.template import chatml_writer, own_writer
 from assay_pipelines.train.vocabulary import train_tokenizer
@@ -24,13 +23,7 @@ def tokenizer():
 
 
 def of(*chats):
-    offsets = [0]
-    for chat in chats:
-        offsets.append(offsets[-1] + len(chat))
-    turns = [turn for chat in chats for turn in chat]
-    return Chats(
-        [f"{n}" for n in range(len(chats))], [m.role for m in turns], [m.content for m in turns], offsets
-    )
+    return [(f"{number}", chat) for number, chat in enumerate(chats)]
 
 
 def learned_text(tokenizer, examples, index=0):

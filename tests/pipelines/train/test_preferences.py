@@ -6,7 +6,6 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from assay_pipelines.chats import Message
-from assay_pipelines.train.dataset import Chats
 from assay_pipelines.train.engine import Place
 from assay_pipelines.train.layout import lay_out
 from assay_pipelines.train.network import PairNetwork
@@ -25,14 +24,7 @@ def tokenizer():
 @pytest.fixture
 def examples_of(tokenizer):
     def made(*pairs, length=200):
-        chosen = [pair[0] for pair in pairs]
-        turns = [turn for chat in chosen for turn in chat]
-        chats = Chats(
-            ids=[str(number) for number in range(len(pairs))],
-            roles=[turn.role for turn in turns],
-            contents=[turn.content for turn in turns],
-            offsets=np.cumsum([0, *map(len, chosen)]).tolist(),
-        )
+        chats = [(str(number), pair[0]) for number, pair in enumerate(pairs)]
         rejected = [pair[1] for pair in pairs]
         return preference_examples(chats, rejected, tokenizer, tokenizer.writer("chatml"), length)
 
