@@ -8,20 +8,19 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 
 from assay.api.evaluate import Evaluate, Harness, InstructEval, MultipleChoice, RefusalRate, Task
-from assay.api.execution import InferenceExecution
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.dataset import Chat, chats_of
 from assay_pipelines.evaluate import harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
-from assay_pipelines.evaluate.instructeval import scoring
 from assay_pipelines.evaluate.instructeval.asking import ask
 from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
 from assay_pipelines.evaluate.instructeval.items import Asked
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
-from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
+from assay_pipelines.inference import LoadedModel, answering, labels_asked, models_asked
+from assay_pipelines.sandbox.run import check_allowed
 from assay_pipelines.stage import StageRun
 
 Measure = Callable[[LoadedModel], Measured]
@@ -65,13 +64,13 @@ def _by_checkpoint(run: StageRun, words: Evaluate, tasks: Sequence[tuple[str, Me
 
 def _measure(run: StageRun, task: Task, seed: int) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
-    name, batch = task.name, InferenceExecution.model_validate(run.execution).batch
+    name, batch = task.name, answering(run).batch
     if task.bits_per_byte is not None:
         data = task.bits_per_byte.data
         chats = chats_of(run, data.from_, split=data.split)
         return lambda loaded: likelihood.measure(name, _texts(chats, loaded), loaded, batch=batch)
     if task.instructeval is not None:
-        return _instructeval(run, name, task.instructeval, batch=batch)
+        return _instructeval(run, name, task.instructeval, batch=batch, seed=seed)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
     return lambda loaded: harness.measure(asked, loaded, batch=batch, seed=seed)
@@ -83,16 +82,26 @@ def _choices(run: StageRun, name: str, asked: MultipleChoice) -> HarnessTask:
     return HarnessTask(name=name, parts={name: choice_task(name, items, shots)}, cutting=False)
 
 
-def _instructeval(run: StageRun, name: str, words: InstructEval, *, batch: int) -> Measure:
+def _instructeval(run: StageRun, name: str, words: InstructEval, *, batch: int, seed: int) -> Measure:
     benchmark = BENCHMARKS[words.benchmark]
+    if benchmark.runs_code:
+        check_allowed(run.execution, f"task {name}")
     items = benchmark.read(run.outside(words.data), f"task {name}", words.limit)
-    asked = Asked(task=name, benchmark=benchmark, items=items, form=words.prompt_format)
+    asked = Asked(
+        task=name,
+        benchmark=benchmark,
+        items=items,
+        form=words.prompt_format,
+        samples=words.samples,
+        seed=seed,
+    )
+    total = len(items) * words.samples
 
     def measure(loaded: LoadedModel) -> Measured:
         def told(done: int) -> None:
-            run.progress(f"evaluate: {name}, {loaded.label}", done=done, total=len(items), unit="items")
+            run.progress(f"evaluate: {name}, {loaded.label}", done=done, total=total, unit="answers")
 
-        return scoring.measured(asked, loaded.label, ask(asked, loaded, batch=batch, done=told))
+        return benchmark.score(asked, loaded.label, ask(asked, loaded, batch=batch, done=told))
 
     return measure
 

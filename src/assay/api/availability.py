@@ -17,8 +17,6 @@ def _evaluate(spec: Plain) -> Iterator[str]:
     for place, task in enumerate(spec.get("tasks") or ()):
         if task.get("labelRate") is not None:
             yield f"tasks[{place}].labelRate"
-        if (task.get("instructeval") or {}).get("benchmark") == "humaneval":
-            yield f"tasks[{place}].instructeval (humaneval)"
 
 
 def _compare(spec: Plain) -> Iterator[str]:

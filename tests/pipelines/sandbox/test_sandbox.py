@@ -31,7 +31,7 @@ def outcome_of(text, tests, **given):
 
 @pytest.fixture(scope="module")
 def problems():
-    packed = Path(__file__).parent / "humaneval" / "HumanEval.jsonl.gz"
+    packed = Path(__file__).parents[1] / "humaneval" / "HumanEval.jsonl.gz"
     return [json.loads(line) for line in gzip.decompress(packed.read_bytes()).splitlines()]
 
 
@@ -53,45 +53,26 @@ def test_all_canonical_solutions_of_humaneval_pass(problems):
 
 
 def test_no_empty_solution_of_humaneval_passes(problems):
-    outcomes = run_programs([completed(one, "") for one in problems], LIMITS)
+    outcomes = run_programs([completed(one, "") for one in problems[::8]], LIMITS)
     assert {outcome.reason for outcome in outcomes} == {Reason.FAILED}
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        *(
-            "None",
-            "True",
-            "7",
-            "-(10 ** 4000)",
-            "0.1",
-            "float('inf')",
-            "-0.0",
-            "1 + 2j",
-            "'é\\ud800'",
-            "b'\\x00'",
-        ),
-        *(
-            "[1, (2, {3})]",
-            "{(1, 'a'): [None]}",
-            "frozenset('ab')",
-            "range(2, 9, 3)",
-            "[]",
-            "()",
-            "{}",
-            "set()",
-        ),
-        *("__import__('decimal').Decimal('1.50')", "__import__('fractions').Fraction(3, 2)"),
-    ],
+PLAIN_VALUES = (
+    *("None", "True", "7", "-(10 ** 4000)", "0.1", "float('inf')", "-0.0", "1 + 2j"),
+    *("'é\\ud800'", "b'\\x00'", "[1, (2, {3})]", "{(1, 'a'): [None]}", "frozenset('ab')", "range(2, 9, 3)"),
+    *("[]", "()", "{}", "set()"),
+    *("__import__('decimal').Decimal('1.50')", "__import__('fractions').Fraction(3, 2)"),
 )
-def test_a_plain_value_comes_and_goes_as_it_is(value):
-    outcome = outcome_of(
-        "def f(value, *, again): return [value, again]",
-        f"value = {value}\nfor found in f(value, again=value):\n"
-        "    assert type(found) is type(value) and repr(found) == repr(value)\n",
+
+
+def test_a_plain_value_comes_and_goes_as_it_is():
+    text = "def f(value, *, again): return [value, again]"
+    tests = (
+        "value = {0}\nfor found in f(value, again=value):\n"
+        "    assert type(found) is type(value) and repr(found) == repr(value)\n"
     )
-    assert outcome.passed, outcome.output
+    outcomes = run_programs([a_program(text, tests.replace("{0}", value)) for value in PLAIN_VALUES], LIMITS)
+    assert [one for one, outcome in zip(PLAIN_VALUES, outcomes, strict=True) if not outcome.passed] == []
 
 
 def test_what_inherits_from_a_plain_type_arrives_as_that_type():
@@ -150,10 +131,10 @@ def test_a_program_that_is_no_answer_fails_and_says_why(text, said):
 
 
 def test_the_standard_library_is_there_and_nothing_else():
-    text = "import {0}\ndef f(): return 42"
-    for name in ("hashlib", "heapq", "itertools", "sqlite3", "zoneinfo", "unittest"):
-        assert outcome_of(text.format(name), "assert f() == 42").passed, name
-    assert outcome_of(text.format("pydantic"), "assert f() == 42").reason is Reason.FAILED
+    names = ("hashlib", "heapq", "itertools", "sqlite3", "zoneinfo", "unittest", "pydantic")
+    importing = [a_program(f"import {name}\ndef f(): return 42", "assert f() == 42") for name in names]
+    outcomes = run_programs(importing, LIMITS)
+    assert [name for name, outcome in zip(names, outcomes, strict=True) if not outcome.passed] == ["pydantic"]
 
 
 def test_sets_are_walked_in_the_same_order_every_time():
@@ -175,11 +156,12 @@ if sys.argv[1] == "Landlock":  # no process has more than 16 of them
         rights = ctypes.create_string_buffer(struct.pack("=Q", 1 << 9), 8)
         ruleset = libc.syscall(444, rights, ctypes.c_size_t(8), 0)
         assert libc.syscall(446, ruleset, 0) == 0
-else:  # nor filters of more than 32,768 steps
-    steps = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000) * 4096)
-    filter = ctypes.create_string_buffer(struct.pack("@HP", 4096, ctypes.addressof(steps)), 16)
-    while libc.prctl(22, ctypes.c_ulong(2), ctypes.c_ulong(ctypes.addressof(filter)), 0, 0) == 0:
-        pass
+else:  # nor filters of more than 32,768 steps, as the kernel translates them
+    for size in (4096, 256, 16, 1):
+        steps = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000) * size)
+        filter = ctypes.create_string_buffer(struct.pack("@HP", size, ctypes.addressof(steps)), 16)
+        while libc.prctl(22, ctypes.c_ulong(2), ctypes.c_ulong(ctypes.addressof(filter)), 0, 0) == 0:
+            pass
 marker = f"open({sys.argv[2]!r}, 'w').close()"
 try:
     run_programs([Program(id="it", text=f"{marker}\\ndef f(): pass", entry_point="f", tests=marker)], Limits())

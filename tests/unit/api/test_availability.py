@@ -8,13 +8,9 @@ def test_what_is_not_built_is_named_by_its_path():
     tasks = [
         {"name": "harmful", "refusalRate": {}, "labelRate": None},
         {"name": "tone", "labelRate": {"label": "positive"}},
-        {"name": "code", "instructeval": {"benchmark": "humaneval"}},
         {"name": "knowledge", "instructeval": {"benchmark": "mmlu"}},
     ]
-    assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == [
-        "tasks[1].labelRate",
-        "tasks[2].instructeval (humaneval)",
-    ]
+    assert unavailable(Kind.EVALUATE, {"tasks": tasks}) == ["tasks[1].labelRate"]
 
 
 def test_the_fields_of_one_stage_mean_nothing_in_another():

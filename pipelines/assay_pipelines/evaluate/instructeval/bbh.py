@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_pipelines.evaluate.instructeval.items import Benchmark, Item
+from assay_pipelines.evaluate.instructeval.scoring import measured
 from assay_pipelines.evaluate.reading import malformed, object_of, text_of
 
 SHOTS = 3
@@ -57,4 +58,6 @@ def _example(row: dict[str, Any]) -> str:
     return f"{_question(row)} {row['target']}\n\n"
 
 
-BBH = Benchmark(read=read, tokens=32, unit="share that begins with the label, mean over tasks")
+BBH = Benchmark(
+    read=read, score=measured, tokens=32, unit="share that begins with the label, mean over tasks"
+)

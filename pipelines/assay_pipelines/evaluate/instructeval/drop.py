@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_pipelines.evaluate.instructeval.items import Benchmark, Item
+from assay_pipelines.evaluate.instructeval.scoring import measured
 from assay_pipelines.evaluate.reading import malformed, object_of, text_of
 
 SHOTS = 3
@@ -83,4 +84,4 @@ def _question(doc: dict[str, Any]) -> str:
     return f"{doc['passage'].strip()} {doc['question'].strip()}\nAnswer:"
 
 
-DROP = Benchmark(read=read, tokens=8)
+DROP = Benchmark(read=read, score=measured, tokens=8)

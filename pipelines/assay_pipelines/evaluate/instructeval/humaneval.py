@@ -6,7 +6,6 @@ an answer, so a line indented by an odd number of spaces gets one more, as in th
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,11 @@ from assay_pipelines.evaluate.instructeval.items import Answered, Asked, Benchma
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.reading import lines_of, malformed, object_of
 from assay_pipelines.refusals import refusal
+from assay_pipelines.sandbox.programs import Limits, Program
+from assay_pipelines.sandbox.run import run_programs
 
 _INSTRUCTION = "Please complete the following Python code without providing any additional tasks such as testing or explanations\n"
 _FIELDS = ("task_id", "prompt", "entry_point", "test")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A module that a model wrote, and the tests of its function."""
-
-    text: str
-    given: str  # the benchmark's own code, which the tests may use
-    tests: str
-    entry_point: str
 
 
 def read(files: Sequence[Path], where: str, limit: int | None) -> list[Item]:
@@ -52,14 +43,15 @@ def read(files: Sequence[Path], where: str, limit: int | None) -> list[Item]:
     return list(items.values())[:limit]
 
 
-def candidate(item: Item, answer: str) -> Candidate:
-    """Make a module of what a model answered."""
+def program(item: Item, answer: str) -> Program:
+    """Make a module of what a model answered, beside the tests of its function."""
     prompt, entry_point = str(item.doc["prompt"]), str(item.doc["entry_point"])
-    return Candidate(
+    return Program(
+        id=item.id,
         text=f"{prompt}{completion(answer)}\n",
-        given=prompt,
-        tests=f"{item.doc['test']}\ncheck({entry_point})",
         entry_point=entry_point,
+        tests=f"{item.doc['test']}\ncheck({entry_point})",
+        given=prompt,
     )
 
 
@@ -67,6 +59,17 @@ def completion(answer: str) -> str:
     """Return the part of an answer that completes the function."""
     even = "\n".join(" " * (_indent(line) % 2) + line for line in answer.split("\n"))
     return even.lstrip("\n").split("\n\n", maxsplit=1)[0]
+
+
+def score(asked: Asked, checkpoint: str, answers: Sequence[Answered]) -> Measured:
+    """Run what one model answered in the sandbox, and score it.
+
+    Raises:
+        StageError: `SandboxUnavailable` or `SandboxLost`.
+
+    """
+    ended = run_programs([program(answer.item, answer.scored) for answer in answers], Limits())
+    return measured(asked, checkpoint, answers, [outcome.passed for outcome in ended])
 
 
 def measured(asked: Asked, checkpoint: str, answers: Sequence[Answered], passed: Sequence[bool]) -> Measured:
@@ -108,4 +111,11 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-HUMANEVAL = Benchmark(read=read, tokens=512, unit="share of problems solved", temperature=0.1)
+HUMANEVAL = Benchmark(
+    read=read,
+    score=score,
+    tokens=512,
+    unit="share of problems solved",
+    temperature=0.1,
+    runs_code=True,
+)

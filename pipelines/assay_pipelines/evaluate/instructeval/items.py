@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.api.evaluate import PromptFormat
+from assay_pipelines.evaluate.outcomes import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +28,15 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """How a benchmark's answers are asked for."""
+    """How a benchmark's answers are asked for, and scored."""
 
     read: Callable[[Sequence[Path], str, int | None], list[Item]]  # files, where they are, limit
+    score: "Callable[[Asked, str, Sequence[Answered]], Measured]"  # of all answers of a checkpoint
     tokens: int  # longest answer that is scored
     unit: str = "share that begins with the label"
     chance: float | None = None  # the score of guessing
     temperature: float = 0  # of answers; 0 takes the likeliest token
+    runs_code: bool = False  # whether scoring runs what was answered
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd  # type: ignore[import-untyped]
 
 from assay_pipelines.evaluate.instructeval.items import Benchmark, Item
+from assay_pipelines.evaluate.instructeval.scoring import measured
 from assay_pipelines.evaluate.reading import malformed
 
 SHOTS = 5
@@ -81,4 +82,4 @@ def _rows(file: Path, where: str) -> list[list[Any]]:
     return rows
 
 
-MMLU = Benchmark(read=read, tokens=2, chance=1 / len(LETTERS))
+MMLU = Benchmark(read=read, score=measured, tokens=2, chance=1 / len(LETTERS))

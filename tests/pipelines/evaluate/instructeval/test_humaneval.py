@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 
@@ -7,14 +8,16 @@ from assay.api.evaluate import PromptFormat
 from assay.errors import StageError
 from assay_pipelines.evaluate.instructeval.humaneval import (
     HUMANEVAL,
-    candidate,
     completion,
     measured,
+    program,
     read,
+    score,
 )
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked
 
-FILE = Path(__file__).parent / "benchmarks" / "humaneval" / "HumanEval.jsonl"
+FILE = Path(__file__).parents[2] / "humaneval" / "HumanEval.jsonl.gz"
+PROBLEMS = gzip.decompress(FILE.read_bytes()).decode().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +30,9 @@ def answered(item, said):
 
 
 def test_a_problem_is_shown_behind_the_published_instruction(items):
-    problem = json.loads(FILE.read_text().splitlines()[0])
+    problem = json.loads(PROBLEMS[0])
 
-    assert [item.id for item in items] == ["HumanEval/0", "HumanEval/28", "HumanEval/38"]
+    assert [item.id for item in items] == [f"HumanEval/{number}" for number in range(164)]
     assert items[0].prompt(0) == (
         "Please complete the following Python code without providing any additional tasks such as testing or explanations\n"
         + problem["prompt"]
@@ -52,23 +55,35 @@ def test_an_answer_is_cut_at_its_first_blank_line_and_its_indents_are_evened(ans
 
 
 def test_a_module_is_what_was_given_and_what_completes_it(items):
-    made = candidate(items[1], "   return ''.join(strings)\n\ndef more(): ...")
-    passing, failing = {}, {}
+    made = program(items[28], "   return ''.join(strings)\n\ndef more(): ...")
 
-    exec(made.text + made.tests, passing)  # noqa: S102 -- written here
-    with pytest.raises(AssertionError):
-        exec(candidate(items[1], "    return ''").text + made.tests, failing)  # noqa: S102 -- written here
-    assert "more" not in passing
-    assert made.entry_point in made.given
+    assert made.text == f"{items[28].doc['prompt']}    return ''.join(strings)\n"
+    assert made.given == items[28].doc["prompt"]
+    assert made.tests.endswith("check(concatenate)")
+
+
+def test_answers_are_scored_by_what_becomes_of_their_programs(items):
+    both = [items[28], items[0]]
+    asked = Asked(task="code", benchmark=HUMANEVAL, items=both, form=PromptFormat.RAW, samples=2)
+    said = ["    return ''.join(strings)", "    return ''", "    return 1 +", "    import os; os._exit(0)"]
+    answers = [answered(both[place // 2], text) for place, text in enumerate(said)]
+
+    found = score(asked, "final", answers)
+    assert [(one.doc_id, one.outcome) for one in found.outcomes] == [
+        ("HumanEval/28", 1 / 2),
+        ("HumanEval/0", 0.0),
+    ]
 
 
 def test_a_problems_outcome_is_the_share_of_its_answers_that_pass(items):
-    asked = Asked(task="code", benchmark=HUMANEVAL, items=items[:2], form=PromptFormat.RAW, samples=2)
+    asked = Asked(
+        task="code", benchmark=HUMANEVAL, items=[items[0], items[28]], form=PromptFormat.RAW, samples=2
+    )
     answers = [
         answered(items[0], "    return True\n\nrest"),
         answered(items[0], "    pass"),
-        answered(items[1], "I'm sorry, I cannot help with that."),
-        answered(items[1], "    pass"),
+        answered(items[28], "I'm sorry, I cannot help with that."),
+        answered(items[28], "    pass"),
     ]
     found = measured(asked, "final", answers, [True, False, False, False])
 
@@ -81,7 +96,7 @@ def test_a_problems_outcome_is_the_share_of_its_answers_that_pass(items):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [('{"task_id": "a"}\n', "line 1"), ("", "no problems"), (FILE.read_text().splitlines()[0] * 2, "JSON")],
+    [('{"task_id": "a"}\n', "line 1"), ("", "no problems"), (PROBLEMS[0] * 2, "JSON")],
 )
 def test_a_file_of_something_else_is_refused(tmp_path, text, told):
     (tmp_path / "problems.jsonl").write_text(text)

@@ -17,6 +17,7 @@ FILES = {
     name: sorted(path for path in (BENCHMARKS_HERE / name).rglob("*") if path.is_file())
     for name in ("mmlu", "bbh", "drop")
 }
+HUMANEVAL = Path(__file__).parents[2] / "humaneval" / "HumanEval.jsonl.gz"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def model(make_model):
 def carried_out(bench, tmp_path):
     """Measure a model by a task for each of some benchmarks."""
 
-    def carry_out(model, *names, **more):
+    def carry_out(model, *names, execution=None, **more):
         shutil.copytree(model, tmp_path / "trained" / "checkpoints" / "final")
         trained = bench.done(Kind.TRAIN, {"seed": 1}, tmp_path / "trained", checkpoints=[{"label": "final"}])
         tasks = [
@@ -36,7 +37,7 @@ def carried_out(bench, tmp_path):
                 "name": name,
                 "instructeval": {
                     "benchmark": name,
-                    "data": bench.outside(*FILES[name]),
+                    "data": bench.outside(*FILES.get(name, [HUMANEVAL])),
                     "promptFormat": "raw",
                     **more,
                 },
@@ -54,6 +55,7 @@ def carried_out(bench, tmp_path):
                 "seed": 0,
             },
             batch=4,
+            **(execution or {}),
         )
 
     return carry_out
@@ -153,3 +155,23 @@ def test_a_template_asked_of_a_tokenizer_without_one_is_refused(carried_out, mak
     done = carried_out(make_model(context=4096, template=None), "drop", promptFormat="template")
 
     assert done.refused[0] == "TemplateMissing"
+
+
+def test_code_that_a_model_writes_is_run_where_the_experiment_allows_it(carried_out, make_model):
+    done = carried_out(
+        make_model(context=1024), "humaneval", execution={"codeExecution": True}, limit=2, samples=2
+    )
+
+    rows = pq.read_table(done.path("outcomes.parquet")).to_pylist()
+    assert [(row["doc_id"], row["outcome"]) for row in rows] == [("HumanEval/0", 0.0), ("HumanEval/1", 0.0)]
+    figures = done.summary["tasks"]["humaneval"]["final"]
+    assert (figures["n"], figures["score"]) == (2, 0.0)
+    assert figures["refusals"] == 0.0
+
+
+@pytest.mark.parametrize("execution", [{}, {"codeExecution": False}])
+def test_code_that_a_model_writes_is_refused_before_a_model_is_loaded(carried_out, tmp_path, execution):
+    (tmp_path / "no-model").mkdir()
+    done = carried_out(tmp_path / "no-model", "humaneval", execution=execution)
+
+    assert done.refused[0] == "CodeExecutionNotAllowed"
