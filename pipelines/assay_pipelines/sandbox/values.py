@@ -7,7 +7,7 @@ type that inherits from one of them, and becomes that one; an iterator becomes a
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator, MappingView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from importlib import import_module
 from typing import Any
 
@@ -88,7 +88,7 @@ def _out_of_many(value: Any) -> Plain:
         ("tuple", tuple),
         ("set", set),
         ("frozenset", frozenset),
-        ("iterator", (Iterator, MappingView)),
+        ("iterator", (Iterator, KeysView, ValuesView, ItemsView)),
     ):
         if isinstance(value, kinds):
             return {name: [_out(item) for item in itertools.islice(value, _MOST_ITEMS)]}

@@ -71,7 +71,7 @@ class InstructEval(SpecModel):
         PromptFormat.RAW,
         description="Whether the prompt is shown as it is, or as a user's turn by the model's chat template.",
     )
-    samples: int = Field(1, ge=1, le=1000, description="Answers to each problem of humaneval.")
+    samples: int = Field(1, ge=1, le=1000, description="Number of answers to each problem of humaneval.")
     limit: int | None = Field(
         None, ge=1, description="Only so many items of each subject or task, the first ones; absent: all."
     )
