@@ -61,4 +61,4 @@ def _answer(questions: BinaryIO, answers: BinaryIO) -> None:
 def _name(error: BaseException) -> str:
     """Return the nearest exception that Python itself has."""
     own = (kind.__name__ for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
-    return next(own)
+    return str(next(own))
