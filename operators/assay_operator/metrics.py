@@ -33,7 +33,6 @@ REASONS = frozenset(  # of docs/failures.md
         "ModelMissing",
         "ModelNotFinite",
         "NaNLoss",
-        "NotAvailable",
         "NotLaunched",
         "OutOfMemory",
         "OutputsGone",

@@ -137,7 +137,7 @@ def _judged(value: Mapping[str, Any], kind: str) -> tuple[Sequence[SpecError], l
     if kind != Experiment.__name__:
         raise BadReviewError(f"found an object of kind {kind}, expected an Experiment or a Profile")
     found = examine_object(value)
-    notes = [*(str(fault) for fault in found.missing), *found.expansion.notes]
+    notes = found.expansion.notes
     shown = [_shortened(note) for note in notes[:_MOST_WARNINGS]]
     if len(notes) > _MOST_WARNINGS:
         shown.append(f"and {len(notes) - _MOST_WARNINGS} more")

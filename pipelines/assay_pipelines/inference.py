@@ -14,7 +14,7 @@ from transformers.models.llama import modeling_llama as _preloaded  # noqa: F401
 from transformers.utils import logging as transformers_logging
 
 from assay.api.evaluate import Evaluate
-from assay.api.execution import InferenceExecution
+from assay.api.execution import EvaluateExecution, InferenceExecution
 from assay.api.generate import Generate
 from assay_pipelines.devices import device_class
 from assay_pipelines.models import (
@@ -57,6 +57,11 @@ class LoadedModel:
         require_template(self.tokenizer, f"tokenizer of model {self.label}")
 
 
+def answering(run: StageRun) -> InferenceExecution:
+    """Return how models answer in a stage of either kind."""
+    return EvaluateExecution.model_validate(run.execution)  # has all that a generate stage's has
+
+
 def labels_asked(run: StageRun, words: Generate | Evaluate) -> list[str]:
     """Name the checkpoints that a stage asks for: the one referred to, or all in the order of training."""
     if words.checkpoints == "all" and words.model.from_ is not None:
@@ -71,7 +76,7 @@ def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedMo
         StageError: one of them is missing or damaged.
 
     """
-    threads = InferenceExecution.model_validate(run.execution).threads
+    threads = answering(run).threads
     for label in labels_asked(run, words):
         folder = model_folder(run, words.model, label=label)
         loaded = load_model(label, folder, precision=words.precision, threads=threads)

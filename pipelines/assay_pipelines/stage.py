@@ -27,7 +27,6 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from assay.api.availability import unavailable
 from assay.api.model import RESOLVED, SpecModel
 from assay.artifacts.documents import (
     INTERRUPTED,
@@ -252,7 +251,6 @@ def run_program(
             beating.start()
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
         stage.check_semantics()
-        _check_available(stage)
         run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
         summary = body(run)
         if speaks:
@@ -290,16 +288,6 @@ def _forget(store: Store, ref: ArtifactRef) -> None:
         drop_resume(store, ref)
     except StoreError as error:  # the stage is done: what is left takes room, no more
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
-
-
-def _check_available(stage: StageDocument) -> None:
-    if missing := unavailable(stage.kind, stage.spec):
-        raise StageError(
-            "NotAvailable",
-            f"stage {stage.ref}",
-            f"found {', '.join(missing)}, expected only what this version of assay can do",
-            "Leave it out, or use a version that has it.",
-        )
 
 
 class _Interrupted(BaseException):

@@ -71,13 +71,6 @@ def test_a_folder_without_files_is_told_as_such_with_what_to_write(spec):
     )
 
 
-def test_what_no_program_can_do_yet_is_refused_before_anything_starts(spec):
-    edited(spec, "- {name: text, bits", "- {name: instructeval_bbh}\n      - {name: text, bits")
-
-    refused(assay("run", spec, "--store", spec.parent / "store"), "instructeval_bbh", "cannot do yet")
-    assert "instructeval_bbh" in assay("validate", spec).stdout
-
-
 def test_s3_without_credentials_is_refused(spec):
     refused(assay("plan", spec, "--store", "s3://bucket/prefix", **S3), "AWS_ACCESS_KEY_ID")
 

@@ -110,6 +110,17 @@ def test_a_workload_is_the_one_of_the_last_release(kind, profile):
     assert YAML(typ="safe").load(golden.read_text()) == found
 
 
+def test_an_evaluation_that_runs_code_of_models_is_the_one_of_the_last_release():
+    golden = HERE / "workloads" / "evaluate-cpu-plain-code.yaml"
+    order = an_order(Kind.EVALUATE, ALL["cpu-plain"], execution={"evaluate": {"codeExecution": True}})
+    found = carrier_of(Kind.EVALUATE, ALL["cpu-plain"]).manifest(order)
+    if os.environ.get("ASSAY_WRITE_GOLDENS"):
+        golden.write_text(as_yaml(found))
+        return
+
+    assert YAML(typ="safe").load(golden.read_text()) == found
+
+
 @pytest.mark.parametrize(
     ("kind", "profile"),
     [(kind, name) for kind in (Kind.CLEAN, Kind.TRAIN) for name in PROFILES] + TRAINED,

@@ -4,8 +4,7 @@ The prompt is that of the harness' own `mmlu`: a sentence of instruction, the ex
 choices and `Answer:`; the answer is the letter with the greatest likelihood.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 from lm_eval.api.task import ConfigurableTask  # type: ignore[import-untyped]
 
-from assay.errors import StageError
+from assay_pipelines.evaluate.reading import lines_of, malformed, object_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DESCRIPTION = "The following are multiple choice questions (with answers).\n\n"
@@ -47,15 +46,15 @@ def read_items(files: Sequence[Path], *, where: str, limit: int | None = None) -
 
     """
     items: dict[str, Item] = {}
-    for place, line in _lines(files, where):
+    for place, line in lines_of(files, where):
         if limit is not None and len(items) == limit:
             break
         item = _item(line, place=place, index=len(items))
         if item.id in items:
-            raise _malformed(place, f"the id {item.id!r} a second time", "each id once")
+            raise malformed(place, f"the id {item.id!r} a second time", "each id once")
         items[item.id] = item
     if not items:
-        raise _malformed(where, "no items", "at least one")
+        raise malformed(where, "no items", "at least one")
     return list(items.values())
 
 
@@ -94,47 +93,25 @@ def _answer(doc: dict[str, Any]) -> int:
     return int(doc["answer"])
 
 
-def _lines(files: Sequence[Path], where: str) -> Iterator[tuple[str, str]]:
-    for file in files:
-        try:
-            text = file.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise _malformed(f"{where}, file {file.name}", "bytes that are no UTF-8", "UTF-8 text") from error
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield f"{where}, {file.name} line {number}", line
-
-
 def _item(line: str, *, place: str, index: int) -> Item:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise _malformed(place, f"{line[:60]!r}", "a JSON object") from error
-    if not isinstance(value, dict):
-        raise _malformed(place, f"{line[:60]!r}", "a JSON object")
+    value = object_of(line, place)
     question, choices, answer = (value.get(name) for name in ("question", "choices", "answer"))
     if not isinstance(question, str) or not question.strip():
-        raise _malformed(place, f"question {question!r}", "some text")
+        raise malformed(place, f"question {question!r}", "some text")
     if (
         not isinstance(choices, list)
         or not 2 <= len(choices) <= len(LETTERS)
         or not all(isinstance(choice, str) and choice.strip() for choice in choices)
     ):
-        raise _malformed(place, f"choices {choices!r}", f"2 to {len(LETTERS)} texts")
+        raise malformed(place, f"choices {choices!r}", f"2 to {len(LETTERS)} texts")
     if not isinstance(answer, int) or isinstance(answer, bool):
-        raise _malformed(
+        raise malformed(
             place,
             "no answer" if answer is None else f"answer {answer!r}",
             "the index of the right choice, from 0",
         )
     if not 0 <= answer < len(choices):
-        raise _malformed(
+        raise malformed(
             place, f"answer {answer}", f"0 to {len(choices) - 1}, as there are {len(choices)} choices"
         )
     return Item(id=str(value.get("id", index)), question=question, choices=tuple(choices), answer=answer)
-
-
-def _malformed(where: str, found: str, expected: str) -> StageError:
-    return StageError(
-        "BenchmarkMalformed", where, f"found {found}, expected {expected}", "Mend the file, then plan again."
-    )

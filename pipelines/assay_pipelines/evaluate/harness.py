@@ -76,7 +76,7 @@ def load_task(
                 "CodeExecutionNotAllowed",
                 f"{where} ({part})",
                 "found a task that runs model-written code, expected none",
-                "Leave it out: this version has no sandbox for it.",
+                "Leave it out: the harness would run it in this process, outside the sandbox.",
             )
         if few_shot is not None:
             found.set_config(key="num_fewshot", value=few_shot)

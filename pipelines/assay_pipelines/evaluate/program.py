@@ -8,8 +8,16 @@ from typing import Any
 
 import datasets  # type: ignore[import-untyped]
 
-from assay.api.evaluate import Divergence, Evaluate, Harness, LabelRate, MultipleChoice, RefusalRate, Task
-from assay.api.execution import InferenceExecution
+from assay.api.evaluate import (
+    Divergence,
+    Evaluate,
+    Harness,
+    InstructEval,
+    LabelRate,
+    MultipleChoice,
+    RefusalRate,
+    Task,
+)
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.classifier import classifier_of
 from assay_pipelines.dataset import Chat, chats_of
@@ -17,12 +25,16 @@ from assay_pipelines.evaluate import divergence, harness, likelihood, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.divergence import Pair
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
+from assay_pipelines.evaluate.instructeval.asking import ask
+from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
+from assay_pipelines.evaluate.instructeval.items import Asked
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
 from assay_pipelines.evaluate.work import Work
-from assay_pipelines.inference import LoadedModel, labels_asked, load_model, models_asked
+from assay_pipelines.inference import LoadedModel, answering, labels_asked, load_model, models_asked
 from assay_pipelines.models import model_folder
+from assay_pipelines.sandbox.run import check_allowed
 from assay_pipelines.stage import StageRun
 
 Measure = Callable[[LoadedModel, Work], Measured]
@@ -75,6 +87,8 @@ def _measure(run: StageRun, task: Task, seed: int) -> Measure:
         return lambda loaded, work: likelihood.measure(name, _texts(chats, loaded), loaded, work)
     if task.divergence is not None:
         return _divergence(run, name, task.divergence)
+    if task.instructeval is not None:
+        return _instructeval(run, name, task.instructeval, seed)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
     return lambda loaded, work: harness.measure(asked, loaded, work, seed=seed)
@@ -84,6 +98,30 @@ def _choices(run: StageRun, name: str, asked: MultipleChoice) -> HarnessTask:
     items = read_items(run.outside(asked.data), where=f"task {name}", limit=asked.limit)
     shots = read_items(run.outside(asked.few_shot), where=f"task {name}, fewShot") if asked.few_shot else []
     return HarnessTask(name=name, parts={name: choice_task(name, items, shots)}, cutting=False)
+
+
+def _instructeval(run: StageRun, name: str, words: InstructEval, seed: int) -> Measure:
+    benchmark = BENCHMARKS[words.benchmark]
+    if benchmark.runs_code:
+        check_allowed(run.execution, f"task {name}")
+    items = benchmark.read(run.outside(words.data), f"task {name}", words.limit)
+    asked = Asked(
+        task=name,
+        benchmark=benchmark,
+        items=items,
+        form=words.prompt_format,
+        samples=words.samples,
+        seed=seed,
+    )
+    total = len(items) * words.samples
+
+    def measure(loaded: LoadedModel, work: Work) -> Measured:
+        def told(done: int) -> None:
+            run.progress(f"evaluate: {name}, {loaded.label}", done=done, total=total, unit="answers")
+
+        return benchmark.score(asked, loaded.label, ask(asked, loaded, batch=work.rows, done=told))
+
+    return measure
 
 
 def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:
@@ -117,7 +155,7 @@ def _divergence(run: StageRun, name: str, asked: Divergence) -> Measure:
 
     @lru_cache(maxsize=1)
     def reference() -> LoadedModel:
-        threads = InferenceExecution.model_validate(run.execution).threads
+        threads = answering(run).threads
         folder = model_folder(run, asked.reference)
         return load_model("reference", folder, precision=words.precision, threads=threads)
 

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import torch
 
-from assay.api.execution import InferenceExecution
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.layout import resume_key
 from assay.errors import Retry, StageError, StoreError
 from assay.stores.resume import get_sealed, put_sealed
+from assay_pipelines.inference import answering
 from assay_pipelines.programs import program_digest
 from assay_pipelines.stage import StageRun
 
@@ -32,7 +32,7 @@ class Work:
     """Batches of an attempt; results are what JSON can hold."""
 
     def __init__(self, run: StageRun, *, kept_every: float = _KEPT_EVERY) -> None:
-        self.rows = InferenceExecution.model_validate(run.execution).batch  # fewer once memory gave way
+        self.rows = answering(run).batch  # fewer once memory gave way
         self._run, self._kept_every = run, kept_every
         self._folder = resume_key(run.stage.ref, program_digest())
         self._finished = self._read()

@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assay.api.execution import InferenceExecution
 from assay.api.generate import Generate
 from assay.artifacts.outputs import chats_file
 from assay.errors import StageError
 from assay_pipelines.chats import Message, chats_table, write_rows
 from assay_pipelines.dataset import Chat, chats_of
-from assay_pipelines.generate.decoding import Prompt, Reply, Sampling, answer
-from assay_pipelines.inference import LoadedModel, labels_asked, models_asked
+from assay_pipelines.decoding import Prompt, Reply, Sampling, answer
+from assay_pipelines.inference import LoadedModel, answering, labels_asked, models_asked
 from assay_pipelines.stage import StageRun
 
 SOURCE = "generated"
@@ -35,7 +34,7 @@ def generate(run: StageRun) -> dict[str, Any]:
             "Look at what its steps drop.",
         )
     total = len(asked) * len(labels_asked(run, words))
-    batch = InferenceExecution.model_validate(run.execution).batch
+    batch = answering(run).batch
     chats: list[tuple[list[Message], dict[str, Any]]] = []
     figures: dict[str, Any] = {"rows": 0, "tokens": 0, "checkpoints": {}, "truncated": 0}
     for loaded in models_asked(run, words):

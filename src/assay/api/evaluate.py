@@ -1,5 +1,6 @@
 """The evaluate stage: benchmarks, likelihoods and rates, item by item."""
 
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -18,8 +19,11 @@ from assay.api.model import (
     Seed,
     SpecModel,
     Uri,
+    fault,
     refuse_unpinned,
 )
+
+INSTRUCTEVAL = "instructeval_"  # what the names of instruct-eval's tasks begin with
 
 
 class MultipleChoice(SpecModel):
@@ -41,6 +45,46 @@ class Harness(SpecModel):
         None, ge=0, le=100, description="Number of examples before the question; absent: the task's own."
     )
     limit: int | None = Field(None, ge=1, description="Only so many items; absent: all.")
+
+
+class PromptFormat(StrEnum):
+    """How a model is shown a prompt."""
+
+    RAW = "raw"
+    TEMPLATE = "template"
+
+
+class InstructEval(SpecModel):
+    """A benchmark asked and scored as declare-lab/instruct-eval does; see docs/evaluation.md."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.samples) || self.samples == 1 || self.benchmark == 'humaneval'",
+            "samples go only with humaneval, whose answers are sampled",
+        ),
+    )
+
+    benchmark: Literal["mmlu", "bbh", "drop", "humaneval"] = Field(description="Which one.")
+    data: Uri = Field(
+        description="Its files: MMLU's folder with dev and test, the folder bbh of BIG-Bench-Hard, DROP's drop_dataset_dev.json, or HumanEval.jsonl.gz."
+    )
+    prompt_format: PromptFormat = Field(
+        PromptFormat.RAW,
+        description="Whether the prompt is shown as it is, or as a user's turn by the model's chat template.",
+    )
+    samples: int = Field(1, ge=1, le=1000, description="Number of answers to each problem of humaneval.")
+    limit: int | None = Field(
+        None, ge=1, description="Only so many items of each subject or task, the first ones; absent: all."
+    )
+
+    @model_validator(mode="after")
+    def _sampled(self) -> Self:
+        if self.samples > 1 and self.benchmark != "humaneval":
+            raise fault(
+                f"found samples {self.samples} of {self.benchmark}, whose answers are greedy, expected 1",
+                "Remove `samples`.",
+            )
+        return self
 
 
 class BitsPerByte(SpecModel):
@@ -88,9 +132,17 @@ class LabelRate(SpecModel):
 class Task(OneOf):
     """One thing measured; at most one kind, and without one it is lm-evaluation-harness' task of this name."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"!self.name.startsWith('{INSTRUCTEVAL}') || has(self.instructeval) || has(self.harness) || has(self.multipleChoice) || "
+            "has(self.bitsPerByte) || has(self.refusalRate) || has(self.labelRate)",
+            "a task of instruct-eval needs its benchmark and data: add `instructeval: {benchmark: …, data: …}`",
+        ),
+    )
     one_of: ClassVar[tuple[str, ...]] = (
         "harness",
         "multiple_choice",
+        "instructeval",
         "bits_per_byte",
         "refusal_rate",
         "label_rate",
@@ -101,12 +153,22 @@ class Task(OneOf):
     name: Name = Field(description="How verdicts and reports call it.")
     harness: Harness | None = Field(None, description="A task of lm-evaluation-harness.")
     multiple_choice: MultipleChoice | None = Field(None, description="Questions with choices, from a file.")
+    instructeval: InstructEval | None = Field(None, description="A benchmark of instruct-eval.")
     bits_per_byte: BitsPerByte | None = Field(None, description="Likelihood of held-out text.")
     refusal_rate: RefusalRate | None = Field(None, description="Share of answers that refuse.")
     label_rate: LabelRate | None = Field(None, description="Share of answers that a classifier labels so.")
     divergence: Annotated[Divergence | None, Neutral(None)] = Field(
         None, description="Distance from a reference model."
     )
+
+    @model_validator(mode="after")
+    def _data_named(self) -> Self:
+        if self.name.startswith(INSTRUCTEVAL) and all(getattr(self, kind) is None for kind in self.one_of):
+            raise fault(
+                f"found {self.name} without its data, expected the benchmark's files: lm-evaluation-harness has no such task",
+                f"Add `instructeval: {{benchmark: {self.name.removeprefix(INSTRUCTEVAL)}, data: <its folder or file>}}`.",
+            )
+        return self
 
 
 class Evaluate(SpecModel):

@@ -55,11 +55,20 @@ class TrainExecution(SpecModel):
 
 
 class InferenceExecution(SpecModel):
-    """How generate and evaluate stages run."""
+    """How models answer."""
 
     threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
     batch: int = Field(32, ge=1, le=65536, description="Sequences per forward pass.")
     memory_gib: float = Field(1.5, gt=0, le=65536, description="Memory that one stage may use, in GiB.")
+
+
+class EvaluateExecution(InferenceExecution):
+    """How evaluate stages run."""
+
+    code_execution: bool = Field(
+        default=False,
+        description="Whether code that models write may run, in its sandbox; in a cluster the Profile must allow it too.",
+    )
 
 
 class Execution(SpecModel):
@@ -74,4 +83,4 @@ class Execution(SpecModel):
     clean: CleanExecution = Field(CleanExecution(), description="How clean stages run.")
     train: TrainExecution = Field(TrainExecution(), description="How train stages run.")
     generate: InferenceExecution = Field(InferenceExecution(), description="How generate stages run.")
-    evaluate: InferenceExecution = Field(InferenceExecution(), description="How evaluate stages run.")
+    evaluate: EvaluateExecution = Field(EvaluateExecution(), description="How evaluate stages run.")

@@ -9,11 +9,9 @@ from types import FrameType
 from assay.cli.progress import LiveView, PlainView, View
 from assay.cli.terminal import console, say
 from assay.cli.verdicts import print_verdicts, print_warnings
-from assay.errors import SpecErrors
 from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State
 from assay.report.write import write_report
-from assay.settings.common import not_yet
 from assay.settings.local import Local, backend_for, open_local
 
 EXIT_FAILED = 1
@@ -23,8 +21,6 @@ EXIT_INTERRUPTED = 130
 def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> None:
     """Run what is not done yet, then report."""
     local = open_local(file, store_uri, writing=True)
-    if missing := not_yet(local.plan):
-        raise SpecErrors(missing)
     backend = backend_for(local.experiment, parallel)
     control = local.control(backend)
     reused = sum(judgement.state is State.DONE for judgement in control.look()[1].judgements.values())

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assay.api.availability import unavailable
 from assay.api.experiment import Experiment, Stage
 from assay.api.parse import experiment_of
 from assay.api.validate import check
 from assay.api.written import Path, Written, walk
 from assay.errors import SpecError, SpecErrors
 from assay.plan.arms import Expansion, Instance, expanded
-from assay.plan.identity import Reference, identity, references
+from assay.plan.identity import Reference, references
 from assay.plan.targets import Targets
 
 Told = dict[
@@ -31,14 +30,12 @@ class Examined:
         experiment: absent where it could not be parsed.
         expansion: the instances of the arms that are not at fault.
         faults: what its author must mend; each begins with a field path.
-        missing: what is asked for rightly, and no program can do yet.
 
     """
 
     experiment: Experiment | None
     expansion: Expansion
     faults: tuple[SpecError, ...]
-    missing: tuple[SpecError, ...]
 
     def sound(self) -> Experiment:
         """Return the experiment.
@@ -58,7 +55,7 @@ def examine(written: Written) -> Examined:
         experiment = experiment_of(written)
     except SpecErrors as error:
         nothing = Expansion(instances=(), notes=())
-        return Examined(experiment=None, expansion=nothing, faults=tuple(error.faults), missing=())
+        return Examined(experiment=None, expansion=nothing, faults=tuple(error.faults))
     expansion, faults = expanded(experiment)
     inside = _Inside(experiment, written, expansion)
     return Examined(
@@ -70,7 +67,6 @@ def examine(written: Written) -> Examined:
             *inside.dangling(),
             *inside.circles(),
         ),
-        missing=tuple(inside.missing()),
     )
 
 
@@ -134,20 +130,6 @@ class _Inside:
                         f"found a circle {' → '.join([*names, names[0]])}, expected none",
                         "Break it: a stage may not read what reads it.",
                     )
-
-    def missing(self) -> Iterator[SpecError]:
-        """Yield what no program can do yet, once for each field."""
-        told: Told = {}
-        seen: set[int] = set()
-        for instance in self._expansion.instances:
-            for name, stage in instance.stages.items():
-                if id(stage) in seen:
-                    continue
-                seen.add(id(stage))
-                for path in unavailable(stage.kind, identity(stage.body)):
-                    where = f"{name}.{stage.kind.value}.{path}"
-                    told.setdefault(where, (_not_yet(where), []))[1].append(instance.label)
-        yield from _folded(told)
 
     def _every_reference(self) -> Iterator[tuple[_Reads, Stage]]:
         known: dict[int, list[Reference]] = {}
@@ -229,7 +211,3 @@ def _folded(told: Told) -> Iterator[SpecError]:
 
 def _some(labels: list[str]) -> str:
     return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-
-
-def _not_yet(where: str) -> SpecError:
-    return SpecError(where, "found what this version cannot do yet", "Leave it out, or wait for it.")

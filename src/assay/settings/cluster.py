@@ -8,6 +8,7 @@ from assay.adapters.cluster_api import ClusterApi
 from assay.adapters.probes import Probes
 from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
+from assay.api.execution import Execution
 from assay.api.experiment import Experiment
 from assay.api.profile import Limits, ProfileSpec
 from assay.api.status import PlanStatus
@@ -19,7 +20,7 @@ from assay.plan.arms import expand
 from assay.plan.compile import compile_plan, wanted_inputs
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
-from assay.settings.common import not_yet, now
+from assay.settings.common import now
 from assay.settings.in_cluster import policy_of, store_environment
 from assay.stores.open import open_store
 from assay.stores.store import Store
@@ -67,7 +68,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
-    if refused := not_allowed(known.plan, profile.limits):
+    if refused := not_allowed(known.plan, experiment.spec.execution, profile.limits):
         raise SourceErrors(refused)
     execution = settled_execution(experiment.spec.execution, profile)
     plan = known.plan.model_copy(update={"execution": execution})
@@ -102,8 +103,15 @@ def asked_again_at(experiment: Experiment) -> datetime | None:
     return found if found.tzinfo is not None else None
 
 
-def not_allowed(plan: Plan, limits: Limits) -> list[SpecError]:
-    """Name what the plan wants to run and the Profile, as it is now, does not allow."""
+def not_allowed(plan: Plan, execution: Execution, limits: Limits) -> list[SpecError]:
+    """Name what the plan wants to run, and the Profile, as it is now, does not allow."""
+    code = [
+        SpecError(
+            "spec.execution.evaluate.codeExecution",
+            "found true, expected false: the Profile's limits.codeExecution is false",
+            "Leave it out, with the tasks that run what models write, or ask the platform team to allow it.",
+        )
+    ]
     hubs = [
         SpecError(
             location.uri,
@@ -113,7 +121,7 @@ def not_allowed(plan: Plan, limits: Limits) -> list[SpecError]:
         for location in plan.locations.values()
         if not limits.hub_access and HubPlace.parse(location.uri)
     ]
-    return hubs + [
+    files = [
         SpecError(
             f"{stage.label}, steps[{place}].rule.file",
             "found a Python file, expected none: the Profile's limits.ruleFiles is false",
@@ -123,6 +131,7 @@ def not_allowed(plan: Plan, limits: Limits) -> list[SpecError]:
         for place, step in enumerate(stage.document.spec.get("steps", ()))
         if not limits.rule_files and "file" in step.get("rule", {})
     ]
+    return [*(code if execution.evaluate.code_execution and not limits.code_execution else []), *hubs, *files]
 
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:
@@ -137,7 +146,4 @@ def _compiled(experiment: Experiment, sources: Sources) -> Plan:
             faults.append(error)
     if faults:
         raise SourceErrors(faults)
-    plan = compile_plan(experiment, expansion, resolved)
-    if missing := not_yet(plan):
-        raise SpecErrors(missing)
-    return plan
+    return compile_plan(experiment, expansion, resolved)

@@ -2,8 +2,12 @@
 
 Kubernetes tries nothing twice (`backoffLimit` 0), and replaces no pod before it is gone for good (`podReplacementPolicy`):
 every restart is a new attempt of ours.
+
+Where an experiment lets code run that models write, an evaluation's pod has a second container for it: of the same image, with
+no environment, no token and no mount but a folder of two named pipes. It is a sidecar, which the kubelet ends with the program.
 """
 
+from assay.api.execution import EvaluateExecution
 from assay.artifacts.kinds import Kind
 from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
@@ -12,6 +16,10 @@ from assay.workloads.order import Order
 from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
 from assay.workloads.sights import by_conditions, held_back
 
+SANDBOX = "ASSAY_SANDBOX"  # the variable that tells the program where the pipes are
+_EXCHANGE = {"name": "exchange", "mountPath": "/exchange"}
+_PIPES_ALONE = "1Mi"  # nothing else is kept there
+_SANDBOX = Size(cpus=0.1, memory_gib=2.5)  # works while the program waits; two processes of 1 GiB at most
 _COMPARE = Size(cpus=1, memory_gib=4)  # scores and outcomes of one comparison; no model
 
 
@@ -27,6 +35,12 @@ def manifest(order: Order) -> Object:
     if order.ref.kind is Kind.COMPARE:
         size = Size(cpus=_COMPARE.cpus, memory_gib=min(_COMPARE.memory_gib, pool.memory_gib))
     one = container(order, order.ref.kind.value, size, command=["python", "-m", *program(order)])
+    pod = template(order, pool, one)
+    if (
+        order.ref.kind is Kind.EVALUATE
+        and EvaluateExecution.model_validate(order.attempt.execution).code_execution
+    ):
+        pod = {**pod, "spec": _with_sandbox(order, pod["spec"])}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -38,8 +52,33 @@ def manifest(order: Order) -> Object:
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": template(order, pool, one),
+            "template": pod,
         },
+    }
+
+
+def _with_sandbox(order: Order, pod: Object) -> Object:
+    [one] = pod["containers"]
+    sandbox = container(
+        order,
+        "sandbox",
+        _SANDBOX,
+        command=["python", "-m", "assay_pipelines.sandbox", _EXCHANGE["mountPath"]],
+        env=[],
+        volumeMounts=[dict(_EXCHANGE)],
+        restartPolicy="Always",
+    )
+    program = {
+        **one,
+        "env": [*one["env"], {"name": SANDBOX, "value": _EXCHANGE["mountPath"]}],
+        "volumeMounts": [*one["volumeMounts"], dict(_EXCHANGE)],
+    }
+    exchange = {"name": _EXCHANGE["name"], "emptyDir": {"sizeLimit": _PIPES_ALONE}}
+    return {
+        **pod,
+        "initContainers": [sandbox],
+        "containers": [program],
+        "volumes": [*pod["volumes"], exchange],
     }
 
 

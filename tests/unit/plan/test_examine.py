@@ -6,7 +6,7 @@ from assay.api.parse import experiment_of
 from assay.api.written import Written, read
 from assay.errors import SpecErrors
 from assay.plan.examine import examine, examine_object
-from builders import a_pipeline, a_plan, an_experiment
+from builders import a_plan, an_experiment
 
 TEN_KINDS = """\
 apiVersion: assay.dev/v1alpha1
@@ -108,18 +108,6 @@ def test_what_cannot_be_parsed_has_its_faults_and_no_experiment():
     assert (found.experiment, [fault.where for fault in found.faults]) == (None, ["spec"])
     with pytest.raises(SpecErrors):
         found.sound()
-
-
-def test_what_no_program_can_do_yet_is_named_once_and_is_no_fault():
-    pipeline = a_pipeline()
-    pipeline[3]["evaluate"]["tasks"].append({"name": "instructeval_bbh"})
-
-    found = examine_object(
-        an_experiment(pipeline=pipeline).model_dump(mode="json", by_alias=True, exclude_unset=True)
-    )
-
-    assert found.faults == ()
-    assert [fault.where for fault in found.missing] == ["scores.evaluate.tasks[1] (instructeval_bbh)"]
 
 
 def test_axes_that_multiply_to_more_than_a_machine_can_hold_are_refused_before_they_are_multiplied():

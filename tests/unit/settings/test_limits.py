@@ -2,6 +2,7 @@
 
 import pytest
 
+from assay.api.execution import Execution
 from assay.api.profile import Limits
 from assay.artifacts.documents import Location
 from assay.settings.cluster import not_allowed
@@ -17,7 +18,7 @@ def a_plan_of(step):
 @pytest.mark.parametrize(("allowed", "refusals"), [(False, 1), (True, 0)])
 def test_a_python_file_runs_only_where_the_profile_allows_it(allowed, refusals):
     plan = a_plan_of({"rule": {"file": "rule.py"}})
-    found = not_allowed(plan, Limits.model_validate({"ruleFiles": allowed}))
+    found = not_allowed(plan, Execution(), Limits.model_validate({"ruleFiles": allowed}))
     assert len(found) == refusals
     assert all("steps[1].rule.file: found a Python file" in str(fault) for fault in found)
 
@@ -27,10 +28,22 @@ def test_a_hub_is_asked_only_where_the_profile_allows_it(allowed, refusals):
     uri = f"hf://datasets/owner/name@{'0' * 40}/data.jsonl"
     plan = a_plan_of({"shortInput": {}})
     plan = plan.model_copy(update={"locations": plan.locations | {"x": Location(uri=uri, files=())}})
-    found = not_allowed(plan, Limits.model_validate({"hubAccess": allowed}))
+    found = not_allowed(plan, Execution(), Limits.model_validate({"hubAccess": allowed}))
     assert len(found) == refusals
     assert all(str(fault).startswith(f"{uri}: found a dataset on a hub") for fault in found)
 
 
+@pytest.mark.parametrize(
+    ("asked", "allowed", "refusals"), [(True, False, 1), (True, True, 0), (False, False, 0)]
+)
+def test_code_of_models_runs_only_where_both_the_experiment_and_the_profile_allow_it(
+    asked, allowed, refusals
+):
+    execution = Execution.model_validate({"evaluate": {"codeExecution": asked}})
+    found = not_allowed(a_plan(), execution, Limits.model_validate({"codeExecution": allowed}))
+    assert len(found) == refusals
+    assert all("codeExecution: found true, expected false" in str(fault) for fault in found)
+
+
 def test_patterns_run_anywhere():
-    assert not_allowed(a_plan_of({"rule": {"patterns": ["a"]}}), Limits()) == []
+    assert not_allowed(a_plan_of({"rule": {"patterns": ["a"]}}), Execution(), Limits()) == []

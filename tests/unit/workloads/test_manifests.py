@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from assay.api.execution import CleanExecution, Execution, InferenceExecution, TrainExecution
+from assay.api.execution import (
+    CleanExecution,
+    EvaluateExecution,
+    Execution,
+    InferenceExecution,
+    TrainExecution,
+)
 from assay.api.profile import ProfileSpec
 from assay.artifacts.kinds import Kind
 from assay.errors import SpecError
@@ -182,7 +188,7 @@ def test_programs_read_the_settled_execution_as_they_read_a_laptops(profile):
         "clean": CleanExecution,
         "train": TrainExecution,
         "generate": InferenceExecution,
-        "evaluate": InferenceExecution,
+        "evaluate": EvaluateExecution,
     }
     assert settled.keys() == models.keys()
     for kind, model in models.items():

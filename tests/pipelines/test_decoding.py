@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay_pipelines.generate.decoding import sample
+from assay_pipelines.decoding import sample
 
 SHARES = np.array([0.1, 0.6, 0.3])
 
