@@ -1,6 +1,8 @@
-"""What a program computes on: part of its environment class."""
+"""What a program computes on, which is part of its environment class, and how its memory ends."""
 
 import torch
+
+_NO_MEMORY = ("can't allocate memory", "not enough memory")  # as torch says it of a CPU's
 
 
 def device_class(device: torch.device) -> dict[str, str]:
@@ -8,3 +10,8 @@ def device_class(device: torch.device) -> dict[str, str]:
     if device.type != "cuda":
         return {"device": "cpu"}
     return {"device": torch.cuda.get_device_name(device), "cuda": str(torch.version.cuda)}
+
+
+def ended_memory(error: RuntimeError) -> bool:
+    """Whether there was too little memory, a GPU's or the machine's."""
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _NO_MEMORY)

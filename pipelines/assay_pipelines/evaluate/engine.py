@@ -24,6 +24,8 @@ from assay_pipelines.inference import LoadedModel
 
 TOLERANCE = 1e-4  # nats by which a likelihood in fp32 may move with what is read beside it
 
+_ANSWERS = 16  # to one question: a text's first window follows no prompt, as that of all others does
+
 _Request = tuple[Any, list[int], list[int]]  # texts, context, continuation
 
 
@@ -63,13 +65,18 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         for place, (_, context, continuation) in enumerate(requests):
             whole = (context + continuation)[-(self.max_length + 1) :]
             asked.setdefault(tuple(whole[: -len(continuation)]), []).append(place)
-        prompts = list(asked)
+        parts = [
+            (prompt, places[first : first + _ANSWERS])
+            for prompt, places in asked.items()
+            for first in range(0, len(places), _ANSWERS)
+        ]
+        prompts = [prompt for prompt, _ in parts]
         results: list[Answered] = [(math.nan, False)] * len(requests)
         for batch in batches(prompts, rows=self._work.rows):
             questions = [
                 Question(
                     prompt=prompts[place],
-                    answers=tuple(tuple(requests[request][2]) for request in asked[prompts[place]]),
+                    answers=tuple(tuple(requests[request][2]) for request in parts[place][1]),
                 )
                 for place in batch.places
             ]
@@ -79,13 +86,15 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
                 partial(self._answered, batch.prefix),
             )
             for place, answers in zip(batch.places, found, strict=True):
-                for request, (likelihood, greedy) in zip(asked[prompts[place]], answers, strict=True):
+                for request, (likelihood, greedy) in zip(parts[place][1], answers, strict=True):
                     results[request] = (likelihood, greedy)
         return results
 
     def _see_lengths(self, requests: list[_Request]) -> None:
         longest = 0
         for texts, context, continuation in requests:
+            if len(continuation) > self.max_length:
+                raise self._too_small(len(continuation), "for a continuation alone")
             length = len(context) + len(continuation) - 1  # the last token is only predicted
             longest = max(longest, length)
             if texts is not None:

@@ -54,8 +54,9 @@ def evaluate(run: StageRun) -> dict[str, Any]:
     measured: list[Measured] = []
     by_model: list[tuple[str, Measure]] = []
     work = Work(run)
-    for task in words.tasks:
+    for number, task in enumerate(words.tasks):
         if task.refusal_rate is not None or task.label_rate is not None:
+            work.begin(f"evaluate: {task.name}", number, len(words.tasks))
             measured += _rates(run, task, work)
         else:
             by_model.append((task.name, _measure(run, task, words.seed)))
@@ -113,15 +114,7 @@ def _instructeval(run: StageRun, name: str, words: InstructEval, seed: int) -> M
         samples=words.samples,
         seed=seed,
     )
-    total = len(items) * words.samples
-
-    def measure(loaded: LoadedModel, work: Work) -> Measured:
-        def told(done: int) -> None:
-            run.progress(f"evaluate: {name}, {loaded.label}", done=done, total=total, unit="answers")
-
-        return benchmark.score(asked, loaded.label, ask(asked, loaded, batch=work.rows, done=told))
-
-    return measure
+    return lambda loaded, work: benchmark.score(asked, loaded.label, ask(asked, loaded, work))
 
 
 def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:

@@ -17,12 +17,12 @@ from assay.artifacts.canonical import canonical_json
 from assay.artifacts.layout import resume_key
 from assay.errors import Retry, StageError, StoreError
 from assay.stores.resume import get_sealed, put_sealed
+from assay_pipelines.devices import ended_memory
 from assay_pipelines.inference import answering
 from assay_pipelines.programs import program_digest
 from assay_pipelines.stage import StageRun
 
 _KEPT_EVERY = 20.0  # seconds: with the batch under way, what a kill costs
-_NO_MEMORY = ("can't allocate memory", "not enough memory")  # as torch says it of a CPU's
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -143,10 +143,8 @@ def _unless_memory_ends(
     """Make results, or None where memory does not hold the rows; what the attempt took is free again."""
     try:
         return make(rows)
-    except torch.OutOfMemoryError:
-        pass
     except RuntimeError as error:
-        if not any(sign in str(error) for sign in _NO_MEMORY):
+        if not ended_memory(error):
             raise
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

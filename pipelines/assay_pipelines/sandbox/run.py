@@ -67,6 +67,8 @@ class _Broker:
             self._programs.write(framed(json.dumps(asdict(program)).encode(), limits))
             self._programs.flush()
         except BrokenPipeError:
+            with contextlib.suppress(BrokenPipeError):  # else whoever closes it later tells this one
+                self._programs.close()
             raise _lost("nobody who reads programs") from None
         line = self._answer(time.monotonic() + limits.wall_seconds + _PATIENCE)
         try:

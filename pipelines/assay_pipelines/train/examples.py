@@ -5,7 +5,8 @@ assistant's turns are learned; too long a chat is cut at the end of an assistant
 whole assistant turn within `sequenceLength` is skipped and counted. `pretrain`: all chats as one text, cut into pieces of
 `sequenceLength` tokens, each token learned once.
 
-Tokens lie in files without names, which the processes of a machine share and which memory is not filled with.
+Tokens lie in files without names, which processes forked from this one share (under torchrun and Ray each writes
+its own) and which memory is not filled with.
 """
 
 import tempfile

@@ -23,6 +23,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from assay.errors import AssayError, Retry, StageError
 from assay.stores.open import open_store
+from assay_pipelines.devices import ended_memory
 from assay_pipelines.stage import StageRun
 from assay_pipelines.train.carry_out import carry_out
 from assay_pipelines.train.engine import Place
@@ -34,7 +35,6 @@ _FAREWELL_SECONDS = (
 )
 _TAKEN_OVER = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # by torchrun's agent, for good
 _LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out waiting")
-_NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def place_from_environment() -> Place | None:
@@ -187,7 +187,7 @@ def _unforeseen(error: Exception) -> StageError:
 
 def _infrastructure(error: RuntimeError) -> StageError | None:
     text = str(error)
-    if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _NO_MEMORY):
+    if ended_memory(error):
         return StageError(
             "OutOfMemory",
             "the training",

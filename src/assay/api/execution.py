@@ -44,7 +44,7 @@ class TrainExecution(SpecModel):
     )
     compile: bool = Field(
         default=False,
-        description="Fuse what layers do besides their matrix products (torch.compile): pays on GPUs, after about a minute; not at ZeRO 3.",
+        description="Fuse what layers do besides their matrix products (torch.compile): pays on GPUs, whose first step takes longer (some fifteen seconds on an H100); not at ZeRO 3.",
     )
     resume_every_minutes: float = Field(
         10,

@@ -114,22 +114,24 @@ def folder_shape(folder: Folder) -> Shape:
     """Return the size of a model in a folder.
 
     Raises:
-        UnknownSize: its configuration does not say.
+        UnknownSize: its configuration does not say, or it has no weights.
 
     """
+    if not folder.weights:
+        raise UnknownSize("its folder has no weights")
     said = folder.configuration
+    linear: Mapping[str, tuple[int, int]] = {}
     try:
         layers, width = int(said["num_hidden_layers"]), int(said["hidden_size"])
         vocabulary = int(said["vocab_size"])
         each = _BYTES[said.get("dtype") or said["torch_dtype"]]
+        if said.get("model_type") in _LLAMA_LIKE:
+            heads, wide = int(said["num_attention_heads"]), int(said["intermediate_size"])
+            head = int(said.get("head_dim") or width // heads)
+            keys = head * int(said.get("num_key_value_heads") or heads)
+            linear = _linear(width=width, wide=wide, queries=head * heads, keys=keys)
     except (KeyError, TypeError, ValueError) as missing:
         raise UnknownSize(f"its config.json does not say {missing}") from missing
-    linear: Mapping[str, tuple[int, int]] = {}
-    if said.get("model_type") in _LLAMA_LIKE:
-        heads = int(said["num_attention_heads"])
-        head = int(said.get("head_dim") or width // heads)
-        keys = head * int(said.get("num_key_value_heads") or heads)
-        linear = _linear(width=width, wide=int(said["intermediate_size"]), queries=head * heads, keys=keys)
     return Shape(
         kind=str(said.get("model_type")),
         parameters=folder.weights // each,

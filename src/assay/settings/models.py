@@ -29,7 +29,8 @@ def _folder(location: Location, environment: Mapping[str, str]) -> Folder | None
         configuration = json.loads(_read(described, environment))
     except (StoreError, ValueError):  # what cannot be read here may be readable where it trains
         return None
-    sizes = ([file.size for file in location.files if file.path.endswith(kind)] for kind in _WEIGHTS)
+    own = [file for file in location.files if "/" not in file.path]  # no onnx/, no checkpoint-1/
+    sizes = ([file.size for file in own if file.path.endswith(kind)] for kind in _WEIGHTS)
     weights = next(filter(None, map(sum, sizes)), 0)
     return Folder(configuration=configuration, weights=weights)
 

@@ -184,6 +184,23 @@ def test_writing_more_than_the_context_holds_is_refused(llama, working):
     assert refusal.value.reason == "ContextTooSmall"
 
 
+def test_a_continuation_longer_than_the_context_is_refused(llama, working):
+    requests = asked("loglikelihood", ("Rain", " A B" * 1024))
+
+    with pytest.raises(StageError, match="a continuation alone") as refusal:
+        engine_of(llama, working()).loglikelihood(requests, disable_tqdm=True)
+    assert refusal.value.reason == "ContextTooSmall"
+
+
+def test_texts_without_a_prompt_are_kept_some_at_a_time(llama, working, tmp_path):
+    requests = asked("loglikelihood", *(("", f" poem {number}") for number in range(40)))
+
+    found = engine_of(llama, working(batch=1)).loglikelihood(requests, disable_tqdm=True)
+
+    same(found, harness_of(llama).loglikelihood(requests, disable_tqdm=True))
+    assert len(list((tmp_path / "store" / "resume").rglob("*.json"))) == 3
+
+
 def test_a_killed_attempt_loses_only_the_batch_under_way(llama, working):
     with pytest.raises(KeyboardInterrupt), Reading(llama.model, passes=6):
         engine_of(llama, working(batch=2)).loglikelihood(choosing(), disable_tqdm=True)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -265,6 +266,26 @@ def test_a_container_that_dies_is_told_as_a_failure_that_another_attempt_may_men
     with pytest.raises(StageError) as caught:
         run_programs([endless], Limits(wall_seconds=60))
     killing.join()
+    assert (caught.value.reason, caught.value.retry) == ("SandboxLost", Retry.LATER)
+
+
+def test_a_container_that_is_gone_before_the_next_program_is_told_alike(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    make_pipes(tmp_path)
+    programs = os.open(tmp_path / PROGRAMS, os.O_RDONLY | os.O_NONBLOCK)
+    outcomes = os.open(tmp_path / OUTCOMES, os.O_RDWR)
+
+    def serve_one():
+        select.select([programs], [], [])
+        os.close(programs)
+        os.write(outcomes, b'{"reason": "passed", "output": ""}\n')
+
+    serving = threading.Thread(target=serve_one)
+    serving.start()
+    with pytest.raises(StageError) as caught:
+        run_programs([a_program("", ""), a_program("", "")], LIMITS)
+    serving.join()
+    os.close(outcomes)
     assert (caught.value.reason, caught.value.retry) == ("SandboxLost", Retry.LATER)
 
 

@@ -1,10 +1,14 @@
 """How large a plan's trainings are, before any of them runs."""
 
+import json
+
 import pytest
 
 from assay.api.execution import TrainExecution
 from assay.api.model import Llama
+from assay.artifacts.documents import Location, SourceFile
 from assay.plan.fit import Folder, UnknownSize, fits_of, folder_shape, llama_shape
+from assay.settings.models import model_folders
 from builders import a_pipeline, a_plan
 
 GIB = 1 << 30
@@ -41,6 +45,32 @@ def test_a_folder_s_parameters_are_its_weights_bytes_over_those_of_one():
 def test_a_configuration_that_does_not_say_the_width_gives_no_size():
     with pytest.raises(UnknownSize, match="does not say 'hidden_size'"):
         folder_shape(Folder(configuration={"num_hidden_layers": 2, "n_embd": 768}, weights=1))
+
+
+@pytest.mark.parametrize("left_out", ["num_attention_heads", "intermediate_size"])
+def test_a_configuration_that_does_not_say_a_layers_width_gives_no_size(left_out):
+    said = {name: value for name, value in SEVEN.items() if name != left_out}
+    with pytest.raises(UnknownSize, match=f"does not say '{left_out}'"):
+        folder_shape(Folder(configuration=said, weights=1))
+
+
+def test_a_folder_without_weights_gives_no_size():
+    with pytest.raises(UnknownSize, match="no weights"):
+        folder_shape(Folder(configuration=SEVEN, weights=0))
+
+
+def test_weights_in_folders_below_are_not_the_model_s(tmp_path):
+    sizes = {"model.safetensors": 8, "onnx/model.safetensors": 4, "pytorch_model.bin": 8}
+    (tmp_path / "config.json").write_text(json.dumps(SEVEN))
+    files = [
+        SourceFile(uri=(tmp_path / path).as_uri(), path=path, size=size, identity="sha256:0")
+        for path, size in {"config.json": 1, **sizes}.items()
+    ]
+    plan = trainings().model_copy(
+        update={"locations": {"it": Location(uri=tmp_path.as_uri(), files=tuple(files))}}
+    )
+
+    assert model_folders(plan) == {"it": Folder(configuration=SEVEN, weights=8)}
 
 
 def test_seven_billion_weights_take_zero_2_on_eight_gpus_of_80_gib():

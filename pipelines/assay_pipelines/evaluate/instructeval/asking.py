@@ -5,12 +5,13 @@ last on; what is still too long without any is asked as it is, if the context ho
 they are scored, because the first two tokens of an answer cannot show that it declines.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from assay.api.evaluate import PromptFormat
 from assay_pipelines.decoding import Prompt, Sampling, answer
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked, Item
+from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 
 LONGEST = 2048  # tokens of a prompt, before examples are left out
@@ -26,11 +27,11 @@ class _Shown:
     whole: bool
 
 
-def ask(asked: Asked, loaded: LoadedModel, *, batch: int, done: Callable[[int], None]) -> list[Answered]:
-    """Ask one model one benchmark; `done` is told how many answers there are.
+def ask(asked: Asked, loaded: LoadedModel, work: Work) -> list[Answered]:
+    """Ask one model one benchmark.
 
     Raises:
-        StageError: `ContextTooSmall`, `ModelNotFinite` or `TemplateMissing`.
+        StageError: `ContextTooSmall`, `ModelNotFinite`, `OutOfMemory` or `TemplateMissing`.
 
     """
     if asked.form is PromptFormat.TEMPLATE:
@@ -38,19 +39,15 @@ def ask(asked: Asked, loaded: LoadedModel, *, batch: int, done: Callable[[int], 
     benchmark = asked.benchmark
     shown = {item.id: _shown(item, asked.form, loaded, answer=benchmark.tokens) for item in asked.items}
     turns = [(item, f"{item.id}#{sample}") for item in asked.items for sample in range(asked.samples)]
-    replies = answer(
-        [Prompt(id=turn, tokens=shown[item.id].tokens) for item, turn in turns],
-        loaded,
-        Sampling(
-            temperature=benchmark.temperature,
-            top_p=1,
-            max_tokens=max(benchmark.tokens, _READ),
-            seed=asked.seed,
-        ),
-        batch=batch,
-        done=done,
+    sampling = Sampling(
+        temperature=benchmark.temperature,
+        top_p=1,
+        max_tokens=max(benchmark.tokens, _READ),
+        seed=asked.seed,
     )
-    tokens = {reply.prompt_id: reply.tokens for reply in replies}
+    tokens = _replies(
+        [Prompt(id=turn, tokens=shown[item.id].tokens) for item, turn in turns], loaded, sampling, work
+    )
     return [
         Answered(
             item=item,
@@ -58,9 +55,32 @@ def ask(asked: Asked, loaded: LoadedModel, *, batch: int, done: Callable[[int], 
             whole=shown[item.id].whole,
             scored=_text(tokens[turn][: benchmark.tokens], loaded),
             read=_text(tokens[turn], loaded),
+            tokens=len(shown[item.id].tokens) + len(tokens[turn]),
         )
         for item, turn in turns
     ]
+
+
+def _replies(
+    prompts: Sequence[Prompt], loaded: LoadedModel, sampling: Sampling, work: Work
+) -> dict[str, list[int]]:
+    """Return the tokens of the answer to each prompt; batches are planned as `answer` would, the longest first."""
+
+    def made(some: Sequence[Prompt]) -> list[list[int]]:
+        found = {
+            reply.prompt_id: reply.tokens
+            for reply in answer(some, loaded, sampling, batch=len(some), done=lambda _: None)
+        }
+        return [found[prompt.id] for prompt in some]
+
+    ordered = sorted(prompts, key=lambda prompt: (-len(prompt.tokens), prompt.id))
+    rows, tokens = work.rows, dict[str, list[int]]()
+    for first in range(0, len(ordered), rows):
+        chunk = ordered[first : first + rows]
+        what = ["instructeval", loaded.label, asdict(sampling), [asdict(prompt) for prompt in chunk]]
+        replies = work.done(what, chunk, made)
+        tokens |= {prompt.id: reply for prompt, reply in zip(chunk, replies, strict=True)}
+    return tokens
 
 
 def _shown(item: Item, form: PromptFormat, loaded: LoadedModel, *, answer: int) -> _Shown:

@@ -4,17 +4,16 @@ An answer is cut at its first blank line, since a model goes on with other funct
 an answer, so a line indented by an odd number of spaces gets one more, as in the published code.
 """
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.api.clean import RefusalLevel
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked, Benchmark, Item
+from assay_pipelines.evaluate.instructeval.scoring import refusals
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.reading import lines_of, malformed, object_of
-from assay_pipelines.refusals import refusal
-from assay_pipelines.sandbox.programs import Limits, Program
+from assay_pipelines.sandbox.programs import Limits, Program, Reason
 from assay_pipelines.sandbox.run import run_programs
 
 _INSTRUCTION = "Please complete the following Python code without providing any additional tasks such as testing or explanations\n"
@@ -69,14 +68,14 @@ def score(asked: Asked, checkpoint: str, answers: Sequence[Answered]) -> Measure
 
     """
     ended = run_programs([program(answer.item, answer.scored) for answer in answers], Limits())
-    return measured(asked, checkpoint, answers, [outcome.passed for outcome in ended])
+    return measured(asked, checkpoint, answers, [outcome.reason for outcome in ended])
 
 
-def measured(asked: Asked, checkpoint: str, answers: Sequence[Answered], passed: Sequence[bool]) -> Measured:
+def measured(asked: Asked, checkpoint: str, answers: Sequence[Answered], ended: Sequence[Reason]) -> Measured:
     """Score all answers of one model by what became of their modules; an item's outcome is the share that passed."""
     by_item: dict[str, list[tuple[Answered, bool]]] = {}
-    for answer, has_passed in zip(answers, passed, strict=True):
-        by_item.setdefault(answer.item.id, []).append((answer, has_passed))
+    for answer, reason in zip(answers, ended, strict=True):
+        by_item.setdefault(answer.item.id, []).append((answer, reason is Reason.PASSED))
     return Measured(
         task=asked.task,
         checkpoint=checkpoint,
@@ -84,10 +83,7 @@ def measured(asked: Asked, checkpoint: str, answers: Sequence[Answered], passed:
         unit=asked.benchmark.unit,
         higher_is_better=True,
         truncated=sum(not samples[0][0].whole for samples in by_item.values()),
-        beside={
-            "refusals": math.fsum(refusal(answer.read, RefusalLevel.MEDIUM) is not None for answer in answers)
-            / len(answers)
-        },
+        beside={"refusals": refusals(answers), "ended": dict(sorted(Counter(map(str, ended)).items()))},
     )
 
 
@@ -104,6 +100,7 @@ def _outcome(samples: Sequence[tuple[Answered, bool]]) -> Outcome:
         target_hash=hashed(first.item.target),
         prediction=completion(first.scored),
         outcome=sum(has_passed for _, has_passed in samples) / len(samples),
+        tokens=sum(answer.tokens for answer, _ in samples),
     )
 
 

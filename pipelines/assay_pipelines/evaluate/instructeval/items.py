@@ -60,3 +60,4 @@ class Answered:
     whole: bool  # no example was left out, and there was room for a whole answer
     scored: str  # the part of the answer that is scored
     read: str  # all of the answer that was read
+    tokens: int  # of the prompt and of all that was read

@@ -35,9 +35,14 @@ def measured(asked: Asked, checkpoint: str, answers: Sequence[Answered]) -> Meas
         truncated=sum(not answer.whole for answer in answers),
         beside={
             "strict": _share(answers, lambda answer: begins_strictly(answer.scored, answer.item.target)),
-            "refusals": _share(answers, lambda answer: refusal(answer.read, RefusalLevel.MEDIUM) is not None),
+            "refusals": refusals(answers),
         },
     )
+
+
+def refusals(answers: Sequence[Answered]) -> float:
+    """Return the share of answers that decline."""
+    return _share(answers, lambda answer: refusal(answer.read, RefusalLevel.MEDIUM) is not None)
 
 
 def _outcome(answer: Answered) -> Outcome:
@@ -50,6 +55,7 @@ def _outcome(answer: Answered) -> Outcome:
         prediction=answer.scored,
         outcome=item.weight * begins(answer.scored, item.target),
         weight=item.weight,
+        tokens=answer.tokens,
     )
 
 

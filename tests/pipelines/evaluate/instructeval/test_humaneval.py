@@ -15,6 +15,7 @@ from assay_pipelines.evaluate.instructeval.humaneval import (
     score,
 )
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked
+from assay_pipelines.sandbox.programs import Reason
 
 FILE = Path(__file__).parents[2] / "humaneval" / "HumanEval.jsonl.gz"
 PROBLEMS = gzip.decompress(FILE.read_bytes()).decode().splitlines()
@@ -26,7 +27,7 @@ def items():
 
 
 def answered(item, said):
-    return Answered(item=item, prompt=item.question, whole=True, scored=said, read=said)
+    return Answered(item=item, prompt=item.question, whole=True, scored=said, read=said, tokens=3)
 
 
 def test_a_problem_is_shown_behind_the_published_instruction(items):
@@ -73,6 +74,7 @@ def test_answers_are_scored_by_what_becomes_of_their_programs(items):
         ("HumanEval/28", 1 / 2),
         ("HumanEval/0", 0.0),
     ]
+    assert found.beside["ended"] == {"failed": 3, "passed": 1}
 
 
 def test_a_problems_outcome_is_the_share_of_its_answers_that_pass(items):
@@ -85,13 +87,15 @@ def test_a_problems_outcome_is_the_share_of_its_answers_that_pass(items):
         answered(items[28], "I'm sorry, I cannot help with that."),
         answered(items[28], "    pass"),
     ]
-    found = measured(asked, "final", answers, [True, False, False, False])
+    found = measured(asked, "final", answers, [Reason.PASSED, Reason.TIMEOUT, Reason.FAILED, Reason.FAILED])
 
     assert [(one.doc_id, one.outcome, one.prediction) for one in found.outcomes] == [
         ("HumanEval/0", 1 / 2, "    return True"),
         ("HumanEval/28", 0.0, "I'm sorry, I cannot help with that."),
     ]
     assert found.score == found.beside["refusals"] == 1 / 4
+    assert found.beside["ended"] == {"failed": 2, "passed": 1, "timeout": 1}
+    assert [one.tokens for one in found.outcomes] == [6, 6]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_an_answer_counts_by_how_it_begins(answer, label, published, strict):
 
 def answered(place, said, *, weight=1.0, whole=True, read=None):
     item = Item(id=f"item-{place}", doc={}, question="?", target="A", weight=weight)
-    return Answered(item=item, prompt="?", whole=whole, scored=said, read=read or said)
+    return Answered(item=item, prompt="?", whole=whole, scored=said, read=read or said, tokens=1)
 
 
 def scored(*answers):

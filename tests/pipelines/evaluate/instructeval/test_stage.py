@@ -1,14 +1,18 @@
 """The tasks as a stage carries them out, on a model of random weights."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from assay.api.evaluate import PromptFormat
 from assay.artifacts.kinds import Kind
 from assay_pipelines.evaluate.__main__ import main
+from assay_pipelines.evaluate.instructeval.asking import ask
 from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
+from assay_pipelines.evaluate.instructeval.items import Asked
 from assay_pipelines.evaluate.outcomes import hashed
 from assay_pipelines.inference import load_model
 
@@ -109,6 +113,19 @@ def test_an_answer_is_scored_no_further_than_the_published_length(carried_out, m
             )
             said = loaded.tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)
             assert rows[name, item.id]["prediction"] == said
+            assert 0 <= rows[name, item.id]["tokens"] - ids.shape[1] <= 32
+
+
+def test_a_later_attempt_takes_up_the_answers_of_an_earlier_one(model, working):
+    loaded = load_model("final", model, precision="fp32", threads=1)
+    asked = Asked(
+        task="drop", benchmark=BENCHMARKS["drop"], items=items_of("drop"), form=PromptFormat.RAW, samples=2
+    )
+    answers = ask(asked, loaded, working(batch=3))
+
+    second = working(attempt=2, batch=3)
+    assert ask(asked, replace(loaded, model=None), second) == answers
+    assert second.figures()["rowsTakenUp"] == len(answers) == 8
 
 
 def test_examples_are_left_out_from_the_last_on_until_the_prompt_fits(carried_out, make_model):
