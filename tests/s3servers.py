@@ -26,6 +26,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
+AS_STARTED = dict(os.environ)  # before tests import programs, which move caches to the temporary folder
 BUILD_GO_PROGRAM = Path(__file__).parents[1] / "scripts" / "go-programs" / "build.py"
 PATIENCE_SECONDS = 90  # a server is up within 2 s (MinIO) or 8 s (SeaweedFS) on an idle machine
 
@@ -78,7 +79,11 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]
 def running_minio(folder: Path) -> Iterator[S3Server]:
     """Run MinIO in an empty folder while the caller holds it."""
     built = subprocess.run(
-        [sys.executable, BUILD_GO_PROGRAM, "minio"], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, BUILD_GO_PROGRAM, "minio"],
+        env=AS_STARTED,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     port, console = _free_ports(2)
     server = _server(port)

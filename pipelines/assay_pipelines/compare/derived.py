@@ -26,8 +26,13 @@ class Figures:
     refs: Mapping[str, str]  # the stage that each measure is from
 
 
-def judge_derived(comparison: Comparison, derived: Derived, runs: Sequence[Figures]) -> dict[str, Any]:
-    """Compute and judge the expression for every arm; the same runs give the same document."""
+def judge_derived(
+    comparison: Comparison, derived: Derived, runs: Sequence[Figures], failed: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Compute and judge the expression for every arm; the same runs give the same document.
+
+    An arm of which every run failed, or divides by 0, keeps its place in the family.
+    """
     expression = Expression.parse(derived.expression)
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[dict[str, Any]]] = {}
     missing = []
@@ -65,7 +70,13 @@ def judge_derived(comparison: Comparison, derived: Derived, runs: Sequence[Figur
         )
         for (arm, point), of_arm in found.items()
     ]
-    verdicts = level_verdicts(levels, family=comparison.family == "holm", alpha=comparison.alpha)
+    asked = {(one["arm"], tuple(sorted(one["coordinates"].items()))) for one in (*failed, *missing)}
+    verdicts = level_verdicts(
+        levels,
+        absent=len(asked - set(found)),
+        family=comparison.family == "holm",
+        alpha=comparison.alpha,
+    )
     told = [
         {
             "arm": arm,

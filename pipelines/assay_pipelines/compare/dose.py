@@ -21,6 +21,8 @@ from assay.statistics.words import Word
 from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
 from assay_pipelines.compare.told import in_order, interval_of, level_of, runs_of
 
+_Point = tuple[tuple[str, str], ...]  # (axis, value) along the other axes
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Curve:
@@ -38,20 +40,17 @@ class _Curve:
         return arm_of(str(self.told["arm"]), rows, self.pair.groups)
 
 
-def judge_curves(comparison: Comparison, dose: Dose, runs: Sequence[Run]) -> dict[str, Any]:
+def judge_curves(
+    comparison: Comparison, dose: Dose, runs: Sequence[Run], failed: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Draw and judge the curve of every arm; the same runs give the same document."""
     drawn, missing = [], []
-    for (arm, point), of_arm in sorted(_by_curve(dose, runs).items()):
+    for (arm, point), of_arm in sorted(_by_curve(dose, runs, failed).items()):
         told = {"arm": arm, "task": dose.task, "axis": dose.axis, "coordinates": dict(point)}
         try:
             drawn.append(_drawn(told, of_arm, dose.task))
         except Unpaired as reason:
             missing.append(told | {"reason": str(reason)})
-    finished = {run.arm for run in runs}
-    for arm in dose.arms:
-        if arm not in finished:
-            told = {"arm": arm, "task": dose.task, "axis": dose.axis, "coordinates": {}}
-            missing.append(told | {"reason": f"no run of {arm} has finished"})
     margins = {margin.name: margin.margin for margin in comparison.margins}
     levels = [
         Level(
@@ -73,16 +72,27 @@ def judge_curves(comparison: Comparison, dose: Dose, runs: Sequence[Run]) -> dic
 
 
 def _by_curve(
-    dose: Dose, runs: Sequence[Run]
-) -> dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Run, ...]]:
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Run, ...]] = {}
+    dose: Dose, runs: Sequence[Run], failed: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, _Point], tuple[Run, ...]]:
+    """Group runs by arm and point of the other axes; where all failed is a group of none, as is a named arm without any."""
+    found: dict[tuple[str, _Point], tuple[Run, ...]] = {}
     for run in runs:
-        point = tuple(sorted((axis, value) for axis, value in run.coordinates.items() if axis != dose.axis))
-        found[run.arm, point] = (*found.get((run.arm, point), ()), run)
+        key = run.arm, _beside(dose, run.coordinates)
+        found[key] = (*found.get(key, ()), run)
+    for one in failed:
+        found.setdefault((one["arm"], _beside(dose, one["coordinates"])), ())
+    for arm in set(dose.arms) - {arm for arm, _ in found}:
+        found[arm, ()] = ()
     return found
 
 
+def _beside(dose: Dose, coordinates: Mapping[str, str]) -> _Point:
+    return tuple(sorted((axis, value) for axis, value in coordinates.items() if axis != dose.axis))
+
+
 def _drawn(told: Mapping[str, Any], runs: Sequence[Run], task: str) -> _Curve:
+    if not runs:
+        raise Unpaired(f"no run of {told['arm']} has finished")
     ordered = tuple(sorted(runs, key=lambda run: (run.dose, in_order(run.replicate), run.ref)))
     amounts = tuple(sorted({run.dose for run in ordered}))
     if len(amounts) < 2:

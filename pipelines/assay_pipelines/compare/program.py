@@ -65,12 +65,12 @@ def _document(run: StageRun, comparison: Comparison) -> dict[str, Any]:
     if comparison.derived is not None:
         derived = comparison.derived
         figures = [_figured(run, arm, one, derived.measures) for arm, one in described]
-        answer = judge_derived(comparison, derived, figures)
+        answer = judge_derived(comparison, derived, figures, run.spec["missing"])
     else:
         runs = [_run(run, arm, one, one["stages"][comparison.stage]) for arm, one in described]
         document["arms"] = told(runs)
         if comparison.dose is not None:
-            answer = judge_curves(comparison, comparison.dose, runs)
+            answer = judge_curves(comparison, comparison.dose, runs, run.spec["missing"])
         else:
             answer = judge(comparison, runs, run.spec["missing"])
     return document | answer | {"missing": document["missing"] + answer["missing"]}

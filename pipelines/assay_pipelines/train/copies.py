@@ -16,10 +16,11 @@ def copied(tensors: Iterable[tuple[str, torch.Tensor]]) -> Callable[[], dict[str
     copies = {name: _copy(tensor) for name, tensor in tensors}
     if all(copy.device.type == "cpu" for copy in copies.values()):
         return lambda: copies
-    made = torch.cuda.current_stream().record_event()
+    training = torch.cuda.current_stream()
+    made = training.record_event()
 
     def brought() -> dict[str, torch.Tensor]:
-        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside = torch.cuda.Stream(training.device)  # type: ignore[no-untyped-call]  # a thread begins on GPU 0
         with torch.cuda.stream(beside):  # training's own would bring them in its turn
             beside.wait_event(made)
             return {name: copies.pop(name).cpu() for name in list(copies)}  # so the GPU has its room back

@@ -77,7 +77,7 @@ class Comparison(OneOf):
         ),
     )
     one_of: ClassVar[tuple[str, ...]] = ("contrasts", "dose", "derived")
-    companions: ClassVar[dict[str, str]] = {"primary": "contrasts", "environments": "contrasts"}
+    companions: ClassVar[dict[str, str]] = {"primary": "contrasts"}
 
     name: Name = Field(description="How verdicts and the report call it.")
     stage: Name | None = Field(None, description="The evaluate stage whose outcomes are compared.")
@@ -94,7 +94,7 @@ class Comparison(OneOf):
     margin: float = Field(0.01, gt=0, description="Equivalent means within this, in the task's own unit.")
     environments: Annotated[Literal["any"] | None, Neutral(None)] = Field(
         None,
-        description="any: runs on other GPUs, with other libraries or spread otherwise are compared all the same, with a warning; absent: their contrast reads not comparable.",
+        description="any: runs on other GPUs, with other libraries or spread otherwise are compared all the same, with a warning; absent: what is said of them reads not comparable.",
     )
     margins: tuple[TaskMargin, ...] = Field((), max_length=64, description="Tasks whose margin differs.")
 

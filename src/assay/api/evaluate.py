@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
+from pydantic.alias_generators import to_camel
 
 from assay.api.clean import RefusalLevel
 from assay.api.model import (
@@ -132,13 +133,6 @@ class LabelRate(SpecModel):
 class Task(OneOf):
     """One thing measured; at most one kind, and without one it is lm-evaluation-harness' task of this name."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            f"!self.name.startsWith('{INSTRUCTEVAL}') || has(self.instructeval) || has(self.harness) || has(self.multipleChoice) || "
-            "has(self.bitsPerByte) || has(self.refusalRate) || has(self.labelRate)",
-            "a task of instruct-eval needs its benchmark and data: add `instructeval: {benchmark: …, data: …}`",
-        ),
-    )
     one_of: ClassVar[tuple[str, ...]] = (
         "harness",
         "multiple_choice",
@@ -149,6 +143,17 @@ class Task(OneOf):
         "divergence",
     )
     none_allowed: ClassVar[bool] = True
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            " || ".join(
+                (
+                    f"!self.name.startsWith('{INSTRUCTEVAL}')",
+                    *(f"has(self.{to_camel(kind)})" for kind in one_of),
+                )
+            ),
+            "a task of instruct-eval needs its benchmark and data: add `instructeval: {benchmark: …, data: …}`",
+        ),
+    )
 
     name: Name = Field(description="How verdicts and reports call it.")
     harness: Harness | None = Field(None, description="A task of lm-evaluation-harness.")

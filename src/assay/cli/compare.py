@@ -22,8 +22,10 @@ from assay.cli.terminal import PLAIN, console, say
 from assay.cli.verdicts import print_verdicts
 from assay.errors import SpecError, StoreError
 from assay.report.figures import figure
+from assay.report.lines import place
 from assay.report.write import read_report
 from assay.settings.local import backend_for, open_local
+from assay.statistics.runs import ROUNDING
 from assay.stores.records import load_record
 from assay.stores.store import Store
 
@@ -55,7 +57,7 @@ def main(
     data = read_report(plan, local.store).data
     if to is not None:
         write_rows(to, verdict_rows(data))
-    found = None if flips is None else flipped(local.store, _verdict(data, flips, contrast), limit)
+    found = None if flips is None else flipped(local.store, verdict_on(data, flips, contrast), limit)
     if found is not None and not texts:
         found["items"] = [{**item, "answerA": None, "answerB": None} for item in found["items"]]
     if output == "json":
@@ -76,7 +78,7 @@ def verdict_rows(data: Row) -> list[Row]:
             "kind": kind,
             "contrast": item.get("contrast"),
             "task": item.get("task") or item.get("expression"),
-            "coordinates": ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items()),
+            "coordinates": place(item),
             "a": item["a"]["arm"] if "a" in item else item["arm"],
             "b": item["b"]["arm"] if "b" in item else None,
             "primary": item.get("primary", False),
@@ -142,15 +144,27 @@ def flipped(store: Store, verdict: Row, limit: int) -> Row:
         for side in ("a", "b")
     ]
     shared = set.intersection(*(set(items) for side in sides for items in side))
+    runs = [run for side in sides for run in side]
+    least = ROUNDING * max((abs(run[item]["outcome"]) for run in runs for item in shared), default=0.0)
     items = []
     for item in sorted(shared):
         a, b = (sum(run[item]["outcome"] for run in side) / len(side) for side in sides)
-        if a != b:
+        if abs(a - b) > least:
+            weight = runs[0][item]["weight"]
             answers = [side[0][item]["prediction"] for side in sides]
-            items.append({"item": item, "a": a, "b": b, "answerA": answers[0], "answerB": answers[1]})
+            items.append(
+                {
+                    "item": item,
+                    "a": a / weight,
+                    "b": b / weight,
+                    "answerA": answers[0],
+                    "answerB": answers[1],
+                }
+            )
     items.sort(key=lambda item: (-abs(item["a"] - item["b"]), item["item"]))
     return {
         "contrast": verdict["contrast"],
+        "coordinates": verdict["coordinates"],
         "task": task,
         "armA": verdict["a"]["arm"],
         "armB": verdict["b"]["arm"],
@@ -160,18 +174,43 @@ def flipped(store: Store, verdict: Row, limit: int) -> Row:
     }
 
 
-def _verdict(data: Row, task: str, contrast: str | None) -> Row:
-    found: list[Row] = [item for document in data["comparisons"] for item in document["verdicts"]]
-    fitting = [item for item in found if item["task"] == task and contrast in (None, item["contrast"])]
+def verdict_on(data: Row, task: str, contrast: str | None) -> Row:
+    """Return a report's verdict of a contrast on a task; without a contrast the only one.
+
+    Raises:
+        SpecError: there is none, or more than one.
+
+    """
+    found: list[tuple[str, Row]] = [
+        (f"{document['comparison']['name']}/{_called(item)}", item)
+        for document in data["comparisons"]
+        for item in document["verdicts"]
+    ]
+    fitting = [
+        (name, item)
+        for name, item in found
+        if item["task"] == task and contrast in (None, item["contrast"], _called(item), name)
+    ]
+    if len(fitting) > 1:
+        raise SpecError(
+            "--flips",
+            f"found {len(fitting)} verdicts on {task}, expected one: {', '.join(name for name, _ in fitting)}",
+            "Name it with --contrast.",
+        )
     if not fitting:
-        known = sorted({f"{item['contrast']} on {item['task']}" for item in found})
+        known = sorted({f"{_called(item)} on {item['task']}" for _, item in found})
         wanted = f"{contrast or 'any contrast'} on {task}"
         raise SpecError(
             "--flips",
             f"found no verdict of {wanted}, expected one of {', '.join(known) or 'none yet'}",
-            did_you_mean(task, sorted({item["task"] for item in found}), "Name a task that was compared."),
+            did_you_mean(task, sorted({item["task"] for _, item in found}), "Name a task that was compared."),
         )
-    return fitting[0]
+    return fitting[0][1]
+
+
+def _called(item: Row) -> str:
+    at = place(item)
+    return f"{item['contrast']}[{at}]" if at else str(item["contrast"])
 
 
 def _outcomes(store: Store, ref: ArtifactRef, task: str) -> Mapping[str, Row]:
@@ -182,7 +221,7 @@ def _outcomes(store: Store, ref: ArtifactRef, task: str) -> Mapping[str, Row]:
         raise StoreError(
             f"{store.uri}, {ref}", f"found no {OUTCOMES}, expected it", "Run the experiment again."
         )
-    columns = ["checkpoint", "doc_id", "outcome", "prediction"]
+    columns = ["checkpoint", "doc_id", "outcome", "weight", "prediction"]
     rows = pq.read_table(io.BytesIO(text), columns=columns, filters=[("task", "==", task)]).to_pylist()
     checkpoints = {row["checkpoint"] for row in rows}
     wanted = checkpoints if len(checkpoints) == 1 else {FINAL}
@@ -199,7 +238,7 @@ def print_flips(found: Row, *, texts: bool) -> None:
         table.add_row(item["item"], figure(item["a"]), figure(item["b"]), *answers)
     console().print(table)
     shown = f"; {len(found['items'])} of them shown" if len(found["items"]) < found["differing"] else ""
-    say(f"{found['contrast']} on {found['task']}: {found['differing']} of {found['n']} items differ{shown}")
+    say(f"{_called(found)} on {found['task']}: {found['differing']} of {found['n']} items differ{shown}")
     if not texts:
         say("Answers are not shown: --texts prints them (of each arm's first run), whatever they are.")
 

@@ -93,7 +93,11 @@ def compare(
         typer.Option(help="Show the items of this task on which the arms differ.", show_default=False),
     ] = None,
     contrast: Annotated[
-        str | None, typer.Option(help="With flips: of this contrast; absent: the first.", show_default=False)
+        str | None,
+        typer.Option(
+            help="With flips: of this contrast, or of `comparison/contrast[axis=value]`; absent: of the only one.",
+            show_default=False,
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(help="With flips: most items to show.", min=1)] = 20,
     texts: Annotated[  # noqa: FBT002 -- an option of the command line

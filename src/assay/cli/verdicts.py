@@ -7,6 +7,7 @@ from rich.text import Text
 
 from assay.cli.terminal import PLAIN, console, say
 from assay.report.figures import figure
+from assay.report.lines import place
 from assay.report.page import CLASSES, p_value
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE
 
@@ -92,7 +93,7 @@ def _say_unlike(items: list[dict[str, Any]]) -> None:
 
 def _cells(item: dict[str, Any]) -> list[str]:
     interval = item["interval"]
-    at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
+    at = place(item)
     return [
         f"{item.get('contrast') or item['arm']}{f'[{at}]' if at else ''}{' *' if item.get('primary') else ''}",
         item.get("task") or item["expression"],

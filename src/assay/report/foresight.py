@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.api.compare import Comparison
 from assay.artifacts.kinds import Kind
+from assay.artifacts.outputs import FINAL
 from assay.plan.plan import Plan, PlannedStage
 from assay.statistics.power import Design, minimum_detectable_difference, power
 from assay.statistics.words import LEAST_RUNS
@@ -23,12 +24,8 @@ TURNED = 0.1
 
 ASSUMED = f"assumed: runs vary by {RUN_SD:g} (SD), a seed turns {TURNED:.0%} of answers, data as many"
 _ITEM_SD = math.sqrt(TURNED / 2)  # an answer that two seeds turn so often has this spread
-_PUBLISHED = {
-    "instructeval_mmlu": 14_042,
-    "instructeval_bbh": 6_430,
-    "instructeval_drop": 6_285,
-    "instructeval_humaneval": 164,
-}
+_PUBLISHED = {"mmlu": (14_042, 57), "bbh": (6_430, 27), "drop": (6_285, 1), "humaneval": (164, 1)}
+"""Of instruct-eval's benchmarks: items, and the parts of which a limit takes so many each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +37,20 @@ class _Task:
     earlier: Sequence[Plain]
 
     def items(self) -> int | None:
-        """Return how many items it has, from the plan, earlier runs or the published set."""
+        """Return how many items it has, from earlier runs, the plan or the published set."""
+        if counted := [run["n"] for row in self.earlier for run in row["runs"]]:
+            return int(max(counted))
+        if benchmark := self.words.get("instructeval"):
+            items, parts = _PUBLISHED[benchmark["benchmark"]]
+            return min(items, parts * benchmark["limit"]) if benchmark.get("limit") else items
         for kind in ("multipleChoice", "harness"):
             if limit := (self.words.get(kind) or {}).get("limit"):
                 return int(limit)
-        counted = [run["n"] for row in self.earlier for run in row["runs"]]
-        return max(counted) if counted else _PUBLISHED.get(self.name)
+        return None
+
+    def shares(self) -> bool:
+        """Whether its score is a share of items, not bits or nats, whose spread nobody knows before."""
+        return all(self.words.get(kind) is None for kind in ("bitsPerByte", "divergence"))
 
     def run_sd(self, arms: Sequence[str]) -> tuple[float, int] | None:
         """Pool the standard deviation of earlier runs of these arms; None where no arm has two."""
@@ -76,7 +81,11 @@ def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) ->
         _Task(
             name=name,
             words=words,
-            earlier=[row for row in earlier if (row["stage"], row["task"]) == (comparison.stage, name)],
+            earlier=[
+                row
+                for row in earlier
+                if row["stage"] == comparison.stage and row["task"] in (name, f"{name} at {FINAL}")
+            ],
         )
         for name, words in _tasks(plan, comparison.stage).items()
     ]
@@ -116,11 +125,11 @@ def _seen(task: _Task, arms: tuple[str, str], runs: tuple[int, int], *, alpha: f
     items, known = task.items(), task.run_sd(arms)
     if known is not None:
         run_sd, why = known[0], f"spread of earlier runs of the same arms ({known[1]} degrees of freedom)"
-    elif task.words.get("bitsPerByte") is not None or items is None:
+    elif items is None or not task.shares():
         return silent | {"why": "nothing is known of its spread or its items before it has run"}
     else:
         run_sd, why = math.sqrt(RUN_SD**2 + _ITEM_SD**2 / items), ASSUMED
-    shares = items is not None and task.words.get("bitsPerByte") is None
+    shares = items is not None and task.shares()
     design = Design(
         runs_a=runs[0],
         runs_b=runs[1],

@@ -19,13 +19,18 @@ def verdict_lines(data: dict[str, Any]) -> list[str]:
     return [_line(item) for item in ordered[:_MOST]]
 
 
+def place(item: dict[str, Any]) -> str:
+    """Return the point of the matrix that a verdict is about, such as `size=1b`; nothing where there is one only."""
+    return ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
+
+
 def _line(item: dict[str, Any]) -> str:
     interval = item["interval"]
     between = f", {figure(interval['low'], 2)} to {figure(interval['high'], 2)}" if interval else ""
     noise = (
         f"; noise {figure(item['a']['noise'], 2)} and {figure(item['b']['noise'], 2)}" if "a" in item else ""
     )
-    at = ",".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
+    at = place(item)
     task = item.get("task") or item["expression"]
     where = f"{task} at {at}" if at else task
     subject = item.get("contrast") or item["arm"]

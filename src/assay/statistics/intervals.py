@@ -23,6 +23,11 @@ class Interval:
         """The distance between the ends."""
         return self.high - self.low
 
+    @property
+    def told(self) -> str:
+        """The interval in words, such as `95% interval 0.1 to 0.4`."""
+        return f"{100 * self.level:.4g}% interval {self.low:.4g} to {self.high:.4g}"
+
     def covers(self, value: float) -> bool:
         """Whether `value` lies between the ends, which belong to it."""
         return self.low <= value <= self.high

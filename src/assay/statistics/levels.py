@@ -137,7 +137,7 @@ def _reading(level: Level, word: Word, doubt: str, evidence: str) -> str:
 def _evidence(level: Level, estimate: Estimate, interval: Interval | None, p: float) -> str:
     told = f"{estimate.effect:.4g}"
     if interval is not None:
-        told += f", {100 * interval.level:.4g}% interval {interval.low:.4g} to {interval.high:.4g}"
+        told += f", {interval.told}"
     items = level.figures.items
     over = "" if items is None else f" over {items.shape[1]} items"
     return f"{told}, adjusted p {p:.2g} ({level.figures.runs} runs{over})"

@@ -52,10 +52,7 @@ def _sentence(found: ModelDifference, names: tuple[str, str], word: Word, proble
     counted = f"{a} alone is ahead on {found.only_a} and {b} on {found.only_b} of {found.n} items"
     told = f"{a} minus {b} is {found.effect:.4g}"
     if found.interval is not None:
-        interval = found.interval
-        told += (
-            f", {100 * interval.level:.4g}% interval {interval.low:.4g} to {interval.high:.4g} over new items"
-        )
+        told += f", {found.interval.told} over new items"
     if found.p is not None:
         told += f", p {found.p:.2g}"
     if word is not Word.INCONCLUSIVE:

@@ -344,7 +344,7 @@ def _evidence(finding: _Finding, corrected: _Corrected) -> str:
     told = f"{a.name} minus {b.name} is {estimate.effect:.4g}"
     interval = estimate.interval(1 - corrected.alpha)
     if interval is not None:
-        told += f", {100 * interval.level:.4g}% interval {interval.low:.4g} to {interval.high:.4g}"
+        told += f", {interval.told}"
     items = item_count((a, b))
     higher_a, higher_b = _discordant(comparison)
     over = (

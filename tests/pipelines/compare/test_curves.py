@@ -19,12 +19,12 @@ SEEDS = (1, 2, 3)
 def asked(bench, tmp_path):
     """Compare what is described, and return the verdicts' document."""
 
-    def asked(comparison, arms):
+    def asked(comparison, arms, missing=()):
         common = {"name": "main", "family": "holm", "alpha": 0.05, "margin": 0.01, "margins": []}
         spec = {
             "comparison": common | comparison,
             "arms": [{"arm": arm, "runs": runs} for arm, runs in arms.items()],
-            "missing": [],
+            "missing": list(missing),
         }
         return json.loads(bench.run(main, Kind.COMPARE, spec).path("verdicts.json").read_bytes())
 
@@ -120,6 +120,33 @@ def test_curves_are_one_family_in_which_an_arm_without_runs_keeps_its_place(aske
     assert (missing["arm"], missing["reason"]) == ("gone", "no run of gone has finished")
 
 
+def test_a_curve_of_which_every_run_failed_is_told_once_and_keeps_its_place(asked, curve):
+    sizes = {
+        size: [run | {"coordinates": run["coordinates"] | {"size": size}} for run in curve(size, share)]
+        for size, share in (("1b", lambda dose: 0.5 - 0.1 * (dose > 0)), ("7b", falling(100)))
+    }
+    lost = [{"arm": "one", **run} for run in sizes["7b"]]
+    document = asked(
+        dose_of(), {"one": sizes["1b"], "gone": []}, [*lost, *(run | {"arm": "gone"} for run in lost)]
+    )
+
+    (told,) = document["curves"]
+    assert told["adjustedP"] == pytest.approx(min(1, 3 * told["p"]))
+    assert [
+        (one["arm"], one["coordinates"], one["reason"]) for one in document["missing"] if "stages" not in one
+    ] == [
+        ("gone", {"size": "7b"}, "no run of gone has finished"),
+        ("one", {"size": "7b"}, "no run of one has finished"),
+    ]
+
+
+def test_a_curve_of_which_some_runs_failed_is_counted_once(asked, curve):
+    runs = curve("one", falling(100), seeds=(1, 2, 3, 4))
+    (told,) = asked(dose_of(), {"one": runs[:-1]}, [{"arm": "one", **runs[-1]}])["curves"]
+
+    assert told["adjustedP"] == told["p"]
+
+
 def test_a_replicate_that_lacks_a_dose_is_in_the_points_and_not_in_the_slopes(asked, curve):
     runs = curve("one", falling(100), seeds=(1, 2, 3, 4))
     lost = [run for run in runs if (run["replicate"], run["dose"]) != ({"seed": "4"}, 1000.0)]
@@ -208,6 +235,21 @@ def test_an_expression_has_an_answer_for_each_arm_corrected_for_their_number(ask
 
     assert [one["arm"] for one in told] == ["alpaca", "beavertails"]
     assert told[0]["adjustedP"] == pytest.approx(2 * told[0]["p"])
+
+
+def test_an_expression_of_an_arm_that_failed_or_divides_by_zero_keeps_its_place(asked, resisting):
+    quotient = {"derived": RESISTANCE | {"expression": "forward / inverse"}}
+    losses = ((2.5, 2.0), (2.6, 2.0), (2.4, 2.1))
+    arms = {
+        "alpaca": resisting("alpaca", *losses, (2.5, 0.0)),
+        "zero": resisting("zero", (2.5, 0.0), (2.6, 0.0)),
+    }
+    lost = [{"arm": "gone", **run} for run in resisting("gone", *losses)]
+    lost += [{"arm": "alpaca", **run} for run in resisting("lost", (2.5, 2.0))]
+    (told,) = asked(quotient, arms | {"gone": []}, lost)["derived"]
+
+    assert told["arm"] == "alpaca"
+    assert told["adjustedP"] == pytest.approx(3 * told["p"])
 
 
 def test_a_divisor_of_zero_is_told_and_the_other_runs_still_count(asked, resisting):

@@ -96,10 +96,10 @@ def test_a_label_with_a_gpu_s_memory_goes_before_its_product():
 def test_logits_of_plain_models_exist_for_some_tokens_at_a_time_unless_answers_are_compared():
     sft, dpo = (a_training(objective) for objective in ("sft", "dpo"))
 
-    assert logits_at_once(sft, 4096, kind="llama", vocabulary=32_000) == LOGITS
+    assert logits_at_once(sft, 8192, kind="llama", vocabulary=32_000) == LOGITS
     assert logits_at_once(sft, 100, kind="llama", vocabulary=32_000) == 3_200_000
-    assert logits_at_once(sft, 4096, kind="gpt_neox", vocabulary=32_000) == 4096 * 32_000
-    assert logits_at_once(dpo, 4096, kind="llama", vocabulary=32_000) == 4096 * 32_000
+    assert logits_at_once(sft, 8192, kind="gpt_neox", vocabulary=32_000) == 8192 * 32_000
+    assert logits_at_once(dpo, 8192, kind="llama", vocabulary=32_000) == 8192 * 32_000
 
 
 def a_training(objective):

@@ -7,7 +7,7 @@ import pytest
 
 from assay.artifacts.kinds import Kind
 from assay.artifacts.outputs import OUTCOMES
-from assay.cli.compare import flipped, print_flips, verdict_rows, write_rows
+from assay.cli.compare import flipped, print_flips, verdict_on, verdict_rows, write_rows
 from assay.errors import SpecError
 
 VERDICT = {
@@ -75,11 +75,18 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
 def evaluated(bench, tmp_path):
     """Make an evaluate stage of the quiz; `outcomes` and `answers` are of its items, in order."""
 
-    def evaluated(name, outcomes, answers):
+    def evaluated(name, outcomes, answers, *, weight=1.0):
         folder = tmp_path / name
         folder.mkdir()
         rows = [
-            {"task": task, "checkpoint": "final", "doc_id": f"{at}", "outcome": outcome, "prediction": answer}
+            {
+                "task": task,
+                "checkpoint": "final",
+                "doc_id": f"{at}",
+                "outcome": outcome,
+                "weight": weight,
+                "prediction": answer,
+            }
             for task in ("other", "quiz")
             for at, (outcome, answer) in enumerate(zip(outcomes, answers, strict=True))
         ]
@@ -115,6 +122,42 @@ def test_answers_are_printed_only_where_they_are_asked_for(store, verdict, capsy
     print_flips(found, texts=False)
     silent = capsys.readouterr().out
     assert "do harm" not in silent
-    assert "refusals on quiz: 2 of 3 items differ" in silent
+    assert "refusals[size=1b] on quiz: 2 of 3 items differ" in silent
     print_flips(found, texts=True)
     assert "do harm" in capsys.readouterr().out
+
+
+def test_items_are_shown_per_unit_of_their_weight_and_rounding_is_no_difference(store, evaluated):
+    a = [
+        evaluated(f"a{at}", [outcome, 800.0], "..", weight=100.0)
+        for at, outcome in enumerate((0.1, 0.2, 0.3))
+    ]
+    b = [
+        evaluated(f"b{at}", [outcome, 900.0], "..", weight=100.0)
+        for at, outcome in enumerate((0.3, 0.2, 0.1))
+    ]
+    found = flipped(
+        store, VERDICT | {"a": {"arm": "with", "runs": a}, "b": {"arm": "without", "runs": b}}, 10
+    )
+
+    assert [(item["item"], item["a"], item["b"]) for item in found["items"]] == [("1", 8.0, 9.0)]
+
+
+def test_items_of_several_verdicts_are_shown_of_the_one_that_is_named():
+    (document,) = REPORT["comparisons"]
+    verdicts = [
+        VERDICT,
+        VERDICT | {"coordinates": {"size": "7b"}},
+        VERDICT | {"contrast": "other", "coordinates": {}},
+    ]
+    report = {"comparisons": [document | {"verdicts": verdicts}]}
+
+    with pytest.raises(
+        SpecError, match=r"found 2 verdicts on quiz, .* study/refusals\[size=1b\], study/refusals\[size=7b\]"
+    ):
+        verdict_on(report, "quiz", "refusals")
+    with pytest.raises(SpecError, match="found 3 verdicts on quiz"):
+        verdict_on(report, "quiz", None)
+    assert verdict_on(report, "quiz", "study/refusals[size=7b]") is verdicts[1]
+    assert verdict_on(report, "quiz", "other") is verdicts[2]
+    assert verdict_on(REPORT, "quiz", None) is VERDICT

@@ -4,7 +4,7 @@ import pytest
 
 from assay.report.foresight import ASSUMED, foresight
 from assay.statistics.power import Design, minimum_detectable_difference
-from builders import a_plan
+from builders import a_pipeline, a_plan
 
 CONTRAST = {
     "name": "effect",
@@ -69,3 +69,46 @@ def test_the_primary_is_tested_at_full_level_and_the_others_share_it():
 
     assert next((row["primary"], row["alpha"]) for row in rows if row["task"] == task) == (True, 0.05)
     assert {row["alpha"] for row in rows if not row["primary"]} == {0.05 / (len(rows) - 1)}
+
+
+def a_study_of(words):
+    *before, scores = a_pipeline()
+    evaluate = scores["evaluate"] | {"tasks": [{"name": "task", **words}]}
+    axis = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
+    return a_plan(
+        pipeline=[*before, {"name": "scores", "evaluate": evaluate}],
+        matrix=[axis],
+        compare=[CONTRAST],
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "items"),
+    [
+        ({"instructeval": {"benchmark": "mmlu", "data": "data"}}, 14_042),
+        ({"instructeval": {"benchmark": "mmlu", "data": "data", "limit": 5}}, 5 * 57),
+        ({"instructeval": {"benchmark": "humaneval", "data": "data", "limit": 500}}, 164),
+        ({"harness": {"limit": 10}}, 10),
+        ({}, None),
+    ],
+)
+def test_a_task_s_items_are_known_from_the_benchmark_and_its_limit(words, items):
+    assert foresight(a_study_of(words), [])[0]["items"] == items
+
+
+def test_what_an_earlier_run_counted_goes_before_a_limit_that_there_were_too_few_items_for():
+    row = {"arm": "with", "stage": "scores", "task": "task at final", "runs": [{"score": 0.5, "n": 70}]}
+
+    assert foresight(a_study_of({"harness": {"limit": 100}}), [row])[0]["items"] == 70
+
+
+def test_the_spread_of_nats_is_not_known_from_shares():
+    plan = a_study_of({"divergence": {"data": {"from": "cleaned"}, "reference": {"from": "sft"}}})
+    runs = [{"score": score, "n": 500} for score in (1.0, 1.1, 1.2)]
+    row = {"arm": "with", "stage": "scores", "task": "task", "runs": runs}
+
+    assert foresight(plan, [row | {"runs": runs[:1]}])[0]["detectable"] is None
+    design = Design(runs_a=3, runs_b=3, run_sd=0.1)
+    assert foresight(plan, [row])[0]["detectable"] == pytest.approx(
+        minimum_detectable_difference(design, alpha=0.05)
+    )
