@@ -150,9 +150,9 @@ class Served:
 @pytest.fixture
 def served(cluster, namespace, tmp_path):
     cluster.kubectl("apply", "--server-side", "--filename", str(CRDS))
-    cluster.kubectl(
-        "wait", "--for=condition=Established", "crd/experiments.assay.dev", "crd/profiles.assay.dev"
-    )
+    definitions = ("crd/experiments.assay.dev", "crd/profiles.assay.dev")
+    cluster.wait("jsonpath={.status.acceptedNames.plural}", *definitions)  # before that it has no conditions
+    cluster.wait("condition=Established", *definitions)
     replica = Served(cluster, namespace, tmp_path)
     until(lambda: applied(cluster, namespace, a_sound_one(), "--dry-run=server") and replica.counted)
     yield replica
