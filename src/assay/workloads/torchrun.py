@@ -5,23 +5,18 @@ from assay.workloads.order import Order
 from assay.workloads.pods import environment, variable_list
 
 _FAREWELL_SECONDS = 10  # of a pod's grace, for torchrun itself to end
-_JOINING_SECONDS = (
-    1800  # for all nodes to be there, in whatever order: one may have to be made, and pull its image
-)
 
 
 def variables(order: Order) -> list[Object]:
     """Return the program's variables, and the pool's, which replace none of ours; torchrun waits as long as the pod may.
 
     Asked to end, torchrun kills its processes after 30 s unless TORCH_ELASTIC_SHUTDOWN_TIMEOUT says otherwise: they may be
-    uploading a checkpoint. Its nodes wait for each other, the first as well as the last, for 600 s unless PET_RDZV_CONF says otherwise.
+    uploading a checkpoint.
     """
     patience = max(order.profile.pools.train.grace_seconds - _FAREWELL_SECONDS, 0)
-    ours = {
-        "PET_RDZV_CONF": f"timeout={_JOINING_SECONDS}",
-        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(patience),
-    }
-    return with_pool(order, [*environment(order), *variable_list(ours)])
+    return with_pool(
+        order, [*environment(order), *variable_list({"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(patience)})]
+    )
 
 
 def with_pool(order: Order, ours: list[Object]) -> list[Object]:

@@ -239,12 +239,6 @@ def test_torchrun_waits_for_a_checkpoint_as_long_as_the_pod_may(workload, second
     assert values(pod["containers"][0])["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] == str(seconds - 10)
 
 
-@pytest.mark.parametrize("workload", ["PyTorchJob", "TrainJob"])
-def test_nodes_wait_for_each_other_for_half_an_hour(workload):
-    *_, container = containers(made(Kind.TRAIN, trained_by(workload, a_gpu_profile())))
-    assert values(container)["PET_RDZV_CONF"] == "timeout=1800"
-
-
 def test_a_trainjob_is_as_many_nodes_and_processes_as_its_pool():
     workload = carrier_of(Kind.TRAIN, TRAININGS["gpu-queued-trainjob"]).manifest(
         an_order(Kind.TRAIN, TRAININGS["gpu-queued-trainjob"])
