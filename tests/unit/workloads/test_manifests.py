@@ -208,7 +208,7 @@ def test_pools_decide_what_machines_there_are_and_the_experiment_the_rest():
         "nodes": 2, "processesPerNode": 8, "threads": 4, "zeroStage": 2, "microBatch": 1, "memoryGib": 900,
         "activationCheckpointing": False, "deterministic": True, "compile": False, "resumeEveryMinutes": 10,
     }  # fmt: skip
-    assert on_gpus["evaluate"] == {"threads": 7, "batch": 9, "memoryGib": 120}
+    assert on_gpus["evaluate"] == {"threads": 7, "batch": 9, "memoryGib": 120, "codeExecution": False}
     assert (on_cpus["train"]["nodes"], on_cpus["train"]["processesPerNode"]) == (1, 3)
 
 
