@@ -310,6 +310,19 @@ def _derived(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[
             )
 
 
+def _code_allowed(subject: _Subject) -> Iterator[SpecError]:
+    """What a model writes runs only where the experiment says so."""
+    if subject.experiment.spec.execution.evaluate.code_execution:
+        return
+    for path, value in walk(subject.written.value.get("spec"), ("spec",)):
+        if path[-2:] == ("instructeval", "benchmark") and value == "humaneval":
+            yield subject.fault(
+                path,
+                "found humaneval, which runs what the model writes, expected execution.evaluate.codeExecution: true with it",
+                "Allow it there (docs/sandbox.md says what that risks), or remove the task.",
+            )
+
+
 def _no_secrets(subject: _Subject) -> Iterator[SpecError]:
     yield from _secrets(subject.written)
 
@@ -331,5 +344,6 @@ _QUESTIONS: tuple[Callable[[_Subject], Iterator[SpecError]], ...] = (
     _places_once,
     _doses_vary,
     _comparisons,
+    _code_allowed,
     _no_secrets,
 )

@@ -86,6 +86,17 @@ def test_tasks_that_only_an_arm_has_may_be_compared():
     assert faults(text.replace("task: mmlu}\n  - {name: curve", "task: bbh}\n  - {name: curve")) == []
 
 
+def test_a_task_that_runs_what_models_write_needs_the_experiments_word():
+    humaneval = "[{name: mmlu}, {name: programs, instructeval: {benchmark: humaneval, data: problems.jsonl}}]"
+    asked = SPEC.replace("[{name: mmlu}]", humaneval)
+
+    [fault] = faults(asked)
+    assert fault.where.startswith(
+        "spec.pipeline[2] (scores).evaluate.tasks[1] (programs).instructeval.benchmark"
+    )
+    assert faults(f"{asked}  execution: {{evaluate: {{codeExecution: true}}}}\n") == []
+
+
 def test_an_object_without_a_file_is_checked_without_lines():
     experiment = experiment_of(read(SPEC.replace("b: kept", "b: other"), "small.yaml"))
     assert check(experiment)[0].where == "spec.compare[0] (main).contrasts[0] (first).b"
