@@ -60,8 +60,14 @@ def main(
         say(json.dumps({"summary": summary, "rows": lines}))
         return
     say(f"{cleaned.label}: {summary['rows']} rows kept")
-    print_counts(summary)
+    print_counts(summary if step is None else _of_step(summary, step))
     print_lines(lines)
+
+
+def _of_step(summary: dict[str, Any], step: str) -> dict[str, Any]:
+    """Return the counts of one step, or of the intake."""
+    steps = [item for item in summary["steps"] if item["name"] == step]
+    return {"sources": summary["sources"] if step == INTAKE else {}, "steps": steps}
 
 
 def _of_file(file: Path, stage: str, store_uri: str) -> Cleaned:

@@ -76,6 +76,11 @@ def test_the_lines_are_shown_without_any_text_of_a_chat(told):
     assert SAID not in out
 
 
+def test_of_one_step_its_counts_alone_are_shown(told):
+    assert "alternation" not in told(step="exactDuplicates")
+    assert "exactDuplicates" not in told(step="intake")
+
+
 def test_a_stage_is_named_by_the_experiment_in_the_store_or_by_its_file(told, spec, done):
     ways = [
         told("small/plain/chats"),
