@@ -1,4 +1,4 @@
-"""How fast cleaning is with every step, and in what memory: `python benchmarks/cleaning_path.py [--million]`.
+"""How fast cleaning is with every step, and in what memory: `python benchmarks/cleaning_path.py [CHATS …]`.
 
 The steps of `manifests/samples/cleaning.yaml`, carried out as a pod carries out a stage: a process, a store in a folder, two
 CPUs. All sizes go through Ray, also those that the program would clean without it, so that they can be compared. Beside
@@ -12,7 +12,6 @@ eighth word or so is swapped. Of 100, 5 are copies of earlier ones, 5 are copies
 nine others hold too, and 1 holds a benchmark's item.
 """
 
-import argparse
 import json
 import os
 import random
@@ -44,8 +43,7 @@ from bench import Bench
 
 SAMPLES = ROOT / "manifests/samples"
 START = 300
-SIZES = (10_000, 100_000)
-MILLION = 1_000_000
+SIZES = (10_000, 100_000, 1_000_000)
 CPUS, MEMORY_GIB = 2, 4
 GOAL_GIB = 6
 GOAL_GROWTH = 1.3
@@ -126,7 +124,7 @@ class Watched:
     clock: Counter[str] = field(default_factory=Counter)  # seconds, by what the program told
     processor: Counter[str] = field(default_factory=Counter)
     peak: dict[str, int] = field(default_factory=dict)  # bytes, likewise
-    driver: dict[str, int] = field(default_factory=dict)  # of these, those of the program's own process
+    driver: dict[str, int] = field(default_factory=dict)  # the program's own process, less what it shares
     _seen: dict[int, float] = field(default_factory=dict)
 
     def look(self, child: psutil.Process, doing: str, seconds: float) -> None:
@@ -136,11 +134,11 @@ class Watched:
         for process in family(child):
             try:
                 used = process.cpu_times()
-                held = process.memory_full_info().pss
+                held = process.memory_full_info()
             except psutil.Error:
                 continue
-            memory += held
-            driver += held if process.pid == child.pid else 0
+            memory += held.pss
+            driver += held.rss - held.shared if process.pid == child.pid else 0
             total = used.user + used.system
             self.processor[doing] += total - self._seen.get(process.pid, 0)
             self._seen[process.pid] = total
@@ -237,11 +235,7 @@ def told(run: Run, start: Run) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "--million", action="store_true", help="also a million chats, which take a quarter of an hour or more"
-    )
-    sizes = (*SIZES, MILLION) if parser.parse_args().million else SIZES
+    sizes = tuple(map(int, sys.argv[1:])) or SIZES
     cleaned(START)  # compiles
     start = min((cleaned(START) for _ in range(2)), key=lambda run: run.processor)
     print(

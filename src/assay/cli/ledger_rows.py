@@ -3,11 +3,12 @@
 `pa.scalar` and `to_numpy` import pandas where it is installed, which takes longer than most answers: neither is used for them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -79,47 +80,24 @@ class Rows:
 
 def first_lines(ledger: SortedOutput, most: int, step: str | None) -> pa.Table:
     """Return the first lines, of one step or of all."""
-    if step is None:
-        return ledger.take(range(min(most, len(ledger))))
-    places: list[int] = []
-    wanted = _scalar(step)
-    for begin, table in ledger.scan(["step"]):
-        found = pc.indices_nonzero(pc.equal(table["step"], wanted))
-        places += [begin + place for place in found[: most - len(places)].to_pylist()]
-        if len(places) == most:
-            break
-    return ledger.take(places)
+    places = range(len(ledger)) if step is None else _places(ledger, step)
+    return ledger.take(list(islice(places, most)))
 
 
 def sampled_lines(ledger: SortedOutput, size: int, step: str | None) -> pa.Table:
-    """Return lines, of one step or of all, by the hash of their ids: a larger sample holds a smaller one."""
-    places, draws = np.empty(0, np.int64), np.empty(0, np.uint64)
-    for begin, table in ledger.scan(["id"] if step is None else ["id", "step"]):
-        at = np.arange(begin, begin + table.num_rows)
-        chosen = table
-        if step is not None:
-            mask = pc.equal(table["step"], _scalar(step))
-            at, chosen = at[mask.to_numpy()], table.filter(mask)
-        places = np.concatenate([places, at])
-        draws = np.concatenate([draws, draw(chosen["id"].combine_chunks())])
-        if len(draws) > size:
-            few = draws <= np.partition(draws, size)[size]
-            places, draws = places[few], draws[few]
-        smallest = np.lexsort((places, draws))[:size]
-        places, draws = places[smallest], draws[smallest]
-    return ledger.take(places.tolist())
+    """Return lines drawn at random, of one step or of all: the same each time, and a larger sample holds a smaller one."""
+    places = range(len(ledger)) if step is None else list(_places(ledger, step))
+    order = np.random.default_rng(0).permutation(len(places))[:size].tolist()
+    return ledger.take([places[at] for at in order])
 
 
-def draw(ids: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return a number for every id, as good as random: ids begin with a SHA-256, which rows of the same content share."""
-    digits = pc.utf8_slice_codeunits(ids, _HASH_DIGITS - 16, _HASH_DIGITS)
-    text = digits.buffers()[2].to_pybytes().decode() if len(digits) else ""
-    low = np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
-    number: npt.NDArray[Any] = np.from_dlpack(
-        pc.utf8_slice_codeunits(ids, _HASH_DIGITS + 1).cast(pa.uint64())
-    )
-    drawn: npt.NDArray[np.uint64] = low ^ (number * np.uint64(0x9E3779B97F4A7C15))
-    return drawn
+def _places(ledger: SortedOutput, step: str) -> Iterator[int]:
+    """Yield the places of a step's lines, reading no further than asked."""
+    wanted = _scalar(step)
+    for begin, table in ledger.scan(["step"]):
+        yield from (
+            begin + place for place in pc.indices_nonzero(pc.equal(table["step"], wanted)).to_pylist()
+        )
 
 
 def _scalar(text: str) -> pa.StringScalar:

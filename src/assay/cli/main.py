@@ -143,7 +143,7 @@ def ledger(
     sample: Annotated[
         int | None,
         typer.Option(
-            help="So many lines by the hash of their ids; more lines hold the same ones.",
+            help="So many lines at random; more lines hold the same ones.",
             min=1,
             show_default=False,
         ),

@@ -3,6 +3,8 @@
 The training operator (read at v1.9.4, `pkg/controller.v1/pytorch/envvar.go`) sets PET_NNODES, PET_NPROC_PER_NODE,
 PET_NODE_RANK, PET_MASTER_ADDR and PET_MASTER_PORT, which torchrun reads in place of arguments. It also sets RANK, to the
 number of the *node*, and WORLD_SIZE; a program must not see them as they are, so torchrun starts it even when it is alone.
+A container's first process has no default for SIGTERM, and torchrun, which imports for seconds before it handles it, would
+stay for all of its grace; so the pod's containers share a namespace of processes, whose first is the pod's own.
 PYTHONUNBUFFERED is the operator's too. It gives Workers, not the Master, an init container of its own, on which the
 cluster's owner decides (`--pytorch-init-container-template-file`): nothing here can restrict that one.
 """
@@ -58,9 +60,10 @@ def _template(order: Order) -> Object:
         command=["torchrun", "-m", *program(order)],
         env=[one for one in variables(order) if one["name"] != "PYTHONUNBUFFERED"],
     )
-    return template(
+    pod = template(
         order, pool, one, grace_seconds=pool.grace_seconds, shared_memory_gib=pool.shared_memory_gib
     )
+    return {**pod, "spec": {**pod["spec"], "shareProcessNamespace": True}}
 
 
 def sight(workload: Object) -> Sight:

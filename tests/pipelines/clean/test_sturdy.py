@@ -79,8 +79,9 @@ def quiet(bench, sample):
     return bench.run(main, Kind.CLEAN, sample(turned=False), cpus=1)
 
 
-def test_four_cores_and_other_files_give_the_bytes_of_one_core(bench, sample, quiet):
-    ref, arguments = bench.claimed(Kind.CLEAN, sample(turned=True), cpus=4, memoryGib=0.5)
+@pytest.mark.parametrize("cores", [4, 16])
+def test_many_cores_and_other_files_give_the_bytes_of_one_core(bench, sample, quiet, cores):
+    ref, arguments = bench.claimed(Kind.CLEAN, sample(turned=True), cpus=cores, memoryGib=0.5)
     code = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], check=False).returncode
     wide = Outcome(store=bench.store, ref=ref, code=code)
 
