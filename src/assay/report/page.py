@@ -9,6 +9,7 @@ from assay.report.curve import curve
 from assay.report.doses import dose_curves
 from assay.report.figures import figure
 from assay.report.forest import forests
+from assay.report.parts import parts
 from assay.report.sankey import sankey
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
@@ -42,6 +43,7 @@ def page(data: Plain) -> str:
         "dose_curves": dose_curves,
         "forests": forests,
         "sankey": sankey,
+        "parts": parts,
         "word_class": CLASSES.get,
     }
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())

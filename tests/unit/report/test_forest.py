@@ -132,14 +132,18 @@ def test_on_the_page_each_picture_has_a_title_and_a_description_of_its_own(judge
 
 
 def test_on_the_page_parts_lean_to_the_arm_that_is_higher_there(judged_page):
-    parts = [("algebra", 0.3), ("virology", -0.15), ("law", 0.0)]
+    effects = [("algebra", 0.3), ("virology", -0.15), ("law", 0.0)]
     groups = [
-        {"group": name, "n": 9, "a": 0.5, "b": 0.5 - effect, "effect": effect} for name, effect in parts
+        {"group": name, "n": 9, "a": 0.5, "b": 0.5 - effect, "effect": effect} for name, effect in effects
     ]
 
     html = judged_page(an_effect(groups=groups))
 
-    assert re.findall(r"--lean:(\S+)\"", html) == ["1.0", "-0.5", "0.0"]
+    assert re.findall(r"<td>(\w+)<td>9<td style=\"--lean:(\S+)\">", html) == [
+        ("algebra", "1.0"),
+        ("law", "0.0"),
+        ("virology", "-0.5"),
+    ]
 
 
 @pytest.fixture
