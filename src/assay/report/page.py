@@ -7,7 +7,7 @@ from jinja2 import Environment, StrictUndefined
 
 from assay.report.curve import curve
 from assay.report.doses import dose_curves
-from assay.report.figures import figure
+from assay.report.figures import figure, signed
 from assay.report.forest import forests
 from assay.report.parts import parts
 from assay.report.sankey import sankey
@@ -35,6 +35,7 @@ def page(data: Plain) -> str:
     environment.filters |= {
         "figure": figure,
         "p_value": p_value,
+        "signed": signed,
         "short": lambda ref: f"{ref[:-52]}…" if len(ref) > 60 else ref,
     }
     environment.globals |= {
@@ -42,8 +43,8 @@ def page(data: Plain) -> str:
         "between": between,
         "dose_curves": dose_curves,
         "forests": forests,
-        "sankey": sankey,
         "parts": parts,
+        "sankey": sankey,
         "word_class": CLASSES.get,
     }
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
