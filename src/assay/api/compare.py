@@ -34,6 +34,19 @@ class TaskMargin(SpecModel):
     margin: float = Field(gt=0, description="In the task's own unit.")
 
 
+class Published(SpecModel):
+    """A score that others published, to be shown beside ours; it judges nothing, and no work depends on it."""
+
+    arm: Name = Field(description="The arm whose data and training theirs are like.")
+    task: Name = Field(description="The task that they measured.")
+    value: float = Field(description="Their score, in this task's unit: 0.42, not 42.")
+    source: str = Field(
+        min_length=1,
+        max_length=253,
+        description="Where it is published, such as `arXiv 2308.13449, table 2`.",
+    )
+
+
 class Dose(SpecModel):
     """How a score moves along an axis of role `dose`."""
 

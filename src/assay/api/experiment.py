@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from assay.api.clean import Clean
-from assay.api.compare import Comparison
+from assay.api.compare import Comparison, Published
 from assay.api.evaluate import Evaluate
 from assay.api.execution import Execution
 from assay.api.generate import Generate
@@ -164,6 +164,9 @@ class ExperimentSpec(SpecModel):
     arms: tuple[Arm, ...] = Field(min_length=1, max_length=1024, description="The variants.")
     matrix: tuple[Axis, ...] = Field((), max_length=16, description="What multiplies every arm.")
     compare: tuple[Comparison, ...] = Field((), max_length=64, description="The questions.")
+    published: tuple[Published, ...] = Field(
+        (), max_length=1024, description="Scores that others published, shown beside ours."
+    )
     execution: Execution = Field(Execution(), description="Where and how it runs: never part of what it is.")
 
 

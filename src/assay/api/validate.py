@@ -261,6 +261,22 @@ def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[Sp
         yield from subject.unknown(place, task, known, f"a task of {comparison.stage}")
 
 
+def _published(subject: _Subject) -> Iterator[SpecError]:
+    """Published scores name arms and tasks that exist, each pair once."""
+    known = [name for name, kinds in subject.stages.items() if "evaluate" in kinds]
+    tasks = [task for stage in known for task in subject.tasks(stage)]
+    told = set()
+    for index, score in enumerate(subject.experiment.spec.published):
+        path: Path = ("spec", "published", index)
+        yield from subject.unknown((*path, "arm"), score.arm, subject.arms, "an arm")
+        yield from subject.unknown((*path, "task"), score.task, tasks, "a task that is evaluated")
+        if (score.arm, score.task) in told:
+            yield subject.fault(
+                path, f"found {score.arm} on {score.task} again, expected it once", "Remove one of them."
+            )
+        told.add((score.arm, score.task))
+
+
 def _dose(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
     dose = comparison.dose
     if dose is None:
@@ -345,5 +361,6 @@ _QUESTIONS: tuple[Callable[[_Subject], Iterator[SpecError]], ...] = (
     _doses_vary,
     _comparisons,
     _code_allowed,
+    _published,
     _no_secrets,
 )

@@ -19,7 +19,7 @@ from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import data_key
 from assay.artifacts.outputs import FINAL, OUTCOMES
 from assay.cli.terminal import PLAIN, console, say
-from assay.cli.verdicts import print_verdicts
+from assay.cli.verdicts import print_published, print_verdicts
 from assay.errors import SpecError, StoreError
 from assay.report.figures import figure
 from assay.report.lines import place
@@ -61,13 +61,23 @@ def main(
     if found is not None and not texts:
         found["items"] = [{**item, "answerA": None, "answerB": None} for item in found["items"]]
     if output == "json":
-        say(canonical_json({"comparisons": data["comparisons"], "flips": found}).decode())
+        say(
+            canonical_json(
+                {"comparisons": data["comparisons"], "published": published(data), "flips": found}
+            ).decode()
+        )
     elif found is not None:
         print_flips(found, texts=texts)
     else:
         print_verdicts(data)
+        print_published(data)
     if to is not None and output != "json":
         say(f"verdicts: {to}")
+
+
+def published(data: Row) -> list[Row]:
+    """Return the scores beside which others published theirs."""
+    return [row for row in data["scores"] if row["published"] is not None]
 
 
 def verdict_rows(data: Row) -> list[Row]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from assay.artifacts.canonical import canonical_json
 from assay.cli.terminal import say
-from assay.cli.verdicts import print_verdicts, print_warnings
+from assay.cli.verdicts import print_published, print_verdicts, print_warnings
 from assay.report.write import Report, read_report, write_report
 from assay.settings.local import backend_for, open_local
 
@@ -32,6 +32,7 @@ def main(file: Path, store_uri: str, *, to: Path | None, output: str) -> None:
 def print_report(report: Report) -> None:
     """Print the verdicts, what can hardly be meant, and how much is done."""
     print_verdicts(report.data)
+    print_published(report.data)
     print_warnings(report.data)
     done = sum(stage["done"] for stage in report.data["stages"])
     say(f"{done} of {len(report.data['stages'])} stages done")

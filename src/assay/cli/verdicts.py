@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli.terminal import PLAIN, console, say
-from assay.report.figures import figure
+from assay.report.figures import figure, signed
 from assay.report.lines import place
 from assay.report.page import CLASSES, p_value
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE
@@ -44,6 +44,20 @@ def print_verdicts(data: dict[str, Any]) -> None:
             say(f"  exploratory, since the primary is not shown: {', '.join(exploratory)}")
         for item in document["missing"]:
             say(f"missing: {item['told']}")
+
+
+def print_published(data: dict[str, Any]) -> None:
+    """Print what others published beside our scores."""
+    for row in data["scores"]:
+        if row["published"] is None:
+            continue
+        at = place(row)
+        arm = f"{row['arm']}[{at}]" if at else row["arm"]
+        theirs, ours = row["published"], f"{figure(row['mean'])} ± {figure(row['noise'], 2)}"
+        difference = signed(row["mean"] - theirs["value"])
+        say(
+            f"published: {arm} on {row['task']}: {figure(theirs['value'], 4)} ({theirs['source']}); ours {ours}, {difference}"
+        )
 
 
 def print_warnings(data: dict[str, Any]) -> None:

@@ -23,11 +23,14 @@ class FrozenPlan(Document):
 
 def plan_key(experiment: Experiment) -> str:
     """Return where the frozen plan lies: the same question of the same object has one place."""
-    asked = digest(
-        "assay.asked/1", experiment.spec.model_dump(mode="json", by_alias=True, exclude=_NOT_ASKED)
-    )
+    asked = experiment.spec.model_dump(mode="json", by_alias=True, exclude=_NOT_ASKED)
+    if not experiment.spec.published:
+        del asked["published"]  # what was asked before there was such a field has the place that it had
     metadata = experiment.metadata
-    return experiment_key(f"{metadata.namespace}/{metadata.name}", f"{metadata.uid}/{asked[:20]}/plan.json")
+    return experiment_key(
+        f"{metadata.namespace}/{metadata.name}",
+        f"{metadata.uid}/{digest('assay.asked/1', asked)[:20]}/plan.json",
+    )
 
 
 def frozen(store: Store, experiment: Experiment, make: Callable[[], Plan], now: datetime) -> FrozenPlan:

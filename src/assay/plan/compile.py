@@ -65,6 +65,7 @@ def compile_plan(experiment: Experiment, expansion: Expansion, resolved: Mapping
         locations={item.identity: item.location for item in resolved.values()},
         execution=experiment.spec.execution.model_dump(mode="json", by_alias=True),
         notes=expansion.notes,
+        published=experiment.spec.published,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from assay.api.compare import Published
 from assay.artifacts.canonical import digest
 from assay.artifacts.documents import ARTIFACT, ArtifactRef, Document, Location, StageDocument
 from assay.artifacts.kinds import Kind
@@ -78,6 +79,7 @@ class Plan(Document):
     )
     execution: dict[str, Any] = Field(description="`spec.execution`, whole.")
     notes: tuple[str, ...] = Field((), description="What a reader should know.")
+    published: tuple[Published, ...] = Field((), description="`spec.published`.")
 
     @cached_property
     def by_ref(self) -> Mapping[ArtifactRef, PlannedStage]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
+from assay.artifacts.outputs import FINAL
 from assay.plan.plan import Member, Plan, PlannedStage
 from assay.report.alike import Classes, differences
+from assay.report.contamination import contamination, told
 from assay.statistics.words import NOT_COMPARABLE
 
 Plain = dict[str, Any]
@@ -173,12 +175,15 @@ def _speeds(figures: Mapping[str, float]) -> dict[str, float | None]:
 def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
     """Every score of every run: the replicates of an arm at one point of the other axes beside each other."""
     rows: dict[tuple[str, str, str, str], Plain] = {}
+    published = {(one.arm, one.task): {"value": one.value, "source": one.source} for one in plan.published}
     for stage in plan.stages:
         if stage.kind is not Kind.EVALUATE or stage.ref not in records:
             continue
+        found = contamination(plan, records, stage)
         for member in stage.members:
             for task, checkpoints in records[stage.ref].outputs.summary["tasks"].items():
                 for checkpoint, figures in checkpoints.items():
+                    last = len(checkpoints) == 1 or checkpoint == FINAL
                     name = task if len(checkpoints) == 1 else f"{task} at {checkpoint}"
                     row = rows.setdefault(
                         (member.arm, str(member.point), member.stage, name),
@@ -189,6 +194,7 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
                             "task": name,
                             "unit": figures["unit"],
                             "chance": figures["chance"],
+                            "published": published.get((member.arm, task)) if last else None,
                             "runs": [],
                         },
                     )
@@ -198,9 +204,11 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
                             "score": figures["score"],
                             "n": figures["n"],
                             "from": str(stage.ref),
+                            "contamination": found,
                         }
                     )
     for row in rows.values():
         row["mean"] = sum(run["score"] for run in row["runs"]) / len(row["runs"])
         row["noise"] = _noise(row["runs"])
+        row["checked"] = "; ".join(dict.fromkeys(told(run["contamination"]) for run in row["runs"]))
     return list(rows.values())

@@ -8,3 +8,9 @@ def figure(value: float | None, digits: int = 3) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", "\u202f")
     return f"{value:.{digits}g}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Write a difference, with its sign whatever it is."""
+    told = figure(abs(value), digits)
+    return f"{'−' if value < 0 else '+'}{told}"

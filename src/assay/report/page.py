@@ -7,7 +7,9 @@ from jinja2 import Environment, StrictUndefined
 
 from assay.report.curve import curve
 from assay.report.doses import dose_curves
-from assay.report.figures import figure
+from assay.report.figures import figure, signed
+from assay.report.forest import forests
+from assay.report.parts import parts
 from assay.report.sankey import sankey
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
@@ -24,8 +26,6 @@ CLASSES: dict[str, str] = {
     NOT_COMPARABLE: "open",
 }
 
-_FOREST_WIDTH = 260.0  # pixels between the ends of the axis
-
 
 def page(data: Plain) -> str:
     """Render the report; the same data give the same bytes."""
@@ -35,13 +35,15 @@ def page(data: Plain) -> str:
     environment.filters |= {
         "figure": figure,
         "p_value": p_value,
+        "signed": signed,
         "short": lambda ref: f"{ref[:-52]}…" if len(ref) > 60 else ref,
     }
     environment.globals |= {
         "curve": curve,
         "between": between,
         "dose_curves": dose_curves,
-        "forest": forest,
+        "forests": forests,
+        "parts": parts,
         "sankey": sankey,
         "word_class": CLASSES.get,
     }
@@ -66,34 +68,3 @@ def _runs(verdict: Plain) -> int:
     if "a" in verdict:
         return min(len(verdict[side]["runs"]) for side in ("a", "b"))
     return int(verdict["replicates"]) if "replicates" in verdict else len(verdict["runs"])
-
-
-def forest(verdicts: list[Plain]) -> list[Plain | None]:
-    """Place effects and intervals of one task's verdicts on a common axis around zero, in pixels."""
-    reach = max(
-        (abs(end) for item in verdicts for end in (item["effect"], *_ends(item), item["margin"] or 0)),
-        default=0,
-    )
-    return [None if reach == 0 else _placed(item, reach) for item in verdicts]
-
-
-def _placed(item: Plain, reach: float) -> Plain:
-    def at(value: float) -> float:
-        return round((value / reach + 1) / 2 * _FOREST_WIDTH, 1)
-
-    low, high = _ends(item) or (item["effect"], item["effect"])
-    margin = item["margin"] or 0
-    return {
-        "low": at(low),
-        "high": at(high),
-        "effect": at(item["effect"]),
-        "zero": at(0),
-        "margin_low": at(-margin),
-        "margin_width": round(at(margin) - at(-margin), 1),
-        "width": _FOREST_WIDTH,
-    }
-
-
-def _ends(item: Plain) -> tuple[float, ...]:
-    interval = item["interval"]
-    return () if interval is None else (interval["low"], interval["high"])

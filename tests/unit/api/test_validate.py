@@ -79,6 +79,31 @@ def test_what_no_schema_can_say_is_found_with_its_path(old, new, where, found):
     assert "hunter2" not in str(told)
 
 
+PUBLISHED = "  published: [{arm: kept, task: mmlu, value: 0.42, source: table 2}]\n"
+
+
+def test_a_published_score_of_an_arm_and_a_task_that_exist_is_fine():
+    assert faults(SPEC + PUBLISHED) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("arm: kept", "arm: kepd", "spec.published[0].arm"),
+        ("task: mmlu", "task: mmlo", "spec.published[0].task"),
+        (
+            "published: [{",
+            "published: [{arm: kept, task: mmlu, value: 0.5, source: table 3}, {",
+            "spec.published[1]",
+        ),
+    ],
+)
+def test_a_published_score_of_what_is_not_there_or_told_twice_is_a_fault_with_its_path(old, new, where):
+    (fault,) = faults(SPEC + PUBLISHED.replace(old, new))
+
+    assert where in str(fault)
+
+
 def test_tasks_that_only_an_arm_has_may_be_compared():
     arm = "- name: kept\n    stages: [{name: scores, evaluate: {tasks: [{name: bbh}]}}]\n"
     start = SPEC.index("- name: kept")

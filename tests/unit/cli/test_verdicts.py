@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.cli.verdicts import print_verdicts
+from assay.cli.verdicts import print_published, print_verdicts
 
 
 def side(arm, runs):
@@ -94,6 +94,17 @@ def test_an_arm_of_one_run_has_no_noise(printed):
 
     assert "0.012, –" in told
     assert "– where there is one run" in told
+
+
+def test_a_published_score_is_told_beside_ours_with_the_difference(capsys):
+    theirs = {"value": 0.42, "source": "table 2"}
+    row = {"arm": "with", "coordinates": {}, "task": "mmlu", "mean": 0.4, "noise": 0.01}
+
+    print_published({"scores": [row | {"published": theirs}, row | {"task": "drop", "published": None}]})
+
+    told = capsys.readouterr().out.replace("\n", " ")
+    assert "published: with on mmlu: 0.42 (table 2); ours 0.4 ± 0.01, −0.02" in told
+    assert "drop" not in told
 
 
 def test_a_contrast_whose_runs_were_not_made_alike_says_in_what_once_and_what_to_do(printed):

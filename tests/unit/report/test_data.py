@@ -9,7 +9,7 @@ from assay.report.page import page
 from assay.stores.folder import FolderStore
 from assay.stores.records import load_record
 from bench import Bench
-from builders import a_cleaning, a_plan
+from builders import a_cleaning, a_pipeline, a_plan
 
 CONTRAST = {
     "name": "effect",
@@ -88,6 +88,51 @@ def test_scores_are_means_over_replicates_and_not_over_other_axes(tmp_path):
         ({"rate": "0.1"}, 0.5),
         ({"rate": "0.2"}, 2.5),
     ]
+
+
+THEIRS = {"arm": "only", "task": "quiz", "value": 0.25, "source": "arXiv 1, table 2"}
+
+
+def scored(tmp_path, *checkpoints):
+    """Return the score rows and the page of a single arm on a task of which others published a score."""
+    cleaned, trained, _, _ = a_pipeline()
+    tasks = [{"name": "quiz", "harness": {}}]
+    scores = {"name": "scores", "evaluate": {"model": {"from": "sft"}, "tasks": tasks}}
+    plan = a_plan(pipeline=[cleaned, trained, scores], arms=[{"name": "only"}], published=[THEIRS])
+    evaluated = next(stage for stage in plan.stages if stage.kind is Kind.EVALUATE)
+    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
+    figures = {"score": 0.5, "n": 1, "unit": "share", "chance": None}
+    bench.finish(evaluated.document, tasks={"quiz": dict.fromkeys(checkpoints, figures)})
+    data = report_data(plan, {evaluated.ref: load_record(bench.store, evaluated.ref)}, {})
+    return data["scores"], page(data)
+
+
+def test_a_published_score_stands_beside_ours_with_its_source_and_the_difference(tmp_path):
+    rows, html = scored(tmp_path, "final")
+
+    assert [row["published"] for row in rows] == [{"value": 0.25, "source": "arXiv 1, table 2"}]
+    assert "arXiv 1, table 2; ours is +0.25" in html
+
+
+def test_a_published_score_is_of_the_end_of_a_training(tmp_path):
+    rows, _ = scored(tmp_path, "epoch-0.5", "final")
+
+    assert {row["task"]: bool(row["published"]) for row in rows} == {
+        "quiz at epoch-0.5": False,
+        "quiz at final": True,
+    }
+
+
+def test_without_published_scores_the_page_has_no_column_for_them(tmp_path):
+    plan = a_plan()
+
+    assert "published" not in page(report_data(plan, {}, {}))
+
+
+def test_published_scores_are_no_part_of_what_any_stage_is():
+    plain, told = a_plan(), a_plan(published=[{**THEIRS, "arm": "with", "task": "refusals"}])
+
+    assert [stage.ref for stage in told.stages] == [stage.ref for stage in plain.stages]
 
 
 def test_a_training_s_course_and_speeds_stand_on_the_page(tmp_path):
