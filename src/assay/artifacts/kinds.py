@@ -21,5 +21,5 @@ SEMANTICS: dict[Kind, int] = {
     Kind.TRAIN: 2,
     Kind.GENERATE: 2,
     Kind.EVALUATE: 3,
-    Kind.COMPARE: 2,
+    Kind.COMPARE: 3,
 }
