@@ -113,7 +113,9 @@ def test_the_bootstrap_in_parts_is_the_bootstrap_at_once(monkeypatch):
     assert item_bootstrap(a, b, rng=np.random.default_rng(0), how=BCA) == once
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([PERCENTILE, BCA]), st.booleans(), st.sampled_from([30, 300]))
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([PERCENTILE, BCA]), st.booleans(), st.sampled_from([30, 300])
+)
 @settings(max_examples=25, deadline=None)
 def test_the_bootstrap_is_blind_to_item_order_and_mirrored_when_the_models_are_exchanged(
     seed, how, binary, n
