@@ -18,7 +18,8 @@ from lm_eval.models.utils import normalize_gen_kwargs  # type: ignore[import-unt
 from assay.artifacts.canonical import canonical_json, digest
 from assay.errors import StageError
 from assay_pipelines.evaluate.families import Tokens, batches
-from assay_pipelines.evaluate.reuse import Answered, Beginning, Question, answer, read, reusable
+from assay_pipelines.evaluate.reuse import Answered, Beginning, answer, read, reusable
+from assay_pipelines.evaluate.rows import Question
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 
@@ -106,7 +107,7 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
 
     def _answered(self, prefix: Tokens, questions: Sequence[Question]) -> list[list[Answered]]:
         if self._reusable:
-            found = answer(self.model, self._begin(prefix), questions, rows=self._work.rows)
+            found = answer(self.model, self._begin(prefix), questions)
         else:
             self.batch_size_per_gpu = self._work.rows
             flat = iter(

@@ -9,6 +9,7 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 
 from assay.api.evaluate import (
+    BitsPerByte,
     Divergence,
     Evaluate,
     Harness,
@@ -21,7 +22,7 @@ from assay.api.evaluate import (
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.classifier import classifier_of
 from assay_pipelines.dataset import Chat, chats_of
-from assay_pipelines.evaluate import divergence, harness, likelihood, rates
+from assay_pipelines.evaluate import divergence, harness, likelihood, ngrams, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.divergence import Pair
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
@@ -83,9 +84,7 @@ def _measure(run: StageRun, task: Task, seed: int) -> Measure:
     """Read all that a task needs, so that a fault in it shows before any model is loaded."""
     name = task.name
     if task.bits_per_byte is not None:
-        data = task.bits_per_byte.data
-        chats = chats_of(run, data.from_, split=data.split)
-        return lambda loaded, work: likelihood.measure(name, _texts(chats, loaded), loaded, work)
+        return _bits_per_byte(run, name, task.bits_per_byte)
     if task.divergence is not None:
         return _divergence(run, name, task.divergence)
     if task.instructeval is not None:
@@ -140,6 +139,21 @@ def _rates(run: StageRun, task: Task, work: Work) -> list[Measured]:
     classifier = classifier_of(asked, run.outside)
     judged = rates.labelled(answers, classifier, work)
     return rates.measure(task.name, answers, judged, unit=f"share of answers labelled {asked.label}")
+
+
+def _bits_per_byte(run: StageRun, name: str, asked: BitsPerByte) -> Measure:
+    plain = asked.ngrams
+    chats = chats_of(run, asked.data.from_, split=asked.data.split)
+    learnt = chats_of(run, plain.data.from_, split=plain.data.split) if plain else []
+
+    def measure(loaded: LoadedModel, work: Work) -> Measured:
+        texts = _texts(chats, loaded)
+        measured = likelihood.measure(name, texts, loaded, work)
+        if plain is None:
+            return measured
+        return ngrams.beside(measured, texts, _texts(learnt, loaded), order=plain.order)
+
+    return measure
 
 
 def _divergence(run: StageRun, name: str, asked: Divergence) -> Measure:

@@ -1,19 +1,22 @@
 """Forward passes that go on from what was read before: the beginning that prompts share is read once.
 
-Of a layer, a shared beginning is kept in one row, whatever the batch; what comes after it stands in rows. Prompts are padded on
-their left, between the beginning and their own tokens, so that all of them end in the same place.
+Of a layer, a shared beginning is kept in one row, whatever the batch. Questions go on from it in one row, too (see `rows`); prompts
+after which a model writes stand in as many, padded on their left, between the beginning and their own tokens.
 """
 
 import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from assay_pipelines.evaluate.families import AT_ONCE, Tokens
+from assay_pipelines.evaluate.families import Tokens
+from assay_pipelines.evaluate.rows import Question, Row, rows_of
 
 _LOGITS = 2**25  # numbers that one forward pass may give: 128 MiB in fp32
 _WANTED = {"attention_mask", "position_ids", "past_key_values", "logits_to_keep"}
@@ -22,23 +25,16 @@ _BY_LENGTH = {"dynamic", "longrope"}  # rotary embeddings that change with the l
 Answered = tuple[float, bool]  # log-likelihood of a continuation, and whether it is the likeliest
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is read, and what may follow it."""
-
-    prompt: Tokens
-    answers: tuple[Tokens, ...]
-
-
 def reusable(model: Any) -> bool:
     """Whether a model remembers every token that it has read, wherever the next one stands.
 
-    Those with sliding windows or states do not, and some cannot be told positions.
+    Those with sliding windows or states do not, and some cannot be told positions, or make them from a plain mask.
     """
     rope = getattr(model.config, "rope_parameters", None) or {}
     return (
         inspect.signature(model.forward).parameters.keys() >= _WANTED
         and rope.get("rope_type") not in _BY_LENGTH
+        and not getattr(model.config, "alibi", False)
         and all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
     )
 
@@ -61,14 +57,6 @@ class _Layer(DynamicLayer):
     def get_seq_length(self) -> int:
         before: int = 0 if self._beginning is None else self._beginning.get_seq_length()
         return before + super().get_seq_length()
-
-    def of_rows(self, rows: torch.Tensor) -> "_Layer":
-        """Return the memory of some of the rows, which may be the same one several times."""
-        chosen, keys, values = _Layer(self._beginning), self.keys, self.values
-        assert keys is not None and values is not None  # noqa: PT018, S101 -- it has read something
-        chosen.lazy_initialization(keys, values)
-        chosen.keys, chosen.values = keys.index_select(0, rows), values.index_select(0, rows)
-        return chosen
 
 
 def _after(beginning: Any, rest: torch.Tensor) -> torch.Tensor:
@@ -101,83 +89,44 @@ def read(model: Any, tokens: Tokens) -> Beginning:
 
 
 @torch.inference_mode()
-def answer(
-    model: Any, beginning: Beginning, questions: Sequence[Question], *, rows: int
-) -> list[list[Answered]]:
-    """Return the log-likelihood of every answer after its question, which starts with the beginning.
-
-    Answers of one token need nothing but what follows the question; longer ones are read after it, so many rows at a time.
-    """
-    start, device = len(beginning.tokens), model.device
-    rests = [question.prompt[start:] for question in questions]
-    longest = max(len(rest) for rest in rests)
-    tokens = torch.zeros((len(rests), longest), dtype=torch.long)
-    seen = torch.zeros((len(rests), start + longest), dtype=torch.long)
-    seen[:, :start] = 1
-    for row, rest in enumerate(rests):
-        tokens[row, longest - len(rest) :] = torch.tensor(rest)
-        seen[row, start + longest - len(rest) :] = 1
-    seen = seen.to(device)
-    cache = beginning.cache(model)
-    logits = model(
-        tokens.to(device),
-        attention_mask=seen,
-        position_ids=(seen.cumsum(dim=1) - 1).clamp(min=0)[:, start:],
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    ).logits[:, -1]
-    firsts = logits.float().log_softmax(dim=-1)
-    likeliest = firsts.argmax(dim=-1)
-    found = [
-        [(float(firsts[row, tokens[0]]), bool(likeliest[row] == tokens[0])) for tokens in question.answers]
-        for row, question in enumerate(questions)
-    ]
-    longer = sorted(
-        (
-            (row, place)
-            for row, question in enumerate(questions)
-            for place, tokens in enumerate(question.answers)
-            if len(tokens) > 1
-        ),
-        key=lambda at: -len(questions[at[0]].answers[at[1]]),
-    )
-    while longer:
-        length = len(questions[longer[0][0]].answers[longer[0][1]])
-        size = max(1, min(rows, AT_ONCE // (longest + length), _LOGITS // (logits.shape[-1] * length)))
-        chunk, longer = longer[:size], longer[size:]
-        asked = torch.tensor([row for row, _ in chunk], device=device)
-        told = [questions[row].answers[place] for row, place in chunk]
-        after = Cache(layers=[layer.of_rows(asked) for layer in cache.layers])
-        for (row, place), (likelihood, greedy) in zip(
-            chunk, _go_on(model, after, seen[asked], told), strict=True
-        ):
-            before = found[row][place]
-            found[row][place] = (before[0] + likelihood, before[1] and greedy)
+def answer(model: Any, beginning: Beginning, questions: Sequence[Question]) -> list[list[Answered]]:
+    """Return the log-likelihood of every answer after its question, which starts with the beginning."""
+    found: list[list[Answered]] = [[(0.0, True)] * len(question.answers) for question in questions]
+    most = _LOGITS // model.config.get_text_config().vocab_size
+    for row in rows_of(questions, start=len(beginning.tokens), logits=most):
+        for asked, answered in zip(row.asked, _answers(model, beginning, row), strict=True):
+            found[asked.question][asked.answer] = answered
     return found
 
 
-def _go_on(model: Any, cache: Any, seen: torch.Tensor, answers: Sequence[Tokens]) -> list[Answered]:
-    """Return the log-likelihood of each answer after its first token."""
-    longest = max(len(tokens) for tokens in answers) - 1
-    read_, wanted = (torch.zeros((len(answers), longest), dtype=torch.long) for _ in range(2))
-    more = torch.zeros((len(answers), longest), dtype=torch.long)
-    for row, tokens in enumerate(answers):
-        read_[row, : len(tokens) - 1] = torch.tensor(tokens[:-1])
-        wanted[row, : len(tokens) - 1] = torch.tensor(tokens[1:])
-        more[row, : len(tokens) - 1] = 1
-    more, wanted = more.to(seen.device), wanted.to(seen.device)
+def _answers(model: Any, beginning: Beginning, row: Row) -> list[Answered]:
+    device = model.device
     logs = (
         model(
-            read_.to(seen.device),
-            attention_mask=torch.cat([seen, more], dim=1),
-            position_ids=seen.sum(dim=1, keepdim=True) + torch.arange(longest, device=seen.device),
-            past_key_values=cache,
+            torch.tensor([row.tokens], device=device),
+            attention_mask=_seen(row, start=len(beginning.tokens)).to(device, model.dtype),
+            position_ids=torch.tensor([row.positions], device=device),
+            past_key_values=beginning.cache(model),
             use_cache=True,
+            logits_to_keep=torch.tensor(row.kept, device=device),
         )
-        .logits.float()
+        .logits[0]
+        .float()
         .log_softmax(dim=-1)
     )
-    likelihoods = (logs.gather(2, wanted.unsqueeze(-1)).squeeze(-1) * more).sum(dim=1)
-    greedy = ((logs.argmax(dim=-1) == wanted) | (more == 0)).all(dim=1)
-    return list(zip(likelihoods.tolist(), greedy.tolist(), strict=True))
+    places = torch.tensor([place for asked in row.asked for place in asked.logits], device=device)
+    tokens = torch.tensor([token for asked in row.asked for token in asked.tokens], device=device)
+    likelihoods = iter(logs[places, tokens].tolist())
+    likeliest = iter((logs.argmax(dim=-1)[places] == tokens).tolist())
+    return [
+        (sum(islice(likelihoods, len(asked.tokens))), all([*islice(likeliest, len(asked.tokens))]))
+        for asked in row.asked
+    ]
+
+
+def _seen(row: Row, *, start: int) -> torch.Tensor:
+    """Return what is added to attention's scores: nothing where a token sees another, and minus infinity elsewhere."""
+    parts, follows = torch.tensor(row.parts), torch.tensor(row.follows)
+    own = (parts[:, None] == parts) | (follows[:, None] == parts)
+    seen = torch.cat([torch.ones(len(parts), start, dtype=torch.bool), own.tril()], dim=1)
+    return torch.zeros(seen.shape).masked_fill(~seen, -math.inf)[None, None]

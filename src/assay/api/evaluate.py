@@ -88,10 +88,22 @@ class InstructEval(SpecModel):
         return self
 
 
+class NGrams(SpecModel):
+    """A plain n-gram model of bytes, for comparison; see docs/evaluation.md."""
+
+    data: DataRef = Field(description="The text that it learns, not the one that is measured.")
+    order: int = Field(
+        6, ge=1, le=8, description="Bytes of its longest n-grams: the predicted one and those before it."
+    )
+
+
 class BitsPerByte(SpecModel):
     """How well the model compresses held-out text: bits per UTF-8 byte."""
 
     data: DataRef = Field(description="The text.")
+    ngrams: Annotated[NGrams | None, Neutral(None)] = Field(
+        None, description="Say beside it what an n-gram model takes for the same text."
+    )
 
 
 class Divergence(SpecModel):

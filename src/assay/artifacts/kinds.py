@@ -20,6 +20,6 @@ SEMANTICS: dict[Kind, int] = {
     Kind.CLEAN: 3,
     Kind.TRAIN: 2,
     Kind.GENERATE: 2,
-    Kind.EVALUATE: 3,
-    Kind.COMPARE: 2,
+    Kind.EVALUATE: 4,
+    Kind.COMPARE: 3,
 }

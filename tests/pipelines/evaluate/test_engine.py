@@ -117,7 +117,7 @@ class Reading:
             raise KeyboardInterrupt
         if self.passes is not None:
             self.passes -= 1
-        if self.most is not None and len(tokens) > self.most:
+        if self.most is not None and tokens.numel() > self.most:
             torch.empty(2**60)  # as much memory as no machine has
         self.tokens += tokens.numel()
 
@@ -202,7 +202,7 @@ def test_texts_without_a_prompt_are_kept_some_at_a_time(llama, working, tmp_path
 
 
 def test_a_killed_attempt_loses_only_the_batch_under_way(llama, working):
-    with pytest.raises(KeyboardInterrupt), Reading(llama.model, passes=6):
+    with pytest.raises(KeyboardInterrupt), Reading(llama.model, passes=3):
         engine_of(llama, working(batch=2)).loglikelihood(choosing(), disable_tqdm=True)
     second = working(attempt=2, batch=2)
     with Reading(llama.model) as rest:
@@ -229,7 +229,7 @@ def test_a_later_attempt_finds_the_very_numbers_of_an_undisturbed_one(llama, wor
 
 def test_a_batch_that_memory_does_not_hold_is_halved_and_said_so(llama, working, capsys):
     work = working()
-    with Reading(llama.model, most=2):
+    with Reading(llama.model, most=len(llama.tokenizer.encode(EXAMPLES))):
         found = engine_of(llama, work).loglikelihood(choosing(), disable_tqdm=True)
 
     same(found, harness_of(llama).loglikelihood(choosing(), disable_tqdm=True))

@@ -13,6 +13,7 @@ from assay.artifacts.kinds import Kind
 from assay_pipelines.chats import chats_table, write_rows
 from assay_pipelines.evaluate.__main__ import main
 from assay_pipelines.evaluate.likelihood import document_bits
+from assay_pipelines.evaluate.ngrams import coded_bits
 from assay_pipelines.inference import load_model
 
 QUESTIONS = [
@@ -257,6 +258,22 @@ def test_the_same_evaluation_gives_the_same_bytes(bench, trained, texts):
     bench.store.delete(f"stages/{first.ref}/record.json")
 
     assert bench.run(main, Kind.EVALUATE, spec, attempt=2).record.outputs == outputs
+
+
+def test_an_ngram_models_bits_stand_beside_those_of_the_model(bench, trained, texts, answers):
+    learnt = answers("Mix flour.", "Stones.")
+    plain = {"data": {"from": learnt}, "order": 3}
+    task = {"name": "held-out", "bitsPerByte": {"data": {"from": texts}, "ngrams": plain}}
+    done = bench.run(main, Kind.EVALUATE, asking(trained, task))
+
+    read = [
+        f"<|im_start|>user\nquestion {at}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n".encode()
+        for at, answer in enumerate(("Mix flour.", "Stones."))
+    ]
+    said = [text.encode() for text in DOCUMENTS]
+    assert done.summary["tasks"]["held-out"]["final"]["ngramBitsPerByte"] == pytest.approx(
+        coded_bits(said, read, order=3) / sum(len(text) for text in said)
+    )
 
 
 def test_chats_are_measured_as_the_model_reads_them(bench, trained, answers):

@@ -79,9 +79,10 @@ def test_mcnemar_holds_its_effect_and_is_mirrored_when_the_models_are_exchanged(
     assert forth.interval.high <= 1
 
 
+@pytest.mark.parametrize("n", [80, 700])  # in one block, and in three of unequal sizes
 @pytest.mark.parametrize(("how", "theirs"), [(PERCENTILE, "percentile"), (BCA, "bca")])
-def test_the_bootstrap_agrees_with_scipys(how, theirs):
-    a, b = graded(4)
+def test_the_bootstrap_agrees_with_scipys(how, theirs, n):
+    a, b = graded(4, n=n)
     ours = item_bootstrap(a, b, rng=np.random.default_rng(0), how=Bootstrap(resamples=20000, ends=how.ends))
     reference = stats.bootstrap(
         (a - b,), np.mean, n_resamples=20000, method=theirs, rng=np.random.default_rng(1)
@@ -106,19 +107,23 @@ def test_the_bootstrap_of_items_that_all_differ_equally_gives_no_interval():
 
 
 def test_the_bootstrap_in_parts_is_the_bootstrap_at_once(monkeypatch):
-    a, b = graded(1)
+    a, b = graded(1, n=300)
     once = item_bootstrap(a, b, rng=np.random.default_rng(0), how=BCA)
-    monkeypatch.setattr("assay.statistics.models.RESAMPLED_AT_ONCE", 1000)
+    monkeypatch.setattr("assay.statistics.models.LOOKED_UP_AT_ONCE", 1000)
     assert item_bootstrap(a, b, rng=np.random.default_rng(0), how=BCA) == once
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([PERCENTILE, BCA]), st.booleans())
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([PERCENTILE, BCA]), st.booleans(), st.sampled_from([30, 300])
+)
 @settings(max_examples=25, deadline=None)
-def test_the_bootstrap_is_blind_to_item_order_and_mirrored_when_the_models_are_exchanged(seed, how, binary):
-    a, b = graded(seed, n=30)
+def test_the_bootstrap_is_blind_to_item_order_and_mirrored_when_the_models_are_exchanged(
+    seed, how, binary, n
+):
+    a, b = graded(seed, n=n)
     if binary:
         a, b = a > 2, b > 2
-    order = np.random.default_rng(seed).permutation(30)
+    order = np.random.default_rng(seed).permutation(n)
     forth = item_bootstrap(a, b, rng=np.random.default_rng(1), how=how)
     assert item_bootstrap(a[order], b[order], rng=np.random.default_rng(1), how=how) == forth
     back = item_bootstrap(b, a, rng=np.random.default_rng(1), how=how)
