@@ -115,6 +115,24 @@ def compare(
     )
 
 
+@app.command(name="import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="The experiment's YAML file, which is written.", show_default=False)
+    ],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARM/SEED=FOLDER...",
+            help="Each run, and the folder that `lm_eval --log_samples` wrote of it; other arms are held against the first.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Make an experiment of evaluations that lm-evaluation-harness has carried out elsewhere."""
+    command("imports")(file, runs)
+
+
 @app.command()
 def explain(file: File, stage: Stage, store: Store = STORE, output: Json = Output.TEXT) -> None:
     """Name the fields in which a stage differs from the nearest one in the store."""
