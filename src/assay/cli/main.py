@@ -105,7 +105,10 @@ def compare(
     ] = False,
     to: Annotated[
         Path | None,
-        typer.Option(help="Write the verdicts to a .csv or .parquet file, a row each.", show_default=False),
+        typer.Option(
+            help="Write the verdicts to a .csv or .parquet file, a row each; or every run's scores to a folder, as lm-eval's results JSON.",
+            show_default=False,
+        ),
     ] = None,
     output: Json = Output.TEXT,
 ) -> None:
