@@ -13,8 +13,8 @@ import datasets  # type: ignore[import-untyped]
 from lm_eval.api.task import ConfigurableTask  # type: ignore[import-untyped]
 
 from assay_pipelines.evaluate.reading import lines_of, malformed, object_of
+from assay_pipelines.evaluate.samples import LETTERS
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DESCRIPTION = "The following are multiple choice questions (with answers).\n\n"
 
 

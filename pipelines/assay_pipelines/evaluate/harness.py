@@ -1,7 +1,7 @@
 """lm-evaluation-harness as a library: its tasks, and its outcomes item by item."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,11 @@ from lm_eval.api.task import Task  # type: ignore[import-untyped]
 from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
 from assay.errors import StageError
-from assay_pipelines.evaluate.choices import LETTERS
 from assay_pipelines.evaluate.engine import TOLERANCE, Engine
 from assay_pipelines.evaluate.outcomes import Measured, Outcome
+from assay_pipelines.evaluate.samples import ROLLING, first_filter, item_of, outcome_of, unit_of
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
-
-_UNITS = {"acc": "accuracy", "acc_norm": "accuracy", "exact_match": "share exactly right"}
-_ROLLING = (
-    "bits_per_byte"  # among the metrics whose item is (log-likelihood, size), the one that arms can share
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +102,17 @@ def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) ->
     near: list[str] = []
     metrics = {}
     for name, part in task.parts.items():
-        samples = _first_filter(results["samples"][name])
+        samples = first_filter(results["samples"][name])
         metrics[name] = _metric(task.name, part, samples)
         prefix = f"{name}/" if len(task.parts) > 1 else ""
         asked = [
-            _outcome(sample, metrics[name], prefix, tokens=_tokens(sample, engine)) for sample in samples
+            outcome_of(
+                sample,
+                metrics[name],
+                doc_id=f"{prefix}{item_of(sample)}",
+                tokens=_tokens(sample, engine),
+            )
+            for sample in samples
         ]
         outcomes += asked
         if part.OUTPUT_TYPE == "multiple_choice":
@@ -126,7 +127,7 @@ def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) ->
         task=task.name,
         checkpoint=loaded.label,
         outcomes=tuple(outcomes),
-        unit="bits per byte" if metric == _ROLLING else _UNITS.get(metric, metric),
+        unit=unit_of(metric),
         higher_is_better=next(iter(task.parts.values())).higher_is_better().get(metric),
         chance=math.fsum(chances) / len(chances) if len(chances) == len(outcomes) else None,
         truncated=len(engine.cut),
@@ -147,17 +148,11 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def _first_filter(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep each item once: a task may score the same answers through several filters, the first being its own."""
-    first = samples[0]["filter"]
-    return [sample for sample in samples if sample["filter"] == first]
-
-
 def _metric(where: str, task: Task, samples: Sequence[dict[str, Any]]) -> str:
     """Choose the figure that stands for the task: the first that is a mean over its items."""
     declared = {name: how for name, how in task.aggregation().items() if name in samples[0]["metrics"]}
     for name, how in declared.items():
-        if name == _ROLLING or how is mean:
+        if name == ROLLING or how is mean:
             return str(name)
     raise StageError(
         "BenchmarkMalformed",
@@ -181,28 +176,3 @@ def _is_near_tie(choices: Sequence[tuple[float, bool]]) -> bool:
     """Whether another batch, or another machine, may find another choice the likeliest: both may move."""
     likelihoods = sorted((likelihood for likelihood, _ in choices), reverse=True)
     return len(likelihoods) > 1 and likelihoods[0] - likelihoods[1] <= 2 * TOLERANCE
-
-
-def _outcome(sample: dict[str, Any], metric: str, prefix: str, *, tokens: int) -> Outcome:
-    value = sample[metric]
-    rolling = metric == _ROLLING
-    return Outcome(
-        doc_id=f"{prefix}{sample['doc'].get('id', sample['doc_id'])}",
-        doc_hash=sample["doc_hash"],
-        prompt_hash=sample["prompt_hash"],
-        target_hash=sample["target_hash"],
-        prediction=_prediction(sample["filtered_resps"]),
-        outcome=-value[0] / math.log(2) if rolling else float(value),
-        weight=float(value[1]) if rolling else 1.0,
-        tokens=tokens,
-    )
-
-
-def _prediction(responses: Iterable[Any]) -> str:
-    """Name what the model answered: the likeliest choice by letter, or its words."""
-    answers = list(responses)
-    if len(answers) > 1 and all(isinstance(answer, tuple) for answer in answers):
-        likelihoods = [answer[0] for answer in answers]
-        place = likelihoods.index(max(likelihoods))
-        return LETTERS[place] if place < len(LETTERS) else str(place)
-    return str(answers[0]) if isinstance(answers[0], str) else ""

@@ -26,6 +26,7 @@ from assay_pipelines.evaluate import divergence, harness, likelihood, ngrams, ra
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.divergence import Pair
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
+from assay_pipelines.evaluate.imported import read_imported
 from assay_pipelines.evaluate.instructeval.asking import ask
 from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
 from assay_pipelines.evaluate.instructeval.items import Asked
@@ -42,12 +43,14 @@ Measure = Callable[[LoadedModel, Work], Measured]
 
 
 def evaluate(run: StageRun) -> dict[str, Any]:
-    """Carry out an evaluate stage and return its figures.
+    """Carry out an evaluate stage, or read what was measured elsewhere, and return its figures.
 
     Raises:
         StageError: the model, a benchmark or the answers are unfit; see the measures.
 
     """
+    if "samples" in run.spec:
+        return read_imported(run)
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     if not os.environ.keys() & {"HF_HOME", "HF_DATASETS_CACHE"}:
         datasets.config.HF_DATASETS_CACHE = run.scratch / "datasets"

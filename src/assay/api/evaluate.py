@@ -93,7 +93,10 @@ class NGrams(SpecModel):
 
     data: DataRef = Field(description="The text that it learns, not the one that is measured.")
     order: int = Field(
-        6, ge=1, le=8, description="Bytes of its longest n-grams: the predicted one and those before it."
+        6,
+        ge=1,
+        le=8,
+        description="Number of bytes of its longest n-grams: the predicted one and those before it.",
     )
 
 

@@ -10,6 +10,7 @@ from assay.api.compare import Comparison, Published
 from assay.api.evaluate import Evaluate
 from assay.api.execution import Execution
 from assay.api.generate import Generate
+from assay.api.imported import Imported
 from assay.api.model import FIELD_PATH_PATTERN, Name, OneOf, Rule, SpecModel, fault
 from assay.api.partial import partial_of
 from assay.api.train import Train
@@ -24,18 +25,21 @@ FieldPath = Annotated[str, Field(pattern=FIELD_PATH_PATTERN, max_length=512)]
 class Stage(OneOf):
     """One unit of work; the one member besides `name` says of which kind."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("clean", "train", "generate", "evaluate")
+    one_of: ClassVar[tuple[str, ...]] = ("clean", "train", "generate", "evaluate", "imported")
 
     name: Name = Field(description="How other stages, arms and comparisons call it.")
     clean: Clean | None = Field(None, description="Chats from sources, through steps.")
     train: Train | None = Field(None, description="A model learns from data.")
     generate: Generate | None = Field(None, description="A model answers prompts.")
     evaluate: Evaluate | None = Field(None, description="A model is measured.")
+    imported: Imported | None = Field(
+        None, description="A model was measured elsewhere: stands where an evaluate stage does."
+    )
 
     @property
     def kind(self) -> Kind:
         """What the stage does."""
-        return Kind(self.chosen)
+        return Kind.EVALUATE if self.imported is not None else Kind(self.chosen)
 
 
 PartialStage: Any = partial_of(Stage)

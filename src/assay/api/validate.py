@@ -86,7 +86,7 @@ class _Subject:
         for stage in self._every_stage:
             kinds = {
                 kind
-                for kind in ("clean", "train", "generate", "evaluate")
+                for kind in ("clean", "train", "generate", "evaluate", "imported")
                 if getattr(stage, kind) is not None
             }
             found.setdefault(str(stage.name), set()).update(kinds)
@@ -222,7 +222,7 @@ def _comparisons(subject: _Subject) -> Iterator[SpecError]:
 
 
 def _evaluate_stage(subject: _Subject, path: Path, stage: str) -> Iterator[SpecError]:
-    known = [name for name, kinds in subject.stages.items() if "evaluate" in kinds]
+    known = [name for name, kinds in subject.stages.items() if kinds & {"evaluate", "imported"}]
     yield from subject.unknown(path, stage, known, "an evaluate stage")
 
 
@@ -246,7 +246,10 @@ def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterato
 
 
 def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
-    if comparison.stage is None or "evaluate" not in subject.stages.get(comparison.stage, set()):
+    kinds = subject.stages.get(str(comparison.stage), set())
+    if (
+        comparison.stage is None or "evaluate" not in kinds or "imported" in kinds
+    ):  # which tasks were imported shows when they are read
         return
     known = subject.tasks(comparison.stage)
     named: list[tuple[Path, str]] = [
@@ -300,9 +303,9 @@ def _derived(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[
         return
     for position, measure in enumerate(derived.measures):
         place = (*path, "derived", "measures", position)
-        known = [name for name, kinds in subject.stages.items() if kinds & {"train", "evaluate"}]
+        known = [name for name, kinds in subject.stages.items() if kinds & {"train", "evaluate", "imported"}]
         yield from subject.unknown((*place, "stage"), measure.stage, known, "a train or evaluate stage")
-        if measure.stage in known:
+        if measure.stage in known and "imported" not in subject.stages[measure.stage]:
             kinds = subject.stages[measure.stage]
             figures = [TRAINING_LOSS] if "train" in kinds else subject.tasks(measure.stage)
             yield from subject.unknown(

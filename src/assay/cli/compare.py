@@ -18,9 +18,11 @@ from assay.artifacts.canonical import canonical_json
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import data_key
 from assay.artifacts.outputs import FINAL, OUTCOMES
+from assay.cli.lm_eval_results import write_results
 from assay.cli.terminal import PLAIN, console, say
 from assay.cli.verdicts import print_published, print_verdicts
 from assay.errors import SpecError, StoreError
+from assay.plan.plan import Plan
 from assay.report.figures import figure
 from assay.report.lines import place
 from assay.report.write import read_report
@@ -55,8 +57,7 @@ def main(
     plan, _ = local.control(backend).look()
     backend.close()
     data = read_report(plan, local.store).data
-    if to is not None:
-        write_rows(to, verdict_rows(data))
+    written = None if to is None else _written(to, data, plan, local.store)
     found = None if flips is None else flipped(local.store, verdict_on(data, flips, contrast), limit)
     if found is not None and not texts:
         found["items"] = [{**item, "answerA": None, "answerB": None} for item in found["items"]]
@@ -71,8 +72,16 @@ def main(
     else:
         print_verdicts(data)
         print_published(data)
-    if to is not None and output != "json":
-        say(f"verdicts: {to}")
+    if written is not None and output != "json":
+        say(written)
+
+
+def _written(to: Path, data: Row, plan: Plan, store: Store) -> str:
+    """Write verdicts, or every run's scores where a folder is named; return what to say of it."""
+    if not to.suffix:
+        return f"results of {write_results(to, plan, store)} models: {to}"
+    write_rows(to, verdict_rows(data))
+    return f"verdicts: {to}"
 
 
 def published(data: Row) -> list[Row]:
@@ -142,7 +151,9 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
             pq.write_table(table, path)
         case other:
             raise SpecError(
-                "--to", f"found {other or 'no ending'!r}, expected .csv or .parquet", "Name such a file."
+                "--to",
+                f"found {other!r}, expected .csv or .parquet, or no ending: a folder",
+                "Name such a file.",
             )
 
 

@@ -105,7 +105,10 @@ def compare(
     ] = False,
     to: Annotated[
         Path | None,
-        typer.Option(help="Write the verdicts to a .csv or .parquet file, a row each.", show_default=False),
+        typer.Option(
+            help="Write the verdicts to a .csv or .parquet file, a row each; or every run's scores to a folder, as lm-eval's results JSON.",
+            show_default=False,
+        ),
     ] = None,
     output: Json = Output.TEXT,
 ) -> None:
@@ -113,6 +116,24 @@ def compare(
     command("compare")(
         file, store, flips=flips, contrast=contrast, limit=limit, texts=texts, to=to, output=output
     )
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="The experiment's YAML file, which is written.", show_default=False)
+    ],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARM/SEED=FOLDER...",
+            help="Each run, and the folder that `lm_eval --log_samples` wrote of it; other arms are held against the first.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Make an experiment of evaluations that lm-evaluation-harness has carried out elsewhere."""
+    command("imports")(file, runs)
 
 
 @app.command()
