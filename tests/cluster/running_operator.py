@@ -184,17 +184,7 @@ class Team:
         """Put there what `scores` and `cleaning` read."""
         for path in sorted(model.iterdir()):
             self.upload(f"model/{path.name}", path)
-        question = {
-            "id": "1",
-            "subject": "sky",
-            "question": "Nearest?",
-            "choices": ["A", "B", "C", "D"],
-            "answer": 0,
-        }
-        lines = [
-            json.dumps({**question, "id": str(number), "text": f"Line {number}."}) for number in range(8)
-        ]
-        self.upload("questions.jsonl", "\n".join(lines).encode())
+        self.upload("questions.jsonl", questions())
 
     def apply(self, name: str, spec: Mapping[str, Any]) -> None:
         self.cluster.apply(self._object("Experiment", name, spec))
@@ -279,6 +269,13 @@ def records(store: Store) -> dict[str, Record]:
     """Return the records in a store, by their keys."""
     found = [info.key for info in store.keys("stages/") if info.key.endswith("/record.json")]
     return {key: Record.decode(store.get(key) or b"") for key in found}
+
+
+def questions() -> bytes:
+    """Return lines that are both questions of a benchmark and text."""
+    question = {"subject": "sky", "question": "Nearest?", "choices": ["A", "B", "C", "D"], "answer": 0}
+    lines = [json.dumps({"id": str(number), **question, "text": f"Line {number}."}) for number in range(8)]
+    return "\n".join(lines).encode()
 
 
 def scores(*names: str) -> dict[str, Any]:
