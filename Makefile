@@ -57,7 +57,7 @@ demo: setup ## Run a small study here, from data to verdict
 benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run; not those of the three below
 	@set -e; for file in $(filter-out benchmarks/cleaning_% benchmarks/evaluation_% benchmarks/training_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(RUN) python "$$file"; done
 
-benchmark-cleaning: setup ## Measure cleaning (half an hour), and fail if a goal is not met
+benchmark-cleaning: setup ## Measure cleaning (three quarters of an hour), and fail if a goal is not met
 	@failed=0; for file in benchmarks/cleaning_*.py; do echo "== $$file"; $(PEERS) python "$$file" || failed=1; done; exit $$failed
 
 benchmark-evaluation: setup ## Measure evaluations beside lm-eval (DATA=folder with mmlu/ and gsm8k/) and verdicts, and fail if a goal is not met
@@ -68,7 +68,7 @@ benchmark-evaluation: setup ## Measure evaluations beside lm-eval (DATA=folder w
 	$(RUN) python benchmarks/evaluation_gate.py || failed=1; \
 	exit $$failed
 
-benchmark-training: setup ## Measure training beside TRL and transformers (ten minutes), and fail if a goal is not met
+benchmark-training: setup ## Measure training beside TRL and transformers (half an hour), and fail if a goal is not met
 	@failed=0; \
 	[ -d $(SMALL_MODEL) ] || $(RUN) --with gguf python scripts/make_smollm2_folder.py $(SMALL_MODEL) || exit 1; \
 	$(TRL) python benchmarks/training_speed.py --model $(SMALL_MODEL) || failed=1; \
