@@ -95,8 +95,8 @@ class Gathered:
             raise StageError(
                 "EmptyDataset",
                 "the training data",
-                f"found nothing to learn ({self.notes}), expected at least one example",
-                "Raise sequenceLength, or look at the data.",
+                f"found nothing to learn ({', '.join(f'{name} {count}' for name, count in self.notes.items())}), expected at least one example",
+                "Look at what was skipped most: raise sequenceLength for what is too long, or give the data what it lacks.",
             )
         return Examples(
             ids=tuple(self._ids),

@@ -1,7 +1,7 @@
 """Outside inputs on disk and in S3: what they hold now.
 
-Identity is content: a file's is its SHA-256, several files' the digest of theirs in order of name, a folder's (a model, a
-tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag. Files of
+Identity is content: files' is the digest of theirs in order of name, with what their names' endings say about how they are
+read; a folder's (a model, a tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag. Files of
 a hub's dataset go by repository, commit and path: they are not even looked at before a stage reads them.
 """
 
@@ -23,6 +23,7 @@ from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
 LARGE_BYTES = 8 * 2**20  # objects above this are not read for planning
+_PACKED = (".gz", ".zst")
 
 
 class ObjectSources:
@@ -122,7 +123,7 @@ def _files(path: Path, written: str) -> Resolved:
     anchor, pattern = Path(path.anchor), path.relative_to(path.anchor).as_posix()
     found = sorted(anchor.glob(_only_stars(pattern))) if "*" in pattern else [path] if path.exists() else []
     files = tuple(_file(item, f"{index:05d}-{item.name}") for index, item in enumerate(found))
-    return _resolved(written, path.as_uri(), files, _content(files))
+    return _resolved(written, path.as_uri().replace("%2A", "*"), files, _content(files))
 
 
 def _only_stars(pattern: str) -> str:
@@ -171,7 +172,13 @@ def _object(store: Store, folder: str, info: ObjectInfo, path: str) -> SourceFil
 
 
 def _content(files: tuple[SourceFile, ...]) -> str:
-    return digest("assay.files/1", [[file.identity, file.size] for file in files])
+    return digest("assay.files/2", [[file.identity, file.size, _ending(file.path)] for file in files])
+
+
+def _ending(name: str) -> str:
+    """Return what says how a file is read: `.jsonl`, or `.jsonl.gz` where it is packed."""
+    path = Path(name)
+    return f"{Path(path.stem).suffix}{path.suffix}" if path.suffix in _PACKED else path.suffix
 
 
 def _resolved(written: str, uri: str, files: tuple[SourceFile, ...], content: str) -> Resolved:

@@ -62,6 +62,8 @@ def main(
     say(f"{cleaned.label}: {summary['rows']} rows kept")
     print_counts(summary if step is None else _of_step(summary, step))
     print_lines(lines)
+    if len(lines) == limit and not sample:
+        say(f"the first {limit} lines; --limit shows more")
 
 
 def _of_step(summary: dict[str, Any], step: str) -> dict[str, Any]:

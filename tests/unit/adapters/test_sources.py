@@ -1,4 +1,4 @@
-"""Places on a hub, as outside inputs: known without asking it."""
+"""What outside inputs are: files by content and by how they are read, places on a hub without asking it."""
 
 import pytest
 
@@ -23,6 +23,34 @@ def sources(request, tmp_path):
     if request.param == "laptop":
         return FileSources(tmp_path, hub_access=True)
     return ObjectSources(None, {}, allowed=("s3://mine",))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_the_same"),
+    [
+        ("b.jsonl", True),
+        ("a.v2.jsonl", True),
+        ("a.txt", False),
+        ("a.jsonl.gz", False),
+        ("a.csv.gz", False),
+        ("a", False),
+    ],
+)
+def test_the_same_bytes_are_the_same_input_where_their_names_say_to_read_them_alike(
+    tmp_path, name, is_the_same
+):
+    known = FileSources(tmp_path, hub_access=False)
+
+    def identity_of(name):
+        (tmp_path / name).write_text("{}\n")
+        return known.resolve(wanted(name, None)).identity
+
+    assert (identity_of(name) == identity_of("a.jsonl")) is is_the_same
+
+
+def test_a_pattern_that_nothing_fits_is_named_as_it_is_written(tmp_path):
+    with pytest.raises(SpecError, match=r"found nothing at file://.*/\*\.jsonl, expected at least one file"):
+        FileSources(tmp_path, hub_access=False).resolve(wanted("*.jsonl", None))
 
 
 def test_repository_commit_and_path_are_its_identity(sources):

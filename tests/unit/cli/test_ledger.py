@@ -81,6 +81,11 @@ def test_of_one_step_its_counts_alone_are_shown(told):
     assert "exactDuplicates" not in told(step="intake")
 
 
+def test_a_list_that_was_cut_says_so(told):
+    assert "the first 1 lines; --limit shows more" in told(limit=1)
+    assert "--limit" not in told()
+
+
 def test_a_stage_is_named_by_the_experiment_in_the_store_or_by_its_file(told, spec, done):
     ways = [
         told("small/plain/chats"),
