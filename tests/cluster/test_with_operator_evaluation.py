@@ -13,11 +13,10 @@ from transformers import AutoModelForCausalLM
 
 from assay.artifacts.documents import Record
 from assay.artifacts.layout import data_key
-from assay.stores.folder import FolderStore
 from assay.stores.open import open_to_read
 from assay.stores.store import Store
+from cluster.here import carried_out_here
 from cluster.running_operator import Team, records, small_pools
-from e2e.cli import assay
 
 # Functions that are whole before the model adds nothing.
 PROBLEMS = {
@@ -79,23 +78,6 @@ def left(store: Store) -> tuple[Record, dict[str, float]]:
     return record, {row["doc_id"]: row["outcome"] for row in table if row["task"] == "programs"}
 
 
-def carried_out_here(model: Path, folder: Path) -> Record:
-    """Carry out the same on this machine; return the record."""
-    shutil.copytree(model, folder / "model")
-    (folder / "problems.jsonl").write_bytes(problems())
-    whole = {
-        "apiVersion": "assay.dev/v1alpha1",
-        "kind": "Experiment",
-        "metadata": {"name": "here"},
-        "spec": SPEC,
-    }
-    (folder / "here.yaml").write_text(json.dumps(whole))
-    done = assay("run", folder / "here.yaml", "--store", folder / "store")
-    assert done.returncode == 0, done.stdout + done.stderr
-    record, _ = left(FolderStore(folder / "store"))
-    return record
-
-
 @pytest.fixture
 def silent_model(tiny_model: Path, tmp_path: Path) -> Path:
     """Return a model that ends every text at once."""
@@ -120,6 +102,9 @@ def test_what_a_model_wrote_runs_in_a_sandbox_beside_the_program_and_counts_as_h
     assert team.finished("written")["phase"] == "Succeeded"
     there, outcomes = left(open_to_read(team.store, team.cluster.s3_environment))
     assert outcomes == {"solved": 1, "wrong": 0, "connects": 0, "reads": 0}
-    assert there.outputs == carried_out_here(silent_model, tmp_path).outputs
+    shutil.copytree(silent_model, tmp_path / "model")
+    (tmp_path / "problems.jsonl").write_bytes(problems())
+    here, _ = left(carried_out_here(SPEC, tmp_path))
+    assert there.outputs == here.outputs
     [job] = team.workloads("jobs")
     assert [one["name"] for one in job["spec"]["template"]["spec"]["initContainers"]] == ["sandbox"]

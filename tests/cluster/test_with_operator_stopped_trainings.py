@@ -13,11 +13,11 @@ from assay.stores.claims import attempts
 from assay.stores.open import open_to_read
 from cluster.access import Cluster
 from cluster.running_operator import RunningOperator, Team, eventually
-from cluster.trainings import PODS, SPEC, Trained, a_team_that_trains_by, training_pods, what_a_team_left
+from cluster.trainings import SPEC, Trained, a_team_that_trains_by, training_pods, what_a_team_left
 
 EVERY_STEP = {**SPEC, "execution": {"train": {"resumeEveryMinutes": 0}}}
 EVICTED, KILLED = "evicted", "killed"
-KINDS = {EVICTED: "PyTorchJob", KILLED: "TrainJob"}
+KIND = "PyTorchJob"  # its pods' hostnames are their names
 WORLD = 2
 pytestmark = pytest.mark.timeout(1200)
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(1200)
 @pytest.fixture(scope="module")
 def teams(installed: RunningOperator, cluster: Cluster, here: Trained) -> Iterator[dict[str, Team]]:
     """Teams that train."""
-    made = {name: a_team_that_trains_by(kind, cluster, here) for name, kind in KINDS.items()}
+    made = {name: a_team_that_trains_by(KIND, cluster, here) for name in (EVICTED, KILLED)}
     yield made
     for team in made.values():
         cluster.kubectl("delete", "namespace", team.namespace, "--wait=false")
@@ -39,7 +39,7 @@ def held(teams: dict[str, Team], here: Trained) -> dict[str, int]:
     for name, team in teams.items():
         team.apply("stopped", EVERY_STEP)
         eventually(lambda team=team: last_state(team, here) > 1, f"{name} trains", seconds=300)
-        training = processes(team, KINDS[name])
+        training = processes(team)
         with paused(training):
             steps[name] = last_state(team, here)
             if name == EVICTED:
@@ -64,7 +64,7 @@ def ended(teams: dict[str, Team], held: dict[str, int], installed: RunningOperat
     return {name: what_a_team_left(team) for name, team in teams.items()}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [EVICTED, KILLED])
 def test_it_goes_on_from_its_last_state_and_ends_with_the_bytes_of_an_undisturbed_one(
     ended: dict[str, Trained], held: dict[str, int], here: Trained, name: str
 ) -> None:
@@ -80,7 +80,7 @@ def test_what_a_queue_stopped_is_no_failure_and_goes_on_as_the_same_attempt(
     [attempt] = attempts(ended[EVICTED].store, ended[EVICTED].record.identity.ref)
 
     assert (attempt.number, attempt.failure) == (1, None)
-    assert len(teams[EVICTED].workloads(f"{KINDS[EVICTED].lower()}s")) == 1
+    assert len(teams[EVICTED].workloads(f"{KIND.lower()}s")) == 1
 
 
 def test_what_lost_a_process_is_followed_by_another_attempt(ended: dict[str, Trained]) -> None:
@@ -100,9 +100,9 @@ def last_state(team: Team, here: Trained) -> int:
     return max((step for step, count in shares.items() if count == WORLD), default=0)
 
 
-def processes(team: Team, kind: str) -> list[psutil.Process]:
+def processes(team: Team) -> list[psutil.Process]:
     """Return the processes in a team's pods that train."""
-    pods = {pod for pod in training_pods(team) if any(part in pod for part in PODS[kind])}
+    pods = {pod["name"] for pod in training_pods(team)}
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -138,9 +138,7 @@ def hold(team: Team, policy: str) -> None:
 
 def leaves(team: Team) -> bool:
     """Whether every pod of a team that still trains has been asked to end."""
-    chosen = ("--selector=assay.dev/kind=train", "--field-selector=status.phase=Running")
-    pods = team.cluster.get("pods", f"--namespace={team.namespace}", *chosen)["items"]
-    return all("deletionTimestamp" in pod["metadata"] for pod in pods)
+    return all("deletionTimestamp" in pod for pod in training_pods(team))
 
 
 def waits(team: Team) -> bool:

@@ -85,7 +85,10 @@ def test_a_pod_of_a_trainjob_that_is_lost_is_tried_again_by_nobody_but_us(
     team, spec = teams["TrainJob"], deepcopy(SPEC)
     spec["pipeline"][1]["train"]["epochs"] = 1000
     team.apply("lost", spec)
-    _, last = eventually(lambda: len(found := sorted(training_pods(team))) == 2 and found, "two pods train")
+    _, last = eventually(
+        lambda: len(found := sorted(pod["name"] for pod in training_pods(team))) == 2 and found,
+        "two pods train",
+    )
     first = last.rpartition("-node-")[0]
     cluster.kubectl("delete", "pod", last, f"--namespace={team.namespace}", "--grace-period=0", "--force")
     again = f"{first.removesuffix('-1')}-2"

@@ -11,13 +11,12 @@ import pytest
 
 from assay.artifacts.documents import Record
 from assay.artifacts.layout import data_key
-from assay.stores.folder import FolderStore
 from assay.stores.open import open_store, open_to_read
 from assay.stores.store import Store
 from cluster.access import Cluster
+from cluster.here import carried_out_here
 from cluster.queues import queue
 from cluster.running_operator import Team, a_team, records, small_pools
-from e2e.cli import assay
 
 # What names the pods of each kind that train.
 PODS = {"PyTorchJob": ("-master-", "-worker-"), "RayJob": ("-workers-worker-",), "TrainJob": ("-node-",)}
@@ -69,16 +68,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("here")
     (folder / "lines.jsonl").write_bytes(_LINES)
     spec = {**SPEC, "execution": {"train": {"processesPerNode": 2}}}
-    whole = {
-        "apiVersion": "assay.dev/v1alpha1",
-        "kind": "Experiment",
-        "metadata": {"name": "here"},
-        "spec": spec,
-    }
-    (folder / "here.yaml").write_text(json.dumps(whole))
-    done = assay("run", folder / "here.yaml", "--store", folder / "store")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return what_it_left(FolderStore(folder / "store"))
+    return what_it_left(carried_out_here(spec, folder))
 
 
 def a_team_that_trains_by(kind: str, cluster: Cluster, here: Trained) -> Team:
@@ -102,11 +92,11 @@ def by(team: Team, kind: str) -> None:
     team.profile(pools=pools)
 
 
-def training_pods(team: Team) -> list[str]:
-    """Return the names of the pods that train now."""
+def training_pods(team: Team) -> list[dict[str, Any]]:
+    """Return the metadata of the pods that train now."""
     chosen = ("--selector=assay.dev/kind=train", "--field-selector=status.phase=Running")
     pods = team.cluster.get("pods", f"--namespace={team.namespace}", *chosen)["items"]
-    return [pod["metadata"]["name"] for pod in pods]
+    return [pod["metadata"] for pod in pods]
 
 
 def bound(team: Team) -> list[str]:
