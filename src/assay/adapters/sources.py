@@ -1,8 +1,9 @@
 """Outside inputs on disk and in S3: what they hold now.
 
 Identity is content: files' is the digest of theirs in order of name, with what their names' endings say about how they are
-read; a folder's (a model, a tokenizer) the digest of relative names and contents. Objects too large to read for planning go by size and ETag. Files of
-a hub's dataset go by repository, commit and path: they are not even looked at before a stage reads them.
+read; a folder's (a model, a tokenizer) the digest of relative names and contents. Objects too large to read for planning go
+by size and ETag. Files of a hub's dataset go by repository, commit and path: they are not even looked at before a stage
+reads them.
 """
 
 import hashlib

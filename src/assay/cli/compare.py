@@ -3,7 +3,6 @@
 What a model answered may be anything that its benchmark asks for, so it is printed only where it is asked for.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from rich.table import Table
 from assay.api.faults import did_you_mean
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.documents import ArtifactRef
-from assay.artifacts.layout import data_key
-from assay.artifacts.outputs import FINAL, OUTCOMES
+from assay.artifacts.outputs import FINAL
 from assay.cli.lm_eval_results import write_results
+from assay.cli.outcomes import stored_outcomes
 from assay.cli.terminal import PLAIN, console, say
-from assay.cli.verdicts import print_published, print_verdicts
-from assay.errors import SpecError, StoreError
+from assay.cli.verdicts import print_published, print_verdicts, published
+from assay.errors import SpecError
 from assay.plan.plan import Plan
 from assay.report.figures import figure
 from assay.report.lines import place
@@ -82,11 +81,6 @@ def _written(to: Path, data: Row, plan: Plan, store: Store) -> str:
         return f"results of {write_results(to, plan, store)} models: {to}"
     write_rows(to, verdict_rows(data))
     return f"verdicts: {to}"
-
-
-def published(data: Row) -> list[Row]:
-    """Return the scores beside which others published theirs."""
-    return [row for row in data["scores"] if row["published"] is not None]
 
 
 def verdict_rows(data: Row) -> list[Row]:
@@ -236,14 +230,10 @@ def _called(item: Row) -> str:
 
 def _outcomes(store: Store, ref: ArtifactRef, task: str) -> Mapping[str, Row]:
     """Read what one run scored on a task: its only checkpoint's items, or its last one's."""
-    record = load_record(store, ref)
-    text = None if record is None else store.get(data_key(ref, record.provenance.attempt, OUTCOMES))
-    if text is None:
-        raise StoreError(
-            f"{store.uri}, {ref}", f"found no {OUTCOMES}, expected it", "Run the experiment again."
-        )
-    columns = ["checkpoint", "doc_id", "outcome", "weight", "prediction"]
-    rows = pq.read_table(io.BytesIO(text), columns=columns, filters=[("task", "==", task)]).to_pylist()
+    columns = ["task", "checkpoint", "doc_id", "outcome", "weight", "prediction"]
+    rows = [
+        row for row in stored_outcomes(store, ref, load_record(store, ref), columns) if row["task"] == task
+    ]
     checkpoints = {row["checkpoint"] for row in rows}
     wanted = checkpoints if len(checkpoints) == 1 else {FINAL}
     return {row["doc_id"]: row for row in rows if row["checkpoint"] in wanted}

@@ -1,17 +1,12 @@
 """`assay compare --to FOLDER`: the scores of every run, each as lm-evaluation-harness writes its results."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from assay.artifacts.documents import Record
 from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import data_key
-from assay.artifacts.outputs import OUTCOMES
-from assay.errors import StoreError
+from assay.cli.outcomes import stored_outcomes
 from assay.plan.plan import Plan
 from assay.report.lm_eval import results_documents
 from assay.stores.records import load_record
@@ -35,13 +30,7 @@ def write_results(folder: Path, plan: Plan, store: Store) -> int:
 
 def _outcomes(store: Store, record: Record) -> dict[tuple[str, str], list[dict[str, Any]]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    text = store.get(data_key(record.identity.ref, record.provenance.attempt, OUTCOMES))
-    if text is None:
-        where = f"{store.uri}, {record.identity.ref}"
-        raise StoreError(where, f"found no {OUTCOMES}, expected it", "Run the experiment again.")
     columns = ["task", "checkpoint", "doc_id", "outcome", "weight"]
-    # Without threads: a command that ends while Arrow still starts some is aborted.
-    table = pq.ParquetFile(io.BytesIO(text), pre_buffer=False).read(columns=columns, use_threads=False)
-    for row in table.to_pylist():
+    for row in stored_outcomes(store, record.identity.ref, record, columns):
         found.setdefault((row["task"], row["checkpoint"]), []).append(row)
     return found

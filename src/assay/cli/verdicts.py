@@ -46,11 +46,14 @@ def print_verdicts(data: dict[str, Any]) -> None:
             say(f"missing: {item['told']}")
 
 
+def published(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the scores beside which others published theirs."""
+    return [row for row in data["scores"] if row["published"] is not None]
+
+
 def print_published(data: dict[str, Any]) -> None:
     """Print what others published beside our scores."""
-    for row in data["scores"]:
-        if row["published"] is None:
-            continue
+    for row in published(data):
         at = place(row)
         arm = f"{row['arm']}[{at}]" if at else row["arm"]
         theirs, ours = row["published"], f"{figure(row['mean'])} ± {figure(row['noise'], 2)}"
