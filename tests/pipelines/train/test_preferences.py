@@ -206,4 +206,4 @@ def test_chats_without_rejected_ones_are_refused(bench, spec_of, chats_of):
     ended = bench.train(spec_of(bench.chats(chats_of(4)), objective="dpo"))
 
     assert (ended.code, ended.failure.reason) == (64, "EmptyDataset")
-    assert "'skippedWithoutPair': 4" in ended.failure.message
+    assert "skippedWithoutPair 4" in ended.failure.message
