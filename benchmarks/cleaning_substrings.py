@@ -36,7 +36,8 @@ BYTES = 4_000_000
 TIMES = 8
 BLOCK_BYTES = 4 << 20
 REPEATS = 3
-GOAL_SPEED = 50
+GOAL_SPEED = 50  # MB/s on fresh text
+GOAL_RATIO = 2  # to the suffix array, on as much text that is mostly repeats: what machines differ in, memory, slows both
 GOAL_GROWTH = 1.25  # times the growth of the data
 HEAVY = 0.86
 STEP = DuplicateSubstrings.model_validate({"minTokens": LENGTH, "action": "strike"})
@@ -193,8 +194,11 @@ def main() -> None:
                 f" suffix array {size / 1e6 / theirs:.1f} MB/s: {theirs / mine:.1f} times as fast"
             )
             goals.append((f"{name}, {size / 1e6:.0f} MB: the bytes that a suffix array leaves", equal))
-        goals.append((f"{name}: {speed:.1f} MB/s per core, at least {GOAL_SPEED}", speed >= GOAL_SPEED))
-        if make is heavy:
+        if make is fresh:
+            goals.append((f"{name}: {speed:.1f} MB/s per core, at least {GOAL_SPEED}", speed >= GOAL_SPEED))
+        else:
+            ratio = theirs / mine
+            goals.append((f"{name}: {ratio:.1f} times the suffix array, at least {GOAL_RATIO}", ratio >= GOAL_RATIO))
             goals.append((f"{share:.1%} of words repeated, at least {HEAVY:.0%}", share >= HEAVY))
         growth = times[1] / times[0]
         goals.append(

@@ -64,6 +64,8 @@ class Engine:
         self._engine, self._optimizer, _, _ = deepspeed.initialize(
             model=network, optimizer=adamw, config=self._config(), dist_init_required=False
         )
+        if place.world == 1 and not zero_stage:  # alone it would still copy all gradients, there and back
+            self._engine.enable_backward_allreduce = False
 
     def learn(self, batch: MicroBatch, *, share: float, last: bool) -> torch.Tensor:
         """Add one micro-batch's gradient, of its summed loss × `share`. `last` ends the global batch.

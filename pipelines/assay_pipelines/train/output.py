@@ -37,7 +37,7 @@ class _SummedLoss(torch.autograd.Function):
         states, matrix = hidden.to(precision), weight.to(precision)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         of_hidden = torch.empty_like(hidden)
-        of_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        of_weight = None
         for some, targets, out in zip(
             *(_parts(one, weight) for one in (states, wanted, of_hidden)), strict=True
         ):
@@ -48,15 +48,17 @@ class _SummedLoss(torch.autograd.Function):
             slopes[torch.arange(len(targets), device=targets.device), targets] -= 1
             slopes = slopes.to(precision)
             out.copy_(slopes @ matrix)
-            if of_weight is not None:
-                of_weight += slopes.t() @ some
+            if ctx.needs_input_grad[1]:
+                more = (slopes.t() @ some).to(weight.dtype)
+                of_weight = more if of_weight is None else of_weight.add_(more)
         ctx.save_for_backward(of_hidden, of_weight)
         return total
 
     @staticmethod
     def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         of_hidden, of_weight = ctx.saved_tensors
-        return of_hidden * slope, None if of_weight is None else of_weight * slope, None, None
+        # in place: as large as the matrix, and read once
+        return of_hidden * slope, None if of_weight is None else of_weight.mul_(slope), None, None
 
 
 def _parts(tensor: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
