@@ -93,6 +93,10 @@ class Train(SpecModel):
             " || self.checkpoints.rows.all(row, row % self.batchSize == 0)",
             "checkpoints.rows must be multiples of batchSize",
         ),
+        Rule(
+            "!has(self.model.llama) || self.sequenceLength <= self.model.llama.context",
+            "sequenceLength must be at most the new model's context",
+        ),
         Rule("!has(self.lora) || !has(self.model.llama)", "lora needs a model that exists, not a new one"),
         Rule("!has(self.beta) || self.objective == 'dpo'", "beta goes only beside objective dpo"),
         Rule(
@@ -149,6 +153,16 @@ class Train(SpecModel):
         if self.model.llama is not None and self.tokenizer is None:
             raise fault(
                 "found a new model (llama) without tokenizer, expected one", "Add `tokenizer`: train or uri."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sequences_fit_the_new_model(self) -> Self:
+        llama = self.model.llama
+        if llama is not None and self.sequence_length > llama.context:
+            raise fault(
+                f"found sequenceLength {self.sequence_length}, expected at most the new model's context of {llama.context} tokens",
+                "Lower sequenceLength, or raise context.",
             )
         return self
 

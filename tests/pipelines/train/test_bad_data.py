@@ -111,7 +111,12 @@ def test_checkpoints_at_rows_inside_a_batch_are_refused(bench, spec_of, chats_of
 
 
 def test_a_sequence_longer_than_the_models_context_is_refused(bench, spec_of, chats_of):
-    failed(bench.train(spec_of(bench.chats(chats_of(3)), sequenceLength=256)), "SequenceTooLong")
+    data = bench.chats(chats_of(3))
+    base = bench.train(spec_of(data))
+
+    longer = spec_of(data, tokenizer=None, model={"from": str(base.ref)}, sequenceLength=256)
+
+    failed(bench.train(longer), "SequenceTooLong")
 
 
 def test_a_checkpoint_that_was_not_kept_is_refused(bench, spec_of, chats_of):

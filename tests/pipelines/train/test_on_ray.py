@@ -59,9 +59,10 @@ def test_two_workers_of_ray_take_the_steps_of_two_processes(make_bench, start, b
 
 
 def test_a_spec_that_cannot_be_trained_is_told_of_as_everywhere(start, bench, spec_of, chats_of):
-    found = ended(bench, *start(spec_of(bench.chats(chats_of(4)), sequenceLength=4096), processesPerNode=2))
+    spec = spec_of(bench.chats(chats_of(4)), checkpoints={"rows": [32]})
+    found = ended(bench, *start(spec, processesPerNode=2))
 
-    assert (found.code, found.failure.reason, found.failure.retry) == (FAILED, "SequenceTooLong", "never")
+    assert (found.code, found.failure.reason, found.failure.retry) == (FAILED, "CheckpointUnreachable", "never")
 
 
 def test_a_lost_worker_ends_the_attempt_for_another_to_follow(start, bench, spec_of, chats_of):

@@ -160,6 +160,13 @@ def test_what_is_neither_a_name_nor_a_resolved_artifact_is_refused(name, context
             "found lora with a new model",
         ),
         ({"objective": "dpo", "batchUnit": "packedSequences"}, "expected examples (pairs) or tokens"),
+        (
+            {
+                "model": {"llama": {"hiddenSize": 8, "layers": 1, "heads": 1, "context": 32}},
+                "tokenizer": {"train": {"vocabulary": 300}},
+            },
+            "found sequenceLength 64, expected at most the new model's context of 32 tokens",
+        ),
     ],
 )
 def test_a_train_stage_says_nothing_that_it_has_no_use_for(words, found):
