@@ -5,6 +5,11 @@ import torch
 _NO_MEMORY = ("can't allocate memory", "not enough memory")  # as torch says it of a CPU's
 
 
+def device_here() -> torch.device:
+    """Return what models are put on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def device_class(device: torch.device) -> dict[str, str]:
     """Name a GPU and the CUDA that torch was built with, or say that there is none."""
     if device.type != "cuda":

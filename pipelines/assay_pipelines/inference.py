@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 from assay.api.evaluate import Evaluate
 from assay.api.execution import EvaluateExecution, InferenceExecution
 from assay.api.generate import Generate
-from assay_pipelines.devices import device_class
+from assay_pipelines.devices import device_class, device_here
 from assay_pipelines.models import (
     begin_token,
     checkpoint_labels,
@@ -99,10 +99,9 @@ def load_model(label: str, folder: Path, *, precision: str, threads: int) -> Loa
     rows = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
         raise damaged(f"model {label}", f"a tokenizer of {len(tokenizer)} tokens over {rows} embeddings")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     return LoadedModel(
         label=label,
-        model=model.eval().requires_grad_(requires_grad=False).to(device),
+        model=model.eval().requires_grad_(requires_grad=False).to(device_here()),
         tokenizer=tokenizer,
         context=getattr(model.config, "max_position_embeddings", None) or _UNLIMITED,
     )

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -222,11 +223,12 @@ def run_program(
     argv: list[str] | None = None,
     *,
     speaks: bool = True,
+    tells: bool = True,
 ) -> int:
     """Carry out one attempt and return the exit code. `body` returns the record's summary.
 
     Of several processes that carry out an attempt together, one `speaks`; the others tell no more than a failure, and of
-    failures the first that is told counts.
+    failures the first that is told counts. One without which the attempt goes on `tells` not even that, but to its log.
     """
     parser = argparse.ArgumentParser(prog=f"python -m assay_pipelines.{kind.value}")
     parser.add_argument("--stage", required=True, help="<store uri>/stages/<kind>/<fingerprint>")
@@ -242,6 +244,7 @@ def run_program(
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log; without the store nothing else can be told
         return EXIT_TRY_AGAIN
+    failed = partial(_failed, store, ref, arguments.attempt if tells else None)
     stop = threading.Event()
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
@@ -257,26 +260,19 @@ def run_program(
             publish(store, _record(run, summary, started))
             _forget(store, ref)
     except AssayError as error:
-        return _failed(store, ref, arguments.attempt, _failure(error))
+        return failed(_failure(error))
     except (KeyboardInterrupt, _Interrupted):
-        return _failed(store, ref, arguments.attempt, _INTERRUPTED)
+        return failed(_INTERRUPTED)
     except OSError as error:
         traceback.print_exc()
         message = (
             f"{ref}: found {error}, expected a working disk and network. Check them; another attempt follows."
         )
-        return _failed(
-            store,
-            ref,
-            arguments.attempt,
-            Failure(reason="Infrastructure", message=message, retry=Retry.LATER),
-        )
+        return failed(Failure(reason="Infrastructure", message=message, retry=Retry.LATER))
     except Exception as error:  # noqa: BLE001 -- the outermost edge of the program
         traceback.print_exc()
         message = f"{ref}: found {type(error).__name__}: {error}. This is a bug or an unforeseen input; the log has the trace."
-        return _failed(
-            store, ref, arguments.attempt, Failure(reason="Unforeseen", message=message, retry=Retry.NEVER)
-        )
+        return failed(Failure(reason="Unforeseen", message=message, retry=Retry.NEVER))
     finally:
         stop.set()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -339,10 +335,11 @@ def _failure(error: AssayError) -> Failure:
     return Failure(reason=type(error).__name__, message=str(error), retry=Retry.NEVER)
 
 
-def _failed(store: Store, ref: ArtifactRef, attempt: int, failure: Failure) -> int:
+def _failed(store: Store, ref: ArtifactRef, attempt: int | None, failure: Failure) -> int:
+    """Tell a failure, of the attempt if one is given, and return the exit code."""
     print(failure.message, file=sys.stderr)  # noqa: T201 -- the attempt's log
     try:
-        failure = fail(store, ref, attempt, failure)
+        failure = failure if attempt is None else fail(store, ref, attempt, failure)
     except StoreError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- the attempt's log
     if failure.reason == "Unforeseen":

@@ -1,4 +1,4 @@
-"""What a model wrote runs in a pod's second container, and counts as it counts on a laptop."""
+"""What a model wrote in two pods runs in a second container of the first, and counts as it counts on a laptop."""
 
 import io
 import json
@@ -51,7 +51,7 @@ SPEC: dict[str, Any] = {
         }
     ],
     "arms": [{"name": "only"}],
-    "execution": {"evaluate": {"codeExecution": True}},
+    "execution": {"evaluate": {"codeExecution": True, "pods": 2, "batch": 1}},
 }
 
 
@@ -91,7 +91,7 @@ def silent_model(tiny_model: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(600)
-def test_what_a_model_wrote_runs_in_a_sandbox_beside_the_program_and_counts_as_here(
+def test_what_a_model_wrote_in_two_pods_runs_in_a_sandbox_and_counts_as_here(
     team: Team, silent_model: Path, tmp_path: Path
 ) -> None:
     team.profile(pools=small_pools(), limits={"codeExecution": True})
@@ -107,4 +107,6 @@ def test_what_a_model_wrote_runs_in_a_sandbox_beside_the_program_and_counts_as_h
     here, _ = left(carried_out_here(SPEC, tmp_path))
     assert there.outputs == here.outputs
     [job] = team.workloads("jobs")
+    assert job["spec"]["completions"] == 2
+    assert {one["type"] for one in job["status"]["conditions"]} >= {"SuccessCriteriaMet", "Complete"}
     assert [one["name"] for one in job["spec"]["template"]["spec"]["initContainers"]] == ["sandbox"]

@@ -110,10 +110,14 @@ def test_a_workload_is_the_one_of_the_last_release(kind, profile):
     assert YAML(typ="safe").load(golden.read_text()) == found
 
 
-def test_an_evaluation_that_runs_code_of_models_is_the_one_of_the_last_release():
-    golden = HERE / "workloads" / "evaluate-cpu-plain-code.yaml"
-    order = an_order(Kind.EVALUATE, ALL["cpu-plain"], execution={"evaluate": {"codeExecution": True}})
-    found = carrier_of(Kind.EVALUATE, ALL["cpu-plain"]).manifest(order)
+@pytest.mark.parametrize(
+    ("profile", "name", "execution"),
+    [("cpu-plain", "code", {"codeExecution": True}), ("gpu-queued", "pods", {"pods": 4})],
+)
+def test_an_evaluation_that_asks_for_more_is_the_one_of_the_last_release(profile, name, execution):
+    golden = HERE / "workloads" / f"evaluate-{profile}-{name}.yaml"
+    order = an_order(Kind.EVALUATE, ALL[profile], execution={"evaluate": execution})
+    found = carrier_of(Kind.EVALUATE, ALL[profile]).manifest(order)
     if os.environ.get("ASSAY_WRITE_GOLDENS"):
         golden.write_text(as_yaml(found))
         return

@@ -17,10 +17,11 @@ from lm_eval.models.utils import normalize_gen_kwargs  # type: ignore[import-unt
 
 from assay.artifacts.canonical import canonical_json, digest
 from assay.errors import StageError
+from assay_pipelines.evaluate.dealing import Size
 from assay_pipelines.evaluate.families import Tokens, batches
 from assay_pipelines.evaluate.reuse import Answered, Beginning, answer, read, reusable
 from assay_pipelines.evaluate.rows import Question
-from assay_pipelines.evaluate.work import Work
+from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.inference import LoadedModel
 
 TOLERANCE = 1e-4  # nats by which a likelihood in fp32 may move with what is read beside it
@@ -37,7 +38,7 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         super().__init__(
             pretrained=loaded.model,
             tokenizer=loaded.tokenizer,
-            batch_size=work.rows,
+            batch_size=work.batch,
             max_length=loaded.context,
         )
         self._label, self._work, self._cutting, self._seed = loaded.label, work, cutting, seed
@@ -73,7 +74,8 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         ]
         prompts = [prompt for prompt, _ in parts]
         results: list[Answered] = [(math.nan, False)] * len(requests)
-        for batch in batches(prompts, rows=self._work.rows):
+        planned = []
+        for batch in batches(prompts, rows=self._work.batch):
             questions = [
                 Question(
                     prompt=prompts[place],
@@ -81,15 +83,22 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
                 )
                 for place in batch.places
             ]
-            found = self._work.done(
-                ["likelihood", self._label, batch.prefix, [[one.prompt, one.answers] for one in questions]],
-                questions,
-                partial(self._answered, batch.prefix),
-            )
-            for place, answers in zip(batch.places, found, strict=True):
+            planned.append((batch.places, self._likelihoods(batch.prefix, questions)))
+        found = self._work.all([one for _, one in planned])
+        for (places, _), answered in zip(planned, found, strict=True):
+            for place, answers in zip(places, answered, strict=True):
                 for request, (likelihood, greedy) in zip(parts[place][1], answers, strict=True):
                     results[request] = (likelihood, greedy)
         return results
+
+    def _likelihoods(self, prefix: Tokens, questions: Sequence[Question]) -> Batch[Question, list[Answered]]:
+        tokens = sum(len(one.prompt) - len(prefix) + sum(map(len, one.answers)) for one in questions)
+        return Batch(
+            what=["likelihood", self._label, prefix, [[one.prompt, one.answers] for one in questions]],
+            rows=questions,
+            make=partial(self._answered, prefix),
+            size=Size(tokens=tokens, beginning=prefix),
+        )
 
     def _see_lengths(self, requests: list[_Request]) -> None:
         longest = 0
@@ -142,7 +151,7 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         groups: dict[bytes, list[int]] = {}
         for place, request in enumerate(requests):
             groups.setdefault(canonical_json(request.args[1]), []).append(place)
-        results = [""] * len(requests)
+        planned: list[tuple[list[int], Batch[Instance, str]]] = []
         for options, places in groups.items():
             prompts = [tuple(self.tok_encode(requests[place].args[0])) for place in places]
             room = self._room(requests[places[0]].args[1])
@@ -151,15 +160,23 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
                 for place, prompt in zip(places, prompts, strict=True)
                 if len(prompt) > room
             }
-            for number, batch in enumerate(batches(prompts, rows=self._work.rows)):
+            for number, batch in enumerate(batches(prompts, rows=self._work.batch)):
                 what = [options.decode(), self._seed, number, [prompts[at] for at in batch.places]]
-                written = self._work.done(
-                    ["generate", self._label, batch.prefix, what],
-                    [requests[places[at]] for at in batch.places],
-                    partial(self._written, batch.prefix, digest("sampling", what)),
+                here = [places[at] for at in batch.places]
+                read = sum(len(prompts[at]) - len(batch.prefix) for at in batch.places)
+                written = len(here) * (self.max_length - room)
+                one = Batch(
+                    what=["generate", self._label, batch.prefix, what],
+                    rows=[requests[place] for place in here],
+                    make=partial(self._written, batch.prefix, digest("sampling", what)),
+                    size=Size(tokens=read + written, beginning=batch.prefix),
                 )
-                for at, text in zip(batch.places, written, strict=True):
-                    results[places[at]] = text
+                planned.append((here, one))
+        results = [""] * len(requests)
+        found = self._work.all([one for _, one in planned])
+        for (here, _), texts in zip(planned, found, strict=True):
+            for place, text in zip(here, texts, strict=True):
+                results[place] = text
         return results
 
     def _room(self, options: dict[str, Any]) -> int:

@@ -14,8 +14,9 @@ import torch
 from lm_eval.utils import get_rolling_token_windows  # type: ignore[import-untyped]
 from torch.nn.functional import cross_entropy
 
+from assay_pipelines.evaluate.dealing import Size
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
-from assay_pipelines.evaluate.work import Work
+from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.inference import LoadedModel
 
 _IGNORED = -100
@@ -78,9 +79,18 @@ def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list
     """Return what each text costs."""
     windows = cut(texts, loaded)
     costs: list[list[float]] = [[] for _ in texts]
-    for chunk in in_batches(windows, rows=work.rows, tokens=_LOGITS // loaded.model.config.vocab_size):
-        what = ["bits", loaded.label, [[window.tokens, len(window.targets)] for window in chunk]]
-        for window, nats in zip(chunk, work.done(what, chunk, partial(_nats, loaded)), strict=True):
+    most = _LOGITS // loaded.model.config.vocab_size
+    batches = [
+        Batch(
+            what=["bits", loaded.label, [[window.tokens, len(window.targets)] for window in chunk]],
+            rows=chunk,
+            make=partial(_nats, loaded),
+            size=Size(tokens=sum(len(window.tokens) for window in chunk)),
+        )
+        for chunk in in_batches(windows, rows=work.batch, tokens=most)
+    ]
+    for batch, found in zip(batches, work.all(batches), strict=True):
+        for window, nats in zip(batch.rows, found, strict=True):
             costs[window.document].append(nats / math.log(2))
     lengths = Counter[int]()
     for window in windows:

@@ -1,9 +1,11 @@
-"""From a stage's spec to its outcomes: every task, for every checkpoint asked for, in one process."""
+"""From a stage's spec to its outcomes: every task, for every checkpoint asked for, in one process of a pod."""
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import datasets  # type: ignore[import-untyped]
@@ -33,7 +35,7 @@ from assay_pipelines.evaluate.instructeval.items import Asked
 from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
-from assay_pipelines.evaluate.work import Work
+from assay_pipelines.evaluate.work import NotNeeded, Work
 from assay_pipelines.inference import LoadedModel, answering, labels_asked, load_model, models_asked
 from assay_pipelines.models import model_folder
 from assay_pipelines.sandbox.run import check_allowed
@@ -51,24 +53,37 @@ def evaluate(run: StageRun) -> dict[str, Any]:
     """
     if "samples" in run.spec:
         return read_imported(run)
+    work = Work(run)
+    measured = _all(run, work)
+    run.measured(**work.figures())
+    write_outcomes(run.output / OUTCOMES, measured)
+    return summary(measured)
+
+
+def help_out(run: StageRun) -> dict[str, Any]:
+    """Work on a pod's share of an evaluate stage, which the first pod takes up; as `evaluate`."""
+    with contextlib.suppress(NotNeeded):
+        if "samples" not in run.spec:
+            _all(run, Work(run))
+    return {}
+
+
+def _all(run: StageRun, work: Work) -> list[Measured]:
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     if not os.environ.keys() & {"HF_HOME", "HF_DATASETS_CACHE"}:
         datasets.config.HF_DATASETS_CACHE = run.scratch / "datasets"
     words = run.words(Evaluate)
     measured: list[Measured] = []
     by_model: list[tuple[str, Measure]] = []
-    work = Work(run)
     for number, task in enumerate(words.tasks):
         if task.refusal_rate is not None or task.label_rate is not None:
-            work.begin(f"evaluate: {task.name}", number, len(words.tasks))
-            measured += _rates(run, task, work)
+            with work.measure(f"evaluate: {task.name}", number, len(words.tasks)):
+                measured += _rates(run, task, work)
         else:
             by_model.append((task.name, _measure(run, task, words.seed)))
     if by_model:
         measured += _by_checkpoint(run, words, by_model, work)
-    run.measured(**work.figures())
-    write_outcomes(run.output / OUTCOMES, measured)
-    return summary(measured)
+    return measured
 
 
 def _by_checkpoint(
@@ -76,10 +91,11 @@ def _by_checkpoint(
 ) -> list[Measured]:
     measured: list[Measured] = []
     total = len(labels_asked(run, words)) * len(tasks)
+    places = count()
     for loaded in models_asked(run, words):
         for name, measure in tasks:
-            work.begin(f"evaluate: {name}, {loaded.label}", len(measured), total)
-            measured.append(measure(loaded, work))
+            with work.measure(f"evaluate: {name}, {loaded.label}", next(places), total):
+                measured.append(measure(loaded, work))
     return measured
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from assay.api.clean import RefusalLevel
 from assay_pipelines.classifier import ClassifierFiles, likeliest
+from assay_pipelines.evaluate.dealing import Size
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
-from assay_pipelines.evaluate.work import Work
+from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.refusals import refusal
 
 Judged = tuple[str, bool]  # what an answer was taken for, and whether that is what is counted
@@ -32,11 +33,17 @@ def refusing(answers: Sequence[Answer], level: RefusalLevel) -> list[Judged]:
 
 def labelled(answers: Sequence[Answer], classifier: ClassifierFiles, work: Work) -> list[Judged]:
     """Judge answers by a classifier."""
-    labels: list[str] = []
-    for first in range(0, len(answers), _AT_ONCE):
-        texts = [answer.text for answer in answers[first : first + _AT_ONCE]]
-        what = ["label", classifier.identity, classifier.label, texts]
-        labels += work.done(what, texts, lambda some: [likeliest(text, classifier) for text in some])
+    texts = [answer.text for answer in answers]
+    batches = [
+        Batch(
+            what=["label", classifier.identity, classifier.label, some],
+            rows=some,
+            make=lambda rows: [likeliest(text, classifier) for text in rows],
+            size=Size(tokens=sum(map(len, some))),
+        )
+        for some in (texts[first : first + _AT_ONCE] for first in range(0, len(texts), _AT_ONCE))
+    ]
+    labels = [label for found in work.all(batches) for label in found]
     return [(label, label == classifier.label) for label in labels]
 
 

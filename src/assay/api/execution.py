@@ -65,6 +65,12 @@ class InferenceExecution(SpecModel):
 class EvaluateExecution(InferenceExecution):
     """How evaluate stages run."""
 
+    pods: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Pods that carry out one evaluation together in a cluster, each a share of its batches; on a laptop one process does.",
+    )
     code_execution: bool = Field(
         default=False,
         description="Whether code that models write may run, in its sandbox; in a cluster the Profile must allow it too.",

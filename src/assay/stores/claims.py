@@ -147,6 +147,11 @@ def fail(store: Store, ref: ArtifactRef, number: int, failure: Failure) -> Failu
     return read_document(store, failure_key(ref, number), Failure) or failure
 
 
+def read_failure(store: Store, ref: ArtifactRef, number: int) -> Failure | None:
+    """Return why an attempt ended without a record, or None where nothing was said."""
+    return read_document(store, failure_key(ref, number), Failure)
+
+
 def go_on(store: Store, ref: ArtifactRef, number: int) -> None:
     """Take back what was said of an attempt's end: a queue's manager stopped what carries it, and now runs it again."""
     store.delete(failure_key(ref, number))

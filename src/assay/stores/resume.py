@@ -1,4 +1,4 @@
-"""What attempts at a stage leave for the next one to go on from; it is dropped once the stage is done.
+"""What attempts at a stage leave for the next one to go on from, and pods for each other; it is dropped once the stage is done.
 
 Sealed objects end with the SHA-256 of what is before it: one that does not hold what was written counts as absent.
 """

@@ -1,7 +1,10 @@
-"""batch/v1 Job: carries generate, evaluate and compare, one pod each.
+"""batch/v1 Job: carries generate, evaluate and compare, one pod each, or an evaluation in several.
 
 Kubernetes tries nothing twice (`backoffLimit` 0), and replaces no pod before it is gone for good (`podReplacementPolicy`):
 every restart is a new attempt of ours.
+
+Of an evaluation's pods the first leads. The Job ends well with it (`successPolicy`), and goes on without another that is lost
+(`backoffLimitPerIndex`), whose share the first takes over.
 
 Where an experiment lets code run that models write, an evaluation's pod has a second container for it: of the same image, with
 no environment, no token and no mount but a folder of two named pipes. It is a sidecar, which the kubelet ends with the program.
@@ -17,6 +20,8 @@ from assay.workloads.pods import KEPT_SECONDS, Size, container, program, templat
 from assay.workloads.sights import by_conditions, held_back
 
 SANDBOX = "ASSAY_SANDBOX"  # the variable that tells the program where the pipes are
+POD = "ASSAY_POD"  # the variable that tells the program which pod of several it is in
+_INDEX = {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"}
 _EXCHANGE = {"name": "exchange", "mountPath": "/exchange"}
 _PIPES_ALONE = "1Mi"  # nothing else is kept there
 _SANDBOX = Size(cpus=0.1, memory_gib=2.5)  # works while the program waits; two processes of 1 GiB at most
@@ -35,11 +40,13 @@ def manifest(order: Order) -> Object:
     if order.ref.kind is Kind.COMPARE:
         size = Size(cpus=_COMPARE.cpus, memory_gib=min(_COMPARE.memory_gib, pool.memory_gib))
     one = container(order, order.ref.kind.value, size, command=["python", "-m", *program(order)])
+    asked = EvaluateExecution()
+    if order.ref.kind is Kind.EVALUATE:
+        asked = EvaluateExecution.model_validate(order.attempt.execution)
+    if asked.pods > 1:
+        one = {**one, "env": [*one["env"], {"name": POD, "valueFrom": {"fieldRef": dict(_INDEX)}}]}
     pod = template(order, pool, one)
-    if (
-        order.ref.kind is Kind.EVALUATE
-        and EvaluateExecution.model_validate(order.attempt.execution).code_execution
-    ):
+    if asked.code_execution:
         pod = {**pod, "spec": _with_sandbox(order, pod["spec"])}
     return {
         "apiVersion": "batch/v1",
@@ -47,13 +54,23 @@ def manifest(order: Order) -> Object:
         "metadata": metadata(order, pool.queue),
         "spec": {
             "suspend": pool.queue is not None,
-            "parallelism": 1,
-            "completions": 1,
-            "backoffLimit": 0,
+            **_pods(asked.pods),
             "podReplacementPolicy": "Failed",
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": pod,
         },
+    }
+
+
+def _pods(count: int) -> Object:
+    pods = {"parallelism": count, "completions": count}
+    if count == 1:
+        return {**pods, "backoffLimit": 0}
+    return {
+        **pods,
+        "completionMode": "Indexed",
+        "backoffLimitPerIndex": 0,
+        "successPolicy": {"rules": [{"succeededIndexes": "0"}]},
     }
 
 

@@ -198,7 +198,7 @@ def test_programs_read_the_settled_execution_as_they_read_a_laptops(profile):
 def test_pools_decide_what_machines_there_are_and_the_experiment_the_rest():
     asked = {
         "train": {"nodes": 5, "processesPerNode": 3, "threads": 4, "zeroStage": 2, "microBatch": 1},
-        "evaluate": {"threads": 7, "batch": 9},
+        "evaluate": {"threads": 7, "batch": 9, "pods": 5},
     }
     execution = Execution.model_validate(asked)
     on_gpus, on_cpus = (settled_execution(execution, profile) for profile in PROFILES.values())
@@ -208,7 +208,9 @@ def test_pools_decide_what_machines_there_are_and_the_experiment_the_rest():
         "nodes": 2, "processesPerNode": 8, "threads": 4, "zeroStage": 2, "microBatch": 1, "memoryGib": 900,
         "activationCheckpointing": False, "deterministic": True, "compile": False, "resumeEveryMinutes": 10,
     }  # fmt: skip
-    assert on_gpus["evaluate"] == {"threads": 7, "batch": 9, "memoryGib": 120, "codeExecution": False}
+    assert on_gpus["evaluate"] == {
+        "threads": 7, "batch": 9, "memoryGib": 120, "pods": 5, "codeExecution": False,
+    }  # fmt: skip
     assert (on_cpus["train"]["nodes"], on_cpus["train"]["processesPerNode"]) == (1, 3)
 
 

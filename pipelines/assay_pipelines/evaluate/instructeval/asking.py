@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 
 from assay.api.evaluate import PromptFormat
 from assay_pipelines.decoding import Prompt, Sampling, answer
+from assay_pipelines.evaluate.dealing import Size
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked, Item
-from assay_pipelines.evaluate.work import Work
+from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.inference import LoadedModel
 
 LONGEST = 2048  # tokens of a prompt, before examples are left out
@@ -74,13 +75,20 @@ def _replies(
         return [found[prompt.id] for prompt in some]
 
     ordered = sorted(prompts, key=lambda prompt: (-len(prompt.tokens), prompt.id))
-    rows, tokens = work.rows, dict[str, list[int]]()
-    for first in range(0, len(ordered), rows):
-        chunk = ordered[first : first + rows]
-        what = ["instructeval", loaded.label, asdict(sampling), [asdict(prompt) for prompt in chunk]]
-        replies = work.done(what, chunk, made)
-        tokens |= {prompt.id: reply for prompt, reply in zip(chunk, replies, strict=True)}
-    return tokens
+    batches = [
+        Batch(
+            what=["instructeval", loaded.label, asdict(sampling), [vars(prompt) for prompt in chunk]],
+            rows=chunk,
+            make=made,
+            size=Size(tokens=sum(len(prompt.tokens) + sampling.max_tokens for prompt in chunk)),
+        )
+        for chunk in (ordered[first : first + work.batch] for first in range(0, len(ordered), work.batch))
+    ]
+    return {
+        prompt.id: reply
+        for batch, replies in zip(batches, work.all(batches), strict=True)
+        for prompt, reply in zip(batch.rows, replies, strict=True)
+    }
 
 
 def _shown(item: Item, form: PromptFormat, loaded: LoadedModel, *, answer: int) -> _Shown:
