@@ -8,7 +8,7 @@ from assay.api.parse import experiment_of
 from assay.api.written import Written, read
 from assay.errors import SpecErrors
 from assay.plan.examine import examine, examine_object
-from builders import a_pipeline, a_plan, an_experiment
+from builders import SMALL, a_pipeline, a_plan, an_experiment
 
 TEN_KINDS = """\
 apiVersion: assay.dev/v1alpha1
@@ -190,3 +190,29 @@ def test_sequences_as_long_as_the_context_of_the_model_that_a_training_goes_on_f
     value = an_experiment(pipeline=a_new_model(64))
 
     assert examine_object(value.model_dump(mode="json", by_alias=True, exclude_unset=True)).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("whole", "empty", "told"),
+    [
+        (
+            "shortInput: {minWords: 2}",
+            "shortInput:",
+            "spec.pipeline[0] (cleaned).clean.steps[0], a.yaml:10: found nothing behind `shortInput:`, expected its fields. Write `shortInput: {}`",
+        ),
+        (
+            "{name: refusals, remove: true}",
+            "{alternation: }",
+            "spec.arms[1] (kept).stages[cleaned].clean.steps[0], a.yaml:22: found nothing behind `alternation:`, expected its fields. Write `alternation: {}`",
+        ),
+        (
+            "model: {uri: base}",
+            "model: {uri: }",
+            "spec.pipeline[1] (sft).train.model, a.yaml:15: found nothing behind `uri:`, expected its value. Write it.",
+        ),
+    ],
+)
+def test_a_member_with_nothing_behind_its_colon_is_told_as_that(whole, empty, told):
+    (fault,) = examined(SMALL.replace(whole, empty)).faults
+
+    assert str(fault).startswith(told)
