@@ -29,12 +29,14 @@ class Examined:
     """An experiment and what is wrong with it.
 
     Attributes:
+        written: the document.
         experiment: absent where it could not be parsed.
         expansion: the instances of the arms that are not at fault.
         faults: what its author must mend; each begins with a field path.
 
     """
 
+    written: Written
     experiment: Experiment | None
     expansion: Expansion
     faults: tuple[SpecError, ...]
@@ -57,10 +59,11 @@ def examine(written: Written) -> Examined:
         experiment = experiment_of(written)
     except SpecErrors as error:
         nothing = Expansion(instances=(), notes=())
-        return Examined(experiment=None, expansion=nothing, faults=tuple(error.faults))
+        return Examined(written=written, experiment=None, expansion=nothing, faults=tuple(error.faults))
     expansion, faults = expanded(experiment)
     inside = _Inside(experiment, written, expansion)
     return Examined(
+        written=written,
         experiment=experiment,
         expansion=expansion,
         faults=(
