@@ -331,7 +331,9 @@ def _code_allowed(subject: _Subject) -> Iterator[SpecError]:
     if subject.experiment.spec.execution.evaluate.code_execution:
         return
     for path, value in walk(subject.written.value.get("spec"), ("spec",)):
-        if path[-2:] == ("instructeval", "benchmark") and value == "humaneval":
+        theirs = path[-2:] == ("instructeval", "benchmark") and value == "humaneval"
+        harness = path[-2:] == ("harness", "data") and value is not None  # humaneval and its variants alone
+        if theirs or harness:
             yield subject.fault(
                 path,
                 "found humaneval, which runs what the model writes, expected execution.evaluate.codeExecution: true with it",
