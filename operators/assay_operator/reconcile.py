@@ -26,8 +26,9 @@ from assay.reconcile.decide import Decision, Launch
 from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
-from assay.settings.cluster import RETRY, Planned, SourceErrors, Surroundings, open_planned
+from assay.settings.cluster import RETRY, Planned, Surroundings, open_planned
 from assay.settings.in_cluster import DEFAULT_PROFILE
+from assay.settings.inputs import SourceErrors
 from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
 from assay_operator.logs import about

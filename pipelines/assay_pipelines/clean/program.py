@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.api.clean import Clean
 from assay.api.execution import CleanExecution
+from assay.artifacts.endings import PACKED
 from assay_pipelines.clean.blocks import open_blocks
 from assay_pipelines.clean.flow import Given, fly
 from assay_pipelines.clean.intake.pieces import Origin, piece_bytes, pieces
@@ -63,4 +64,4 @@ def _origins(run: StageRun, spec: Clean) -> Iterator[Origin]:
 
 def _unpacked(path: Path) -> int:
     """Guess how many bytes a file holds."""
-    return path.stat().st_size * (_PACKING if path.suffix in (".gz", ".zst", ".parquet") else 1)
+    return path.stat().st_size * (_PACKING if path.suffix in (*PACKED, ".parquet") else 1)

@@ -19,6 +19,8 @@ from assay_pipelines.evaluate.samples import ROLLING, first_filter, item_of, out
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 
+Sample = dict[str, Any]  # what the harness logs of an item
+
 
 @dataclass(frozen=True, kw_only=True)
 class HarnessTask:
@@ -73,18 +75,25 @@ def load_task(
                 "found a task that runs model-written code, expected none",
                 "Leave it out: the harness would run it in this process, outside the sandbox.",
             )
-        if few_shot is not None:
-            found.set_config(key="num_fewshot", value=few_shot)
-        elif found.get_config("num_fewshot") is None:
-            found.set_config(key="num_fewshot", value=0)
+        set_few_shot(found, few_shot)
     return HarnessTask(name=name, parts=parts, limit=limit)
 
 
-def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) -> Measured:
-    """Ask one model one task.
+def set_few_shot(task: Task, number: int | None) -> None:
+    """Say how many examples come before each question; None leaves it to the task."""
+    if number is not None:
+        task.set_config(key="num_fewshot", value=number)
+    elif task.get_config("num_fewshot") is None:
+        task.set_config(key="num_fewshot", value=0)
+
+
+def ask(
+    task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int
+) -> tuple[Engine, dict[str, list[Sample]]]:
+    """Ask one model one task, and return what the harness says of each item of each part.
 
     Raises:
-        StageError: `ContextTooSmall`, `ModelNotFinite`, or `BenchmarkMalformed`: no metric is a mean over items.
+        StageError: `ContextTooSmall` or `ModelNotFinite`.
 
     """
     engine = Engine(loaded, work, cutting=task.cutting, seed=seed)
@@ -97,12 +106,23 @@ def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) ->
         bootstrap_iters=0,
         log_samples=True,
     )
+    return engine, results["samples"]
+
+
+def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) -> Measured:
+    """Ask one model one task, and score it by the harness.
+
+    Raises:
+        StageError: as `ask`, or `BenchmarkMalformed`: no metric is a mean over items.
+
+    """
+    engine, answered = ask(task, loaded, work, seed=seed)
     outcomes: list[Outcome] = []
     chances: list[float] = []
     near: list[str] = []
     metrics = {}
     for name, part in task.parts.items():
-        samples = first_filter(results["samples"][name])
+        samples = first_filter(answered[name])
         metrics[name] = _metric(task.name, part, samples)
         prefix = f"{name}/" if len(task.parts) > 1 else ""
         asked = [
@@ -110,7 +130,7 @@ def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) ->
                 sample,
                 metrics[name],
                 doc_id=f"{prefix}{item_of(sample)}",
-                tokens=_tokens(sample, engine),
+                tokens=tokens_of(sample, engine),
             )
             for sample in samples
         ]
@@ -148,7 +168,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def _metric(where: str, task: Task, samples: Sequence[dict[str, Any]]) -> str:
+def _metric(where: str, task: Task, samples: Sequence[Sample]) -> str:
     """Choose the figure that stands for the task: the first that is a mean over its items."""
     declared = {name: how for name, how in task.aggregation().items() if name in samples[0]["metrics"]}
     for name, how in declared.items():
@@ -162,7 +182,7 @@ def _metric(where: str, task: Task, samples: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _tokens(sample: dict[str, Any], engine: Engine) -> int:
+def tokens_of(sample: Sample, engine: Engine) -> int:
     """Count what the model read and wrote for an item: its prompt once, and every continuation."""
     prompts: dict[str, int] = {}
     written = 0

@@ -11,6 +11,7 @@ which say nothing of so few symbols. Before every document stand zero bytes, and
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,15 @@ _LAST = np.uint64(0xFF)  # the byte that is predicted; those before it are its c
 
 def beside(measured: Measured, texts: Sequence[Text], learnt: Sequence[Text], *, order: int) -> Measured:
     """Say beside a model's bits per byte of texts what the n-gram model's are, having read others."""
-    coded, read = ([text.text.encode() for text in some] for some in (texts, learnt))
-    figure = coded_bits(coded, read, order=order) / sum(len(text) for text in coded)
+    coded, read = (tuple(text.text for text in some) for some in (texts, learnt))
+    figure = _bits_per_byte(coded, read, order)
     return replace(measured, beside={**measured.beside, "ngramBitsPerByte": figure})
+
+
+@cache  # a process carries out one stage, whose checkpoints are mostly asked the same texts
+def _bits_per_byte(texts: tuple[str, ...], learnt: tuple[str, ...], order: int) -> float:
+    coded, read = ([text.encode() for text in some] for some in (texts, learnt))
+    return coded_bits(coded, read, order=order) / sum(len(text) for text in coded)
 
 
 def coded_bits(texts: Sequence[bytes], learnt: Sequence[bytes], *, order: int) -> float:

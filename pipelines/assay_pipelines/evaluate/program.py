@@ -24,7 +24,7 @@ from assay.api.evaluate import (
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.classifier import classifier_of
 from assay_pipelines.dataset import Chat, chats_of
-from assay_pipelines.evaluate import divergence, harness, likelihood, ngrams, rates
+from assay_pipelines.evaluate import divergence, harness, humaneval, likelihood, ngrams, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.divergence import Pair
 from assay_pipelines.evaluate.harness import HarnessTask, load_task
@@ -108,6 +108,8 @@ def _measure(run: StageRun, task: Task, seed: int) -> Measure:
         return _divergence(run, name, task.divergence)
     if task.instructeval is not None:
         return _instructeval(run, name, task.instructeval, seed)
+    if task.harness is not None and task.harness.data is not None:
+        return _humaneval(run, name, task.harness, task.harness.data, seed)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
     return lambda loaded, work: harness.measure(asked, loaded, work, seed=seed)
@@ -133,6 +135,12 @@ def _instructeval(run: StageRun, name: str, words: InstructEval, seed: int) -> M
         seed=seed,
     )
     return lambda loaded, work: benchmark.score(asked, loaded.label, ask(asked, loaded, work))
+
+
+def _humaneval(run: StageRun, name: str, words: Harness, data: str, seed: int) -> Measure:
+    check_allowed(run.execution, f"task {name}")
+    asked = humaneval.load_humaneval(name, words, run.outside(data))
+    return lambda loaded, work: humaneval.measure(asked, loaded, work, seed=seed)
 
 
 def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlparse
 
 from assay.artifacts.canonical import digest
 from assay.artifacts.documents import Location, SourceFile
+from assay.artifacts.endings import endings
 from assay.artifacts.hub import HubPlace
 from assay.errors import SpecError
 from assay.plan.compile import Resolved
@@ -24,7 +25,6 @@ from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
 LARGE_BYTES = 8 * 2**20  # objects above this are not read for planning
-_PACKED = (".gz", ".zst")
 
 
 class ObjectSources:
@@ -173,13 +173,9 @@ def _object(store: Store, folder: str, info: ObjectInfo, path: str) -> SourceFil
 
 
 def _content(files: tuple[SourceFile, ...]) -> str:
-    return digest("assay.files/2", [[file.identity, file.size, _ending(file.path)] for file in files])
-
-
-def _ending(name: str) -> str:
-    """Return what says how a file is read: `.jsonl`, or `.jsonl.gz` where it is packed."""
-    path = Path(name)
-    return f"{Path(path.stem).suffix}{path.suffix}" if path.suffix in _PACKED else path.suffix
+    return digest(
+        "assay.files/2", [[file.identity, file.size, "".join(endings(file.path))] for file in files]
+    )
 
 
 def _resolved(written: str, uri: str, files: tuple[SourceFile, ...], content: str) -> Resolved:

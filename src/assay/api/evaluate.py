@@ -25,6 +25,13 @@ from assay.api.model import (
 )
 
 INSTRUCTEVAL = "instructeval_"  # what the names of instruct-eval's tasks begin with
+HUMANEVAL = ("humaneval", "humaneval_instruct", "humaneval_64", "humaneval_64_instruct")
+"""The tasks of lm-evaluation-harness whose answers run in the sandbox, by their names there."""
+
+_HUMANEVAL_ASKED = (
+    f"(has(self.harness) && has(self.harness.task) ? self.harness.task : self.name) in {list(HUMANEVAL)}"
+    " && !(has(self.harness) && has(self.harness.config))"
+)
 
 
 class MultipleChoice(SpecModel):
@@ -42,6 +49,9 @@ class Harness(SpecModel):
 
     task: str | None = Field(None, max_length=253, description="Its name there; absent: this task's name.")
     config: Uri | None = Field(None, description="A task YAML of one's own.")
+    data: Annotated[Uri | None, Neutral(None)] = Field(
+        None, description="HumanEval.jsonl.gz, for humaneval and its variants alone."
+    )
     few_shot: int | None = Field(
         None, ge=0, le=100, description="Number of examples before the question; absent: the task's own."
     )
@@ -168,6 +178,15 @@ class Task(OneOf):
             ),
             "a task of instruct-eval needs its benchmark and data: add `instructeval: {benchmark: …, data: …}`",
         ),
+        Rule(
+            " || ".join(
+                (
+                    *(f"has(self.{to_camel(kind)})" for kind in one_of if kind != "harness"),
+                    f"({_HUMANEVAL_ASKED}) == (has(self.harness) && has(self.harness.data))",
+                )
+            ),
+            "lm-evaluation-harness' humaneval needs its problems, and no other task has such: `harness: {data: …}`",
+        ),
     )
 
     name: Name = Field(description="How verdicts and reports call it.")
@@ -187,6 +206,25 @@ class Task(OneOf):
             raise fault(
                 f"found {self.name} without its data, expected the benchmark's files: lm-evaluation-harness has no such task",
                 f"Add `instructeval: {{benchmark: {self.name.removeprefix(INSTRUCTEVAL)}, data: <its folder or file>}}`.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _problems_named(self) -> Self:
+        if any(getattr(self, kind) is not None for kind in self.one_of if kind != "harness"):
+            return self
+        asked = self.harness or Harness()
+        task = asked.task or self.name
+        needed = task in HUMANEVAL and asked.config is None
+        if needed and asked.data is None:
+            raise fault(
+                f"found {task} without its problems, expected their file: they come from no hub",
+                "Add `harness: {data: <HumanEval.jsonl.gz>}`.",
+            )
+        if asked.data is not None and not needed:
+            raise fault(
+                f"found data of {task}, expected them only of {', '.join(HUMANEVAL)}",
+                "Remove `data`; a YAML of one's own names its data itself.",
             )
         return self
 

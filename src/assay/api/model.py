@@ -10,7 +10,7 @@ A spec model is closed (unknown fields are errors), frozen, camelCase outside an
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -64,6 +64,9 @@ class OneOf(SpecModel):
         present = [spelled(type(self), name) for name in self.one_of if getattr(self, name) is not None]
         members = ", ".join(spelled(type(self), name) for name in self.one_of)
         if not present and not self.none_allowed:
+            for name in self.one_of:
+                if name in self.model_fields_set:
+                    raise fault(*left_empty(type(self), name))
             raise fault(f"found none of {members}, expected exactly one of them", "Add one.")
         if len(present) > 1:
             number = "at most one" if self.none_allowed else "exactly one"
@@ -97,6 +100,16 @@ def spelled(model: type[SpecModel], attribute: str) -> str:
 def fault(found: str, do: str) -> PydanticCustomError:
     """Make what a validator raises: what was found against what was expected, and what to do."""
     return PydanticCustomError("fault", "{found}. {do}", {"found": found, "do": do})
+
+
+def left_empty(model: type[SpecModel], attribute: str) -> tuple[str, str]:
+    """Say that a member has nothing behind its colon, as in `- alternation:`: what was found, and what to do."""
+    name, holds = spelled(model, attribute), get_args(model.model_fields[attribute].annotation)
+    has_fields = any(isinstance(kind, type) and issubclass(kind, SpecModel) for kind in holds)
+    return (
+        f"found nothing behind `{name}:`, expected {'its fields' if has_fields else 'its value'}",
+        f"Write `{name}: {{}}`, or some fields in it." if has_fields else "Write it.",
+    )
 
 
 def refuse_unpinned(uri: str | None, revision: str | None, info: ValidationInfo) -> None:

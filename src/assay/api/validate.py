@@ -246,11 +246,8 @@ def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterato
 
 
 def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
-    kinds = subject.stages.get(str(comparison.stage), set())
-    if (
-        comparison.stage is None or "evaluate" not in kinds or "imported" in kinds
-    ):  # which tasks were imported shows when they are read
-        return
+    if comparison.stage is None or subject.stages.get(comparison.stage) != {"evaluate"}:
+        return  # which tasks were imported shows when they are read
     known = subject.tasks(comparison.stage)
     named: list[tuple[Path, str]] = [
         ((*path, "margins", position, "name"), margin.name)
@@ -334,7 +331,9 @@ def _code_allowed(subject: _Subject) -> Iterator[SpecError]:
     if subject.experiment.spec.execution.evaluate.code_execution:
         return
     for path, value in walk(subject.written.value.get("spec"), ("spec",)):
-        if path[-2:] == ("instructeval", "benchmark") and value == "humaneval":
+        theirs = path[-2:] == ("instructeval", "benchmark") and value == "humaneval"
+        harness = path[-2:] == ("harness", "data") and value is not None  # humaneval and its variants alone
+        if theirs or harness:
             yield subject.fault(
                 path,
                 "found humaneval, which runs what the model writes, expected execution.evaluate.codeExecution: true with it",

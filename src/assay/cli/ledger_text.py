@@ -44,17 +44,18 @@ def print_lines(lines: list[Plain]) -> None:
             _short(line["id"]),
             line["source"],
             line["step"],
+            line["action"],
             line["rule"],
             "" if line["score"] is None else figure(line["score"]),
             ", ".join(_rest(line)),
         ]
         for line in lines
     ]
-    if _print_table(("ROW", "SOURCE", "STEP", "RULE", "SCORE", "WHY"), rows):
+    if _print_table(("ROW", "SOURCE", "STEP", "ACTION", "RULE", "SCORE", "WHY"), rows):
         return
     for line in lines:
         say(f"{_short(line['id'])} of {line['source']}")
-        _wrapped(f"  {line['step']}: {', '.join(_why(line))}")
+        _wrapped(f"  {line['step']}: {', '.join([line['action'], *_why(line)])}")
 
 
 def print_story(told: Plain, label: str) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 from assay.api.experiment import Experiment, Stage
 from assay.api.parse import experiment_of
+from assay.api.train import Train
 from assay.api.validate import check
-from assay.api.written import Path, Written, walk
+from assay.api.written import Path, Written
 from assay.errors import SpecError, SpecErrors
 from assay.plan.arms import Expansion, Instance, expanded
 from assay.plan.identity import Reference, references
+from assay.plan.origins import Origins
 from assay.plan.targets import Targets
 
 Told = dict[
@@ -27,12 +29,14 @@ class Examined:
     """An experiment and what is wrong with it.
 
     Attributes:
+        written: the document.
         experiment: absent where it could not be parsed.
         expansion: the instances of the arms that are not at fault.
         faults: what its author must mend; each begins with a field path.
 
     """
 
+    written: Written
     experiment: Experiment | None
     expansion: Expansion
     faults: tuple[SpecError, ...]
@@ -55,10 +59,11 @@ def examine(written: Written) -> Examined:
         experiment = experiment_of(written)
     except SpecErrors as error:
         nothing = Expansion(instances=(), notes=())
-        return Examined(experiment=None, expansion=nothing, faults=tuple(error.faults))
+        return Examined(written=written, experiment=None, expansion=nothing, faults=tuple(error.faults))
     expansion, faults = expanded(experiment)
     inside = _Inside(experiment, written, expansion)
     return Examined(
+        written=written,
         experiment=experiment,
         expansion=expansion,
         faults=(
@@ -66,6 +71,7 @@ def examine(written: Written) -> Examined:
             *map(written.placed, faults),
             *inside.dangling(),
             *inside.circles(),
+            *inside.beyond_context(),
         ),
     )
 
@@ -89,9 +95,9 @@ class _Inside:
     """Follows what the stages of an expansion say."""
 
     def __init__(self, experiment: Experiment, written: Written, expansion: Expansion) -> None:
-        self._experiment = experiment
-        self._written = written
         self._expansion = expansion
+        self._by_label = {instance.label: instance for instance in expansion.instances}
+        self._origins = Origins(written)
         arms = {instance.arm for instance in expansion.instances}
         self._untold = {arm.name for arm in experiment.spec.arms} - arms  # their faults are told already
         self._edges: dict[tuple[str, str], list[tuple[tuple[str, str], _Reads]]] = {}
@@ -107,7 +113,7 @@ class _Inside:
             try:
                 target, name = targets.of(reads.instance, stage, reads.reference)
             except SpecError as error:
-                where = self._where(reads.instance, reads.stage, reads.path, reads.reference.target)
+                where = self._origins.where(reads.instance, reads.stage, reads.path, reads.reference.target)
                 told.setdefault(where, (error, []))[1].append(reads.instance.label)
             else:
                 edge = ((target.label, name), reads)
@@ -121,7 +127,7 @@ class _Inside:
         for start in self._edges:
             for circle in self._circles_from(start, done):
                 first = circle[0]
-                where = self._where(first.instance, first.stage, first.path, first.reference.target)
+                where = self._origins.where(first.instance, first.stage, first.path, first.reference.target)
                 if where not in told:
                     told.add(where)
                     names = [f"{reads.instance.arm}/{reads.stage}" for reads in circle]
@@ -130,6 +136,38 @@ class _Inside:
                         f"found a circle {' → '.join([*names, names[0]])}, expected none",
                         "Break it: a stage may not read what reads it.",
                     )
+
+    def beyond_context(self) -> Iterator[SpecError]:
+        """Yield a fault for every training whose sequences are longer than its model takes, where the spec makes that model."""
+        told: Told = {}
+        for instance in self._expansion.instances:
+            for name, stage in instance.stages.items():
+                if not isinstance(stage.body, Train):
+                    continue
+                length, context = stage.body.sequence_length, self._context(instance, name)
+                if context is None or length <= context:
+                    continue
+                where = self._origins.where(instance, name, ("train", "sequenceLength"), length)
+                error = SpecError(
+                    where,
+                    f"found {length}, expected at most the model's context of {context} tokens",
+                    "Lower it, or raise the context of the new model that it begins with.",
+                )
+                told.setdefault(where, (error, []))[1].append(instance.label)
+        yield from _folded(told)
+
+    def _context(self, instance: Instance, name: str) -> int | None:
+        """Return the context of the new model that a training, or the first of those that it goes on from, begins with."""
+        at, passed = (instance.label, name), set[tuple[str, str]]()
+        while at not in passed:
+            passed.add(at)
+            label, stage = at
+            body = self._by_label[label].stages[stage].body
+            if isinstance(body, Train) and body.model.llama is not None:
+                return body.model.llama.context
+            edges = self._edges.get(at, ())
+            at = next((target for target, reads in edges if reads.reference.path == ("model", "from")), at)
+        return None
 
     def _every_reference(self) -> Iterator[tuple[_Reads, Stage]]:
         known: dict[int, list[Reference]] = {}
@@ -164,44 +202,6 @@ class _Inside:
                 steps.append(reads)
                 way[target] = len(steps)
                 branches.append(iter(self._edges.get(target, ())))
-
-    def _where(self, instance: Instance, stage: str, path: Path, value: str) -> str:
-        """Return the field in which an instance's stage got a value: its arm's, an axis's or the pipeline's."""
-        for start, words in self._origins(instance, stage):
-            for place, found in walk(words):
-                if found == value and _names(place) == _names(path):
-                    return self._written.where((*start, *place))
-        inside = ".".join(str(part) for part in path)
-        return f"arm {instance.arm}, stage {stage}, {inside}"
-
-    def _origins(self, instance: Instance, stage: str) -> Iterator[tuple[Path, Any]]:
-        spec = self._written.value["spec"]
-        arms = [index for index, arm in enumerate(spec["arms"]) if arm.get("name") == instance.arm]
-        lists: list[tuple[Path, list[Any]]] = []
-        for index in arms:
-            lists += _of_axes(("spec", "arms", index, "matrix"), spec["arms"][index].get("matrix"))
-        lists += _of_axes(("spec", "matrix"), spec.get("matrix"))
-        lists += [
-            (("spec", "arms", index, "stages"), spec["arms"][index].get("stages") or []) for index in arms
-        ]
-        lists.append((("spec", "pipeline"), spec["pipeline"]))
-        for start, stages in lists:
-            for index, words in enumerate(stages):
-                if words.get("name") == stage:
-                    yield (*start, index), words
-
-
-def _of_axes(start: Path, axes: list[Any] | None) -> list[tuple[Path, list[Any]]]:
-    return [
-        ((*start, index, "values", place, "stages"), value.get("stages") or [])
-        for index, axis in enumerate(axes or [])
-        for place, value in enumerate(axis.get("values") or [])
-    ]
-
-
-def _names(path: Path) -> list[str]:
-    """A path without the positions of items, which merging changes."""
-    return [part for part in path if isinstance(part, str)]
 
 
 def _folded(told: Told) -> Iterator[SpecError]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.api.experiment import Stage
 from assay.api.faults import did_you_mean
-from assay.api.model import OneOf, SpecModel
+from assay.api.model import OneOf, SpecModel, left_empty
 from assay.errors import SpecError
 from assay.plan.shape import FieldShape, field_by_alias, shape_of
 
@@ -92,14 +92,22 @@ def item_name(model: type[SpecModel], item: Plain, where: str) -> str:
     members = [alias for alias in member_aliases(model) if item.get(alias) is not None]
     if model is not Stage and len(members) == 1:
         return members[0]
+    if model is not Stage and not members:
+        for shape in _members(model):
+            if shape.alias in item:
+                raise SpecError(where, *left_empty(model, shape.attribute))
     raise SpecError(where, "found an item without a name, expected one", "Add `name`.")
 
 
 def member_aliases(model: type[SpecModel]) -> list[str]:
     """The members of an exactly-one-of, as in YAML; none for other models."""
+    return [shape.alias for shape in _members(model)]
+
+
+def _members(model: type[SpecModel]) -> list[FieldShape]:
     if not issubclass(model, OneOf):
         return []
-    return [shape.alias for shape in shape_of(model) if shape.attribute in model.one_of]
+    return [shape for shape in shape_of(model) if shape.attribute in model.one_of]
 
 
 def _without_other_members(model: type[SpecModel], base: Plain, patch: Plain) -> Plain:

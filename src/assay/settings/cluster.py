@@ -12,16 +12,18 @@ from assay.api.execution import Execution
 from assay.api.experiment import Experiment
 from assay.api.profile import Limits, ProfileSpec
 from assay.api.status import PlanStatus
+from assay.api.written import Written
 from assay.artifacts.hub import HubPlace
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
-from assay.errors import SpecError, SpecErrors
+from assay.errors import SpecError
 from assay.plan.arms import expand
-from assay.plan.compile import compile_plan, wanted_inputs
+from assay.plan.compile import compile_plan
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.settings.common import now
 from assay.settings.in_cluster import policy_of, store_environment
+from assay.settings.inputs import SourceErrors, resolved_inputs
 from assay.stores.open import open_store
 from assay.stores.store import Store
 from assay.workloads.execution import settled_execution
@@ -48,10 +50,6 @@ class Planned:
 
 
 RETRY = "assay.dev/retry"
-
-
-class SourceErrors(SpecErrors):
-    """The outside inputs are not there, or not as the plan needs them."""
 
 
 def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundings) -> Planned:
@@ -136,14 +134,5 @@ def not_allowed(plan: Plan, execution: Execution, limits: Limits) -> list[SpecEr
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:
     expansion = expand(experiment)
-    wanted = wanted_inputs(expansion)
-    faults: list[SpecError] = []
-    resolved = {}
-    for key, item in wanted.items():
-        try:
-            resolved[key] = sources.resolve(item)
-        except SpecError as error:
-            faults.append(error)
-    if faults:
-        raise SourceErrors(faults)
-    return compile_plan(experiment, expansion, resolved)
+    written = Written(value=experiment.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    return compile_plan(experiment, expansion, resolved_inputs(expansion, written, sources))

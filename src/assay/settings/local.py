@@ -17,12 +17,13 @@ from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.errors import SpecError, StoreError
-from assay.plan.compile import compile_plan, wanted_inputs
+from assay.plan.compile import compile_plan
 from assay.plan.examine import Examined, examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
 from assay.settings.common import now
+from assay.settings.inputs import resolved_inputs
 from assay.stores.claims import read_stage
 from assay.stores.open import open_store, open_to_read
 from assay.stores.store import Store
@@ -83,8 +84,7 @@ def compile_file(path: Path) -> tuple[Experiment, Plan]:
     examined = examined_file(path)
     experiment = examined.sound()
     sources: Sources = FileSources(path.absolute().parent, hub_access=os.environ.get("HF_HUB_OFFLINE") == "0")
-    wanted = wanted_inputs(examined.expansion)
-    resolved = {key: sources.resolve(item) for key, item in wanted.items()}
+    resolved = resolved_inputs(examined.expansion, examined.written, sources)
     return experiment, compile_plan(experiment, examined.expansion, resolved)
 
 

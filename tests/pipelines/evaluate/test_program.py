@@ -260,20 +260,23 @@ def test_the_same_evaluation_gives_the_same_bytes(bench, trained, texts):
     assert bench.run(main, Kind.EVALUATE, spec, attempt=2).record.outputs == outputs
 
 
-def test_an_ngram_models_bits_stand_beside_those_of_the_model(bench, trained, texts, answers):
+def test_an_ngram_models_bits_stand_beside_those_of_every_checkpoint(bench, trained, texts, answers):
     learnt = answers("Mix flour.", "Stones.")
     plain = {"data": {"from": learnt}, "order": 3}
     task = {"name": "held-out", "bitsPerByte": {"data": {"from": texts}, "ngrams": plain}}
-    done = bench.run(main, Kind.EVALUATE, asking(trained, task))
+    done = bench.run(main, Kind.EVALUATE, asking(trained, task, checkpoints="all"))
 
     read = [
         f"<|im_start|>user\nquestion {at}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n".encode()
         for at, answer in enumerate(("Mix flour.", "Stones."))
     ]
     said = [text.encode() for text in DOCUMENTS]
-    assert done.summary["tasks"]["held-out"]["final"]["ngramBitsPerByte"] == pytest.approx(
-        coded_bits(said, read, order=3) / sum(len(text) for text in said)
-    )
+    expected = coded_bits(said, read, order=3) / sum(len(text) for text in said)
+    checkpoints = done.summary["tasks"]["held-out"]
+    assert {label: figures["ngramBitsPerByte"] for label, figures in checkpoints.items()} == {
+        "epoch-0.5": pytest.approx(expected),
+        "final": pytest.approx(expected),
+    }
 
 
 def test_chats_are_measured_as_the_model_reads_them(bench, trained, answers):

@@ -111,14 +111,25 @@ def test_tasks_that_only_an_arm_has_may_be_compared():
     assert faults(text.replace("task: mmlu}\n  - {name: curve", "task: bbh}\n  - {name: curve")) == []
 
 
-def test_a_task_that_runs_what_models_write_needs_the_experiments_word():
-    humaneval = "[{name: mmlu}, {name: programs, instructeval: {benchmark: humaneval, data: problems.jsonl}}]"
-    asked = SPEC.replace("[{name: mmlu}]", humaneval)
+@pytest.mark.parametrize(
+    ("task", "where"),
+    [
+        (
+            "name: programs, instructeval: {benchmark: humaneval, data: problems.jsonl}",
+            "tasks[1] (programs).instructeval.benchmark",
+        ),
+        ("name: humaneval, harness: {data: problems.jsonl}", "tasks[1] (humaneval).harness.data"),
+        (
+            "name: programs, harness: {task: humaneval_instruct, data: problems.jsonl}",
+            "tasks[1] (programs).harness.data",
+        ),
+    ],
+)
+def test_a_task_that_runs_what_models_write_needs_the_experiments_word(task, where):
+    asked = SPEC.replace("[{name: mmlu}]", f"[{{name: mmlu}}, {{{task}}}]")
 
     [fault] = faults(asked)
-    assert fault.where.startswith(
-        "spec.pipeline[2] (scores).evaluate.tasks[1] (programs).instructeval.benchmark"
-    )
+    assert fault.where.startswith(f"spec.pipeline[2] (scores).evaluate.{where}")
     assert faults(f"{asked}  execution: {{evaluate: {{codeExecution: true}}}}\n") == []
 
 

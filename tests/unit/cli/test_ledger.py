@@ -9,6 +9,7 @@ import pytest
 from assay.artifacts.documents import Attempt
 from assay.artifacts.layout import claim_key, data_key, experiment_key, record_key
 from assay.cli.ledger import main
+from assay.cli.ledger_text import print_lines
 from assay.errors import SpecError, StoreError
 from assay.report.write import write_report
 from assay.settings.local import compile_file
@@ -74,6 +75,18 @@ def test_the_lines_are_shown_without_any_text_of_a_chat(told):
     assert "noTurns" in out
     assert "duplicate of 000000000000-0" in " ".join(out.split())
     assert SAID not in out
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_a_line_says_whether_its_row_was_dropped_or_changed(capsys, monkeypatch, width):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    refusal = LINE | {"step": "refusals", "rule": "inability"}
+
+    print_lines([refusal | {"id": ROW, "action": "changed"}, refusal | {"id": COPY, "action": "dropped"}])
+
+    told = re.sub(r"\x1b\[[0-9;]*m|[:,]", "", capsys.readouterr().out)
+    assert re.findall(r"refusals +(\w+) +(?:rule )?inability", told) == ["changed", "dropped"]
 
 
 def test_of_one_step_its_counts_alone_are_shown(told):

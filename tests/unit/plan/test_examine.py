@@ -1,12 +1,14 @@
 """One judgement on an experiment: every fault at once, each with the field that its author wrote."""
 
+from copy import deepcopy
+
 import pytest
 
 from assay.api.parse import experiment_of
 from assay.api.written import Written, read
 from assay.errors import SpecErrors
 from assay.plan.examine import examine, examine_object
-from builders import a_plan, an_experiment
+from builders import SMALL, a_pipeline, a_plan, an_experiment
 
 TEN_KINDS = """\
 apiVersion: assay.dev/v1alpha1
@@ -150,3 +152,67 @@ def test_a_chain_through_a_thousand_arms_is_examined_and_compiled():
 
     assert examine_object(value).faults == ()
     assert len(a_plan(experiment_of(Written(value=value))).stages) == 4000
+
+
+def a_new_model(context):
+    """Return a pipeline that pre-trains a new model and fine-tunes what that gives."""
+    cleaned, pretrained, *_ = a_pipeline()
+    tuned = deepcopy(pretrained)
+    pretrained["name"] = "base"
+    pretrained["train"] |= {"objective": "pretrain", "sequenceLength": 16}
+    pretrained["train"]["model"]["llama"]["context"] = context
+    del tuned["train"]["tokenizer"]
+    tuned["train"]["model"] = {"from": "base"}
+    return [cleaned, pretrained, tuned]
+
+
+def test_sequences_longer_than_the_context_of_the_model_that_a_training_goes_on_from_are_a_fault():
+    words = {"name": "sft", "train": {"sequenceLength": 48}}
+    value = an_experiment(
+        pipeline=a_new_model(32), arms=[{"name": "long"}, {"name": "short", "stages": [words]}]
+    )
+
+    faults = examine_object(value.model_dump(mode="json", by_alias=True, exclude_unset=True)).faults
+
+    assert [(fault.where, fault.found) for fault in faults] == [
+        (
+            "spec.pipeline[2] (sft).train.sequenceLength",
+            "found 64, expected at most the model's context of 32 tokens (in long)",
+        ),
+        (
+            "spec.arms[1] (short).stages[0] (sft).train.sequenceLength",
+            "found 48, expected at most the model's context of 32 tokens (in short)",
+        ),
+    ]
+
+
+def test_sequences_as_long_as_the_context_of_the_model_that_a_training_goes_on_from_are_sound():
+    value = an_experiment(pipeline=a_new_model(64))
+
+    assert examine_object(value.model_dump(mode="json", by_alias=True, exclude_unset=True)).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("whole", "empty", "told"),
+    [
+        (
+            "shortInput: {minWords: 2}",
+            "shortInput:",
+            "spec.pipeline[0] (cleaned).clean.steps[0], a.yaml:10: found nothing behind `shortInput:`, expected its fields. Write `shortInput: {}`",
+        ),
+        (
+            "{name: refusals, remove: true}",
+            "{alternation: }",
+            "spec.arms[1] (kept).stages[cleaned].clean.steps[0], a.yaml:22: found nothing behind `alternation:`, expected its fields. Write `alternation: {}`",
+        ),
+        (
+            "model: {uri: base}",
+            "model: {uri: }",
+            "spec.pipeline[1] (sft).train.model, a.yaml:15: found nothing behind `uri:`, expected its value. Write it.",
+        ),
+    ],
+)
+def test_a_member_with_nothing_behind_its_colon_is_told_as_that(whole, empty, told):
+    (fault,) = examined(SMALL.replace(whole, empty)).faults
+
+    assert str(fault).startswith(told)

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.artifacts.canonical import canonical_json
+from assay.artifacts.endings import endings
 from assay_pipelines.chats import HASH_BYTES, MESSAGES, content_hash
 from assay_pipelines.clean.intake.alpaca import alpaca
 from assay_pipelines.clean.intake.guanaco import guanaco
 from assay_pipelines.clean.intake.hh_rlhf import hh_rlhf
 from assay_pipelines.clean.intake.oasst import oasst, oasst_all
 from assay_pipelines.clean.intake.openai import openai
-from assay_pipelines.clean.intake.pieces import ARRAY, BLANK, BROKEN, CHATS, unpacked
+from assay_pipelines.clean.intake.pieces import ARRAY, BLANK, BROKEN, CHATS
 from assay_pipelines.clean.intake.prompt_completion import prompt_completion
 from assay_pipelines.clean.intake.record import BrokenFileError, Chat, RejectedError
 from assay_pipelines.clean.intake.sharegpt import sharegpt
@@ -94,7 +95,7 @@ def _records(piece: dict[str, Any]) -> Iterator[Record]:
     elif piece["shape"] == ARRAY:
         yield from _elements(data)
     else:
-        plain = unpacked(piece["file"]).endswith(".txt")
+        plain = endings(piece["file"])[0] == ".txt"
         for number, raw in enumerate(data.split(b"\n"), line):
             bare = raw.strip(BLANK) if number == 1 else raw.strip()
             if bare:

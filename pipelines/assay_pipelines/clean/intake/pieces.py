@@ -17,6 +17,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assay.artifacts.endings import GZIP, ZSTD, endings
 from assay_pipelines.clean.intake.tables import COLUMNAR, UnclosedQuoteError, columnar_lines, csv_lines
 
 PIECE_BYTES = 4 << 20
@@ -86,7 +87,7 @@ def _cut(path: Path, size: int) -> Iterator[tuple[str, int, bytes]]:
         yield from _columnar(path)
         return
     with _Reader(path) as file:
-        suffix = Path(unpacked(path.name)).suffix
+        suffix, _ = endings(path.name)
         if suffix == ".csv":
             file.line = 2
             try:
@@ -126,11 +127,6 @@ def _text_lines(file: "_Reader") -> Iterator[str]:
         yield kept.decode(errors="surrogateescape")
 
 
-def unpacked(name: str) -> str:
-    """Return a file's name without what says that it is packed."""
-    return name.removesuffix(".gz").removesuffix(".zst")
-
-
 def _whole_lines(file: "_Reader", head: bytes, size: int) -> Iterator[tuple[str, int, bytes]]:
     line, kept = 1, b""
     data = head
@@ -160,17 +156,16 @@ class _Reader:
     """A file's bytes, unpacked; what cannot be unpacked is told in `broken` once the rest has been read."""
 
     def __init__(self, path: Path) -> None:
+        _, packing = endings(path.name)
         self._file: Any = (
             gzip.open(path)  # noqa: SIM115 -- closed by __exit__
-            if path.name.endswith(".gz")
+            if packing == GZIP
             else pa.input_stream(str(path), compression="zstd")
-            if path.name.endswith(".zst")
+            if packing == ZSTD
             else path.open("rb")
         )
         self._damage: tuple[type[Exception], ...] = (
-            (OSError, pa.ArrowInvalid)
-            if path.name.endswith(".zst")
-            else (EOFError, gzip.BadGzipFile, zlib.error)
+            (OSError, pa.ArrowInvalid) if packing == ZSTD else (EOFError, gzip.BadGzipFile, zlib.error)
         )
         self.broken = ""
         self.ended = False

@@ -12,7 +12,7 @@ from typing import Any
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked, Benchmark, Item
 from assay_pipelines.evaluate.instructeval.scoring import refusals
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
-from assay_pipelines.evaluate.reading import lines_of, malformed, object_of
+from assay_pipelines.evaluate.problems import problems_of
 from assay_pipelines.sandbox.programs import Limits, Program, Reason
 from assay_pipelines.sandbox.run import run_programs
 
@@ -27,19 +27,7 @@ def read(files: Sequence[Path], where: str, limit: int | None) -> list[Item]:
         StageError: `BenchmarkMalformed`.
 
     """
-    items: dict[str, Item] = {}
-    for place, line in lines_of(files, where):
-        problem = object_of(line, place)
-        doc = {name: problem.get(name) for name in _FIELDS}
-        for name, value in doc.items():
-            if not isinstance(value, str):
-                raise malformed(place, f"{name} {value!r}", "a text")
-        if doc["task_id"] in items:
-            raise malformed(place, f"the task_id {doc['task_id']!r} a second time", "each once")
-        items[str(doc["task_id"])] = _item(doc)
-    if not items:
-        raise malformed(where, "no problems", "at least one")
-    return list(items.values())[:limit]
+    return [_item(doc) for doc in problems_of(files, where, _FIELDS)[:limit]]
 
 
 def program(item: Item, answer: str) -> Program:
