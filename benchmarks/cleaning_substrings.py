@@ -198,7 +198,9 @@ def main() -> None:
             goals.append((f"{name}: {speed:.1f} MB/s per core, at least {GOAL_SPEED}", speed >= GOAL_SPEED))
         else:
             ratio = theirs / mine
-            goals.append((f"{name}: {ratio:.1f} times the suffix array, at least {GOAL_RATIO}", ratio >= GOAL_RATIO))
+            goals.append(
+                (f"{name}: {ratio:.1f} times the suffix array, at least {GOAL_RATIO}", ratio >= GOAL_RATIO)
+            )
             goals.append((f"{share:.1%} of words repeated, at least {HEAVY:.0%}", share >= HEAVY))
         growth = times[1] / times[0]
         goals.append(

@@ -23,7 +23,7 @@ def make_model(tmp_path_factory) -> Callable[..., Path]:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: PLC0415
 
-    def make(*, seed: int = 0, context: int = 256, template: str | None = CHATML) -> Path:
+    def make(*, seed: int = 0, context: int = 256, template: str | None = CHATML, width: int = 32) -> Path:
         bpe = Tokenizer(models.BPE())
         bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         bpe.decoder = decoders.ByteLevel()
@@ -44,8 +44,8 @@ def make_model(tmp_path_factory) -> Callable[..., Path]:
         torch.manual_seed(seed)
         shape = LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=32,
-            intermediate_size=64,
+            hidden_size=width,
+            intermediate_size=2 * width,
             num_hidden_layers=2,
             num_attention_heads=2,
             max_position_embeddings=context,

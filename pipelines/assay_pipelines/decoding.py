@@ -1,4 +1,4 @@
-"""Answers, token by token, in left-padded batches with a key-value cache.
+"""Answers, token by token, in left-padded batches with a key-value cache, or by vLLM where that was asked for.
 
 Sampling draws from a stream of its own for every prompt, seeded by the stage's seed and the prompt's id, so that an
 answer depends neither on its batch nor on what else is asked. Arithmetic in batches of another size may still differ in
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from transformers import DynamicCache
 
 from assay.errors import StageError
+from assay_pipelines.by_vllm import Vllm, Wanted
 from assay_pipelines.inference import LoadedModel
 
 Floats = NDArray[np.float64]
@@ -86,6 +87,10 @@ def answer(
         )
     ordered = sorted(prompts, key=lambda prompt: (-len(prompt.tokens), prompt.id))
     ends = _ends(loaded)
+    if loaded.vllm is not None:
+        yield from _by_vllm(loaded.vllm, ordered, loaded.context, sampling, ends)
+        done(len(ordered))
+        return
     for first in range(0, len(ordered), batch):
         rows = [
             _Row(
@@ -98,6 +103,22 @@ def answer(
         _answer_batch(rows, loaded, sampling, ends)
         yield from (Reply(prompt_id=row.prompt.id, tokens=row.tokens, ended=row.ended) for row in rows)
         done(min(first + batch, len(ordered)))
+
+
+def _by_vllm(
+    vllm: Vllm, prompts: Sequence[Prompt], context: int, sampling: Sampling, ends: frozenset[int]
+) -> Iterator[Reply]:
+    wanted = [
+        Wanted(
+            prompt=prompt.tokens,
+            most=min(sampling.max_tokens, context - len(prompt.tokens)),
+            seed=_seed(sampling.seed, prompt.id),
+        )
+        for prompt in prompts
+    ]
+    written = vllm.write(wanted, temperature=sampling.temperature, top_p=sampling.top_p, ends=ends)
+    for prompt, (tokens, ended) in zip(prompts, written, strict=True):
+        yield Reply(prompt_id=prompt.id, tokens=tokens, ended=ended)
 
 
 @torch.inference_mode()
@@ -173,8 +194,11 @@ def sample(logits: Floats, draws: Floats, *, top_p: float) -> list[int]:
 
 
 def _stream(seed: int, prompt_id: str) -> np.random.Generator:
-    digest = hashlib.sha256(f"{seed}/{prompt_id}".encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16])))
+    return np.random.Generator(np.random.PCG64(_seed(seed, prompt_id)))
+
+
+def _seed(seed: int, prompt_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{prompt_id}".encode()).digest()[:16])
 
 
 def _ends(loaded: LoadedModel) -> frozenset[int]:

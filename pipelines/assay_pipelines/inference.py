@@ -5,7 +5,7 @@ from one that has imported it starts at once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from assay.api.evaluate import Evaluate
 from assay.api.execution import EvaluateExecution, InferenceExecution
 from assay.api.generate import Generate
+from assay_pipelines.by_vllm import Vllm, opened
 from assay_pipelines.devices import device_class, device_here
 from assay_pipelines.models import (
     begin_token,
@@ -40,6 +41,7 @@ class LoadedModel:
     model: Any
     tokenizer: Any
     context: int  # longest sequence, in tokens
+    vllm: Vllm | None = None  # answers in its stead, if it was asked for
 
     @property
     def device(self) -> torch.device:
@@ -73,15 +75,20 @@ def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedMo
     """Load the checkpoints that a stage asks for, one at a time.
 
     Raises:
-        StageError: one of them is missing or damaged.
+        StageError: one of them is missing or damaged, or vLLM cannot answer by it.
 
     """
-    threads = answering(run).threads
+    execution = answering(run)
+    threads, engine = execution.threads, execution.engine
     for label in labels_asked(run, words):
         folder = model_folder(run, words.model, label=label)
         loaded = load_model(label, folder, precision=words.precision, threads=threads)
-        run.ran_with(**device_class(loaded.device))
-        yield loaded
+        run.ran_with(**device_class(loaded.device), engine=engine)
+        if engine == "transformers":
+            yield loaded
+            continue
+        with opened(folder, label, precision=words.precision, context=loaded.context) as vllm:
+            yield replace(loaded, vllm=vllm)
 
 
 def load_model(label: str, folder: Path, *, precision: str, threads: int) -> LoadedModel:

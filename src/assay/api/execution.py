@@ -57,6 +57,10 @@ class TrainExecution(SpecModel):
 class InferenceExecution(SpecModel):
     """How models answer."""
 
+    engine: Literal["transformers", "vllm"] = Field(
+        "transformers",
+        description="Who writes answers to chats and to instruct-eval's benchmarks; vllm must be in the image. Arms that differ by it are not comparable.",
+    )
     threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
     batch: int = Field(32, ge=1, le=65536, description="Sequences per forward pass.")
     memory_gib: float = Field(1.5, gt=0, le=65536, description="Memory that one stage may use, in GiB.")

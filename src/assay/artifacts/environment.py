@@ -10,6 +10,7 @@ _LIBRARIES = (
         "ray",
         "torch",
         "transformers",
+        "vllm",
         "deepspeed",
         "peft",
         "lm-eval",

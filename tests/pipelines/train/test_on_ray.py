@@ -62,7 +62,11 @@ def test_a_spec_that_cannot_be_trained_is_told_of_as_everywhere(start, bench, sp
     spec = spec_of(bench.chats(chats_of(4)), checkpoints={"rows": [32]})
     found = ended(bench, *start(spec, processesPerNode=2))
 
-    assert (found.code, found.failure.reason, found.failure.retry) == (FAILED, "CheckpointUnreachable", "never")
+    assert (found.code, found.failure.reason, found.failure.retry) == (
+        FAILED,
+        "CheckpointUnreachable",
+        "never",
+    )
 
 
 def test_a_lost_worker_ends_the_attempt_for_another_to_follow(start, bench, spec_of, chats_of):
