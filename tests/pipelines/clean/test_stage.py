@@ -213,6 +213,17 @@ def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reaso
     assert outcome.record is None
 
 
+def test_a_failure_names_files_by_what_the_spec_names_and_not_by_their_content(bench):
+    answers = bench.lines("answers.jsonl", "{}")
+    step = {"refusals": {"replaceWith": {"uri": answers, "format": "prompt-completion"}}}
+    spec = {"sources": [source("a", bench.lines("rows.jsonl", *some_rows(3)))], "steps": [step]}
+
+    _, message = bench.run(main, Kind.CLEAN, spec).refused
+
+    assert message.startswith(f"{(bench.folder / 'answers.jsonl').as_uri()}: answers.jsonl:1: found ")
+    assert "sha256:" not in message
+
+
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples" / "data"
 SAMPLE_FORMATS = {
     "chats": "sharegpt",
