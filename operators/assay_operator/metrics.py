@@ -46,6 +46,7 @@ REASONS = frozenset(  # of docs/failures.md
         "SandboxUnavailable",
         "SequenceTooLong",
         "SourceChanged",
+        "SourceUnreadable",
         "StateDamaged",
         "StoreRefused",
         "TemplateMissing",

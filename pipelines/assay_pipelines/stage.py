@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +34,7 @@ from assay.artifacts.documents import (
     ArtifactRef,
     Attempt,
     Failure,
+    Location,
     OutputFile,
     Outputs,
     Progress,
@@ -248,11 +249,13 @@ def run_program(
     stop = threading.Event()
     beating = threading.Thread(target=_beat, args=(store, ref, arguments.attempt, stop), daemon=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"assay-{kind.value}-"))
+    locations: dict[str, Location] = {}
     try:
         if speaks:
             go_on(store, ref, arguments.attempt)
             beating.start()
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
+        locations |= attempt.locations
         stage.check_semantics()
         run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
         summary = body(run)
@@ -260,7 +263,7 @@ def run_program(
             publish(store, _record(run, summary, started))
             _forget(store, ref)
     except AssayError as error:
-        return failed(_failure(error))
+        return failed(_failure(error, locations))
     except (KeyboardInterrupt, _Interrupted):
         return failed(_INTERRUPTED)
     except OSError as error:
@@ -327,12 +330,16 @@ def _noted(run: StageRun, name: str) -> dict[str, Any]:
     return noted
 
 
-def _failure(error: AssayError) -> Failure:
+def _failure(error: AssayError, locations: Mapping[str, Location]) -> Failure:
+    """Tell an error in the words of whoever wrote the spec: a stage's own spec has identities in place of URIs."""
+    message = str(error)
+    for identity, location in locations.items():
+        message = message.replace(identity, location.uri)
     if isinstance(error, StageError):
-        return Failure(reason=error.reason, message=str(error), retry=error.retry)
+        return Failure(reason=error.reason, message=message, retry=error.retry)
     if isinstance(error, StoreError):
-        return Failure(reason="StoreRefused", message=str(error), retry=Retry.LATER)
-    return Failure(reason=type(error).__name__, message=str(error), retry=Retry.NEVER)
+        return Failure(reason="StoreRefused", message=message, retry=Retry.LATER)
+    return Failure(reason=type(error).__name__, message=message, retry=Retry.NEVER)
 
 
 def _failed(store: Store, ref: ArtifactRef, attempt: int | None, failure: Failure) -> int:

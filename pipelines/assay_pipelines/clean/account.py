@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.api.clean import Clean
+from assay.api.clean import Clean, Source
 from assay.errors import BugError
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.verdict import Verdict
@@ -129,6 +129,16 @@ class Account:
     def _lines(self) -> pa.Table:
         return pa.concat_tables([_NOTED.empty_table(), *self._noted])
 
+    def unreadable(self) -> Iterator[tuple[Source, int, str]]:
+        """Yield each source that has rows and not one that could be read, how many, and why most of them could not."""
+        lines = self._lines()
+        unread = lines.filter(pc.equal(lines["step"], INTAKE))
+        of = self.rows.source[_numbers(unread, "place")]
+        for number, source in enumerate(self.clean.sources):
+            here = np.flatnonzero(of == number)
+            if len(here) and len(here) == (self.rows.source == number).sum():
+                yield source, len(here), _most_frequent(unread["detail"].take(pa.array(here)))
+
     def ledger(self) -> Iterator[pa.Table]:
         """Return the ledger, sorted by id and then in the order of the steps, some lines at a time."""
         lines = self._lines().combine_chunks()
@@ -220,6 +230,13 @@ class Account:
         parts = [part for part, at in self.aside_at.items() if at == number]
         here = np.isin(self.part, parts) & self.alive
         return np.bincount(self.rows.source[here], minlength=len(self.clean.sources))
+
+
+def _most_frequent(details: pa.ChunkedArray) -> str:
+    """Return the most frequent reason, without file and line; of several the first in the order of letters."""
+    reasons = pc.value_counts(pc.replace_substring_regex(details, r"^.*?:\d+: ", ""))
+    pairs = zip(reasons.field("counts").to_pylist(), reasons.field("values").to_pylist(), strict=True)
+    return min((-count, str(reason)) for count, reason in pairs)[1]
 
 
 def _numbers(table: pa.Table, name: str) -> Ints:

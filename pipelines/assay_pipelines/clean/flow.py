@@ -86,7 +86,7 @@ def fly(
     """Carry out all steps on the pieces of all sources.
 
     Raises:
-        StageError: `EmptySource`, or `TooFewRows` of a subsample.
+        StageError: `EmptySource`, `SourceUnreadable`, or `TooFewRows` of a subsample.
 
     """
     blocks = pieces.map(_parsed)
@@ -100,7 +100,8 @@ def fly(
             table = collected(blocks, told)
             if account is None:
                 account = _opened(clean, table)
-            account.take(table)
+            else:
+                account.take(table)
             gone = NOWHERE
         if segment.comparing is not None:
             number, step = segment.comparing
@@ -176,7 +177,20 @@ def _opened(clean: Clean, table: pa.Table) -> Account:
                 "found no rows, expected some",
                 "Look at its files, or remove it.",
             )
-    return Account(clean=clean, rows=rows)
+    account = Account(clean=clean, rows=rows)
+    account.take(table)
+    unreadable = list(account.unreadable())
+    if unreadable:
+        raise StageError(
+            "SourceUnreadable",
+            ", ".join(f"source {source.name}" for source, _, _ in unreadable),
+            "; ".join(
+                f"found {count} of {count} rows that cannot be read as {source.format}, most often: {reason}"
+                for source, count, reason in unreadable
+            ),
+            "Name the format that its files are in, mend them, or remove the source.",
+        )
+    return account
 
 
 def _compared(

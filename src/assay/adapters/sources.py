@@ -123,7 +123,8 @@ def _files(path: Path, written: str) -> Resolved:
         return _resolved(written, path.as_uri(), files, digest("assay.folder/1", named))
     anchor, pattern = Path(path.anchor), path.relative_to(path.anchor).as_posix()
     found = sorted(anchor.glob(_only_stars(pattern))) if "*" in pattern else [path] if path.exists() else []
-    files = tuple(_file(item, f"{index:05d}-{item.name}") for index, item in enumerate(found))
+    folder = anchor / pattern.split("*", maxsplit=1)[0].rpartition("/")[0]
+    files = tuple(_file(item, item.relative_to(folder).as_posix()) for item in found)
     return _resolved(written, path.as_uri().replace("%2A", "*"), files, _content(files))
 
 
@@ -159,10 +160,7 @@ def _objects(written: str, where: str, environment: Mapping[str, str]) -> Resolv
         (info for info in store.keys(fixed.removeprefix(f"{folder}/")) if wanted.fullmatch(info.key)),
         key=lambda info: info.key,
     )
-    files = tuple(
-        _object(store, folder, info, f"{index:05d}-{info.key.rpartition('/')[2]}")
-        for index, info in enumerate(found)
-    )
+    files = tuple(_object(store, folder, info, info.key) for info in found)
     return _resolved(written, uri, files, _content(files))
 
 

@@ -60,6 +60,22 @@ def test_bad_rows_are_told_with_file_and_line_and_the_others_are_kept(tmp_path):
     ] == [True] * 4
 
 
+def test_rows_of_files_of_one_name_are_told_with_their_folders(tmp_path):
+    paths = [tmp_path / folder / "rows.jsonl" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("{\n")
+
+    tables = [
+        parse_piece(row)
+        for piece in pieces([Origin(format="text", files=paths)])
+        for row in piece.to_pylist()
+    ]
+
+    told = rejected(pa.concat_tables(tables))
+    assert [detail.split(": ")[0] for detail in told] == ["one/rows.jsonl:1", "two/rows.jsonl:1"]
+
+
 def test_an_array_is_read_element_by_element_and_what_breaks_off_is_one_row(tmp_path):
     path = tmp_path / "rows.json"
     path.write_text('[\n {"text": "a"},\n {"text": 3},\n {"text": "b"},\n {"text": "c')

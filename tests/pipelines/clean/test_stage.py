@@ -203,7 +203,12 @@ def test_a_sample_like_another_stage_has_as_many_rows(bench):
     ("lines", "steps", "reason"),
     [
         ([], [], "EmptySource"),
-        (["{}"], [{"subsample": {"rows": 2}}], "TooFewRows"),
+        (["{}", "null"], [], "SourceUnreadable"),
+        (
+            [json.dumps({"conversations": [{"from": "human", "value": "a"}]})],
+            [{"subsample": {"rows": 2}}],
+            "TooFewRows",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reason):
@@ -211,6 +216,52 @@ def test_what_cannot_be_done_is_refused_with_a_reason(bench, lines, steps, reaso
     outcome = bench.run(main, Kind.CLEAN, spec)
     assert outcome.refused[0] == reason
     assert outcome.record is None
+
+
+def test_a_source_of_which_no_row_can_be_read_is_named_with_how_many_there_are_and_why(bench):
+    rows, broken = bench.folder / "other.jsonl", bench.folder / "broken.parquet"
+    rows.write_text('{"text": "a"}\nhalf\n{"text": "b"}\n')
+    broken.write_bytes(b"no parquet")
+    sources = [
+        source("good", bench.lines("rows.jsonl", *some_rows(3))),
+        source("other", bench.outside(rows)),
+        source("broken", bench.outside(broken)),
+    ]
+
+    outcome = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": [{"alternation": {}}]})
+
+    assert (outcome.code, outcome.refused[0]) == (64, "SourceUnreadable")
+    assert outcome.refused[1].startswith(
+        "source other, source broken: found 3 of 3 rows that cannot be read as sharegpt, most often: "
+        "found members text, expected conversations; found 1 of 1 rows that cannot be read as sharegpt, most often: "
+        "found a file that cannot be read"
+    )
+    assert outcome.refused[1].endswith(
+        "Name the format that its files are in, mend them, or remove the source."
+    )
+
+
+def test_a_source_whose_rows_are_all_dropped_can_be_read(bench):
+    cut = json.dumps({"conversations": [{"from": "human", "value": "a"}]})
+    sources = [
+        source("a", bench.lines("rows.jsonl", cut)),
+        source("b", bench.lines("more.jsonl", *some_rows(3))),
+    ]
+
+    summary = bench.run(main, Kind.CLEAN, {"sources": sources, "steps": [{"alternation": {}}]}).summary
+
+    assert (summary["sources"]["a"]["rejected"], summary["sources"]["a"]["dropped"]) == (0, 1)
+
+
+def test_a_failure_names_files_by_what_the_spec_names_and_not_by_their_content(bench):
+    answers = bench.lines("answers.jsonl", "{}")
+    step = {"refusals": {"replaceWith": {"uri": answers, "format": "prompt-completion"}}}
+    spec = {"sources": [source("a", bench.lines("rows.jsonl", *some_rows(3)))], "steps": [step]}
+
+    _, message = bench.run(main, Kind.CLEAN, spec).refused
+
+    assert message.startswith(f"{(bench.folder / 'answers.jsonl').as_uri()}: answers.jsonl:1: found ")
+    assert "sha256:" not in message
 
 
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples" / "data"

@@ -48,6 +48,28 @@ def test_the_same_bytes_are_the_same_input_where_their_names_say_to_read_them_al
     assert (identity_of(name) == identity_of("a.jsonl")) is is_the_same
 
 
+@pytest.mark.parametrize(
+    ("uri", "names"),
+    [
+        ("raw/one/a.jsonl", ["a.jsonl"]),
+        ("raw/one/*.jsonl", ["a.jsonl", "b.jsonl"]),
+        ("raw/*/a.jsonl", ["one/a.jsonl", "two/a.jsonl"]),
+        ("other/../raw/*/a.jsonl", ["one/a.jsonl", "two/a.jsonl"]),
+        ("raw", ["one/a.jsonl", "one/b.jsonl", "two/a.jsonl"]),
+    ],
+)
+def test_files_keep_the_names_that_they_have_below_what_is_written(tmp_path, uri, names):
+    (tmp_path / "other").mkdir()
+    for name in ("one/a.jsonl", "one/b.jsonl", "two/a.jsonl"):
+        file = tmp_path / "raw" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'"{name}"\n')
+
+    found = FileSources(tmp_path, hub_access=False).resolve(wanted(uri, None))
+
+    assert [file.path for file in found.location.files] == names
+
+
 def test_a_pattern_that_nothing_fits_is_named_as_it_is_written(tmp_path):
     with pytest.raises(SpecError, match=r"found nothing at file://.*/\*\.jsonl, expected at least one file"):
         FileSources(tmp_path, hub_access=False).resolve(wanted("*.jsonl", None))

@@ -7,6 +7,7 @@ a piece costs Ray Data 20 ms of the processor, whatever is in it.
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -58,14 +59,16 @@ def pieces(origins: Iterable[Origin], size: int = PIECE_BYTES) -> Iterator[pa.Ta
     """Cut all sources, one piece per table."""
     numbers = count()
     for source, origin in enumerate(origins):
+        folder = Path(os.path.commonpath([path.parent for path in origin.files]))
         for path in origin.files:
+            name = path.relative_to(folder).as_posix()
             for shape, line, data in _stored(path) if not origin.format else _cut(path, size):
                 columns = [
                     [next(numbers)],
                     [source],
                     [origin.format],
                     [shape],
-                    [path.name],
+                    [name],
                     [line],
                     pa.array([data], pa.large_binary()),
                 ]
