@@ -277,17 +277,9 @@ FORMATS = {
     "sharegpt": [
         "glaive_toolcall_en_demo.json",
         "glaive_toolcall_zh_demo.json",
-        "dpo_en_demo.json",
-        "dpo_zh_demo.json",
     ],
-    "openai": [
-        "kto_en_demo.json",
-        "reason_tool_use_demo_50.jsonl",
-        "v1_dpo_demo.jsonl",
-        "v1_multimodal_demo.jsonl",
-        "v1_sft_demo.jsonl",
-    ],
-    "text": ["c4_demo.jsonl", "wiki_demo.txt", "dataset_info.json"],
+    "openai": ["kto_en_demo.json", "v1_sft_demo.jsonl"],
+    "text": ["c4_demo.jsonl", "wiki_demo.txt"],
 }
 
 
@@ -297,11 +289,8 @@ def real_files():
         return [(form, SAMPLES / f"{name}.jsonl") for name, form in SAMPLE_FORMATS.items()]
     data = Path(os.environ["ASSAY_DATA"])
     files = [(form, data / "llama_factory_demo" / name) for form, names in FORMATS.items() for name in names]
-    files += [("oasst", path) for path in sorted((data / "oasst_en100" / "data").glob("*.jsonl"))]
-    files += [("oasst", path) for path in sorted((data / "oasst_en100" / "sampling_reports").glob("*.json"))]
-    files += [
-        (form, path) for path in sorted((data / "hh_rlhf").rglob("*.gz")) for form in ("prompt-completion",)
-    ]
+    files += [("oasst", path) for path in sorted((data / "oasst_en100" / "data").glob("*_tree.jsonl"))]
+    files += [("hh-rlhf", path) for path in sorted((data / "hh_rlhf").rglob("*.gz"))]
     return [(form, path) for form, path in files if path.exists()]
 
 

@@ -4,7 +4,6 @@ The file travels as text and becomes a module once per process. What it says of 
 it, for how rows are cut is nobody's choice. An error of its code is told by kind and line: its own message may repeat a chat.
 """
 
-import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from assay_pipelines.clean.table import Chats, Judgement, Line
 
 LONGEST_NAME = 100
 
-_NUMBERED = re.compile(r"^\d{5}-")  # how files of a source are kept apart
 _DEMAND = "a name of at most 100 printable characters or None for each chat"
 
 
@@ -48,7 +46,7 @@ def rule_file_of(step: OwnRule, outside: Callable[[str], list[Path]]) -> RuleFil
         raise StageError(
             "RuleFailed", f"rule {step.file}", f"found {len(paths)} files, expected one", "Name one."
         )
-    name = _NUMBERED.sub("", paths[0].name)
+    name = paths[0].name
     try:
         file = RuleFile(name, paths[0].read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
