@@ -209,7 +209,7 @@ def test_pools_decide_what_machines_there_are_and_the_experiment_the_rest():
         "activationCheckpointing": False, "deterministic": True, "compile": False, "resumeEveryMinutes": 10,
     }  # fmt: skip
     assert on_gpus["evaluate"] == {
-        "threads": 7, "batch": 9, "memoryGib": 120, "pods": 5, "codeExecution": False,
+        "engine": "transformers", "threads": 7, "batch": 9, "memoryGib": 120, "pods": 5, "codeExecution": False,
     }  # fmt: skip
     assert (on_cpus["train"]["nodes"], on_cpus["train"]["processesPerNode"]) == (1, 3)
 
