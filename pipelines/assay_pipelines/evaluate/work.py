@@ -1,7 +1,7 @@
 """One attempt's work at an evaluation, batch by batch: what was finished is kept in the store, and taken up by the next attempt.
 
-A batch is known by all that its results depend on: the stage, the program and its libraries, the device, and what is in it. So it
-is taken up as it was, or done as it would have been, and the outputs are the same bytes.
+A batch is known by all that its results depend on: the stage, the program and its libraries, the device, the
+engine, and what is in it. So it is taken up as it was, or done as it would have been, and the outputs are the same bytes.
 
 So may several pods carry out an attempt together: each works on its share of every measure's batches and keeps them. The first pod takes
 up what the others kept, and writes the outputs. It waits for nobody: what is not there yet it does itself.
@@ -48,7 +48,7 @@ class _Elsewhere(BaseException):
 class Batch(Generic[Row, Result]):
     """Rows that are worked on together."""
 
-    what: Any  # all that the results depend on beside the stage, the program and the device, JSON-like
+    what: Any  # all that the results depend on beside the stage, the program, the device and the engine, JSON-like
     rows: Sequence[Row]
     make: Callable[[Sequence[Row]], list[Result]]  # one result of each row, which JSON can hold
     size: Size
@@ -63,8 +63,9 @@ class Work:
         self.rows = execution.batch  # at once; fewer once memory gave way
         self._run, self._kept_every = run, kept_every
         self._pods = pods_of(execution, os.environ)
-        device = hashlib.sha256(canonical_json(device_class(device_here()))).hexdigest()[:16]
-        self._folder = resume_key(run.stage.ref, f"{program_digest()}/{device}")
+        setting = device_class(device_here()) | {"engine": execution.engine}
+        settled = hashlib.sha256(canonical_json(setting)).hexdigest()[:16]
+        self._folder = resume_key(run.stage.ref, f"{program_digest()}/{settled}")
         self._finished: dict[str, list[Any]] = {}
         self._seen: set[str] = set()  # keys of what was read, or kept by this very process
         self._new: dict[str, list[Any]] = {}

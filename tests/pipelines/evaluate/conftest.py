@@ -15,8 +15,8 @@ from assay_pipelines.stage import StageRun
 def working(bench, tmp_path) -> Callable[..., Work]:
     """Begin an attempt at an evaluation; what it finishes is kept at once."""
 
-    def work(*, attempt: int = 1, batch: int = 32, pods: int = 1) -> Work:
-        ref, _ = bench.claimed(Kind.EVALUATE, {"of": "work"}, attempt=attempt, batch=batch, pods=pods)
+    def work(*, attempt: int = 1, **execution) -> Work:
+        ref, _ = bench.claimed(Kind.EVALUATE, {"of": "work"}, attempt=attempt, **execution)
         run = StageRun(
             store=bench.store,
             stage=read_stage(bench.store, ArtifactRef(ref)),
