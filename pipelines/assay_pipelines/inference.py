@@ -5,6 +5,7 @@ from one that has imported it starts at once.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,11 @@ def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedMo
         folder = model_folder(run, words.model, label=label)
         loaded = load_model(label, folder, precision=words.precision, threads=threads)
         run.ran_with(**device_class(loaded.device), engine=engine)
-        if engine == "transformers":
-            yield loaded
-            continue
-        with opened(folder, label, precision=words.precision, context=loaded.context) as vllm:
+        with (
+            opened(folder, label, precision=words.precision, context=loaded.context)
+            if engine == "vllm"
+            else nullcontext()
+        ) as vllm:
             yield replace(loaded, vllm=vllm)
 
 

@@ -15,10 +15,9 @@ import torch
 
 from assay.errors import StageError
 from assay.statistics.distributions import t_quantile
-from assay_pipelines.evaluate.dealing import Size
 from assay_pipelines.evaluate.likelihood import Text, Window, cut, in_batches
 from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
-from assay_pipelines.evaluate.work import Batch, Work
+from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 
 _LOGITS = 2**23  # numbers that one forward pass may give: 32 MiB in fp32, of which six are held at once
@@ -53,24 +52,12 @@ def measure(task: str, texts: Sequence[Text], pair: Pair, work: Work) -> Measure
     nats: list[list[float]] = [[] for _ in wanted]
     lengths = Counter[int]()
     most = _LOGITS // pair.model.model.config.vocab_size
-    batches = [
-        Batch(
-            what=[
-                "divergence",
-                task,
-                pair.model.label,
-                [[window.tokens, len(window.targets)] for window in chunk],
-            ],
-            rows=chunk,
-            make=partial(_nats, pair),
-            size=Size(tokens=sum(len(window.tokens) for window in chunk)),
-        )
-        for chunk in in_batches(windows, rows=work.batch, tokens=most)
-    ]
-    for batch, found in zip(batches, work.all(batches), strict=True):
-        for window, one in zip(batch.rows, found, strict=True):
-            nats[window.document].append(one)
-            lengths[window.document] += len(window.targets)
+    measured = in_batches(
+        windows, ["divergence", task, pair.model.label], partial(_nats, pair), work, tokens=most
+    )
+    for window, found in measured:
+        nats[window.document].append(found)
+        lengths[window.document] += len(window.targets)
     outcomes = tuple(
         Outcome(
             doc_id=text.id,

@@ -6,7 +6,7 @@ fits, as lm-evaluation-harness' rolling likelihood does. Windows go through the 
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -79,21 +79,11 @@ def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list
     """Return what each text costs."""
     windows = cut(texts, loaded)
     costs: list[list[float]] = [[] for _ in texts]
-    most = _LOGITS // loaded.model.config.vocab_size
-    batches = [
-        Batch(
-            what=["bits", loaded.label, [[window.tokens, len(window.targets)] for window in chunk]],
-            rows=chunk,
-            make=partial(_nats, loaded),
-            size=Size(tokens=sum(len(window.tokens) for window in chunk)),
-        )
-        for chunk in in_batches(windows, rows=work.batch, tokens=most)
-    ]
-    for batch, found in zip(batches, work.all(batches), strict=True):
-        for window, nats in zip(batch.rows, found, strict=True):
-            costs[window.document].append(nats / math.log(2))
     lengths = Counter[int]()
-    for window in windows:
+    most = _LOGITS // loaded.model.config.vocab_size
+    found = in_batches(windows, ["bits", loaded.label], partial(_nats, loaded), work, tokens=most)
+    for window, nats in found:
+        costs[window.document].append(nats / math.log(2))
         lengths[window.document] += len(window.targets)
     return [Coded(bits=math.fsum(cost), tokens=lengths[document]) for document, cost in enumerate(costs)]
 
@@ -111,8 +101,32 @@ def cut(texts: Sequence[str], loaded: LoadedModel) -> list[Window]:
     return sorted(windows, key=lambda window: (-len(window.tokens), window.document))
 
 
-def in_batches(windows: Sequence[Window], *, rows: int, tokens: int) -> Iterator[Sequence[Window]]:
-    """Cut windows, the longest first, into batches that hold no more than so many tokens with their padding."""
+def in_batches(
+    windows: Sequence[Window],
+    what: Sequence[str],
+    make: Callable[[Sequence[Window]], list[float]],
+    work: Work,
+    *,
+    tokens: int,
+) -> Iterator[tuple[Window, float]]:
+    """Yield each window, the longest first, with what `make` finds of it; `what` tells its batches from those of other measures.
+
+    A batch holds no more than so many tokens with their padding.
+    """
+    batches = [
+        Batch(
+            what=[*what, [[window.tokens, len(window.targets)] for window in chunk]],
+            rows=chunk,
+            make=make,
+            size=Size(tokens=sum(len(window.tokens) for window in chunk)),
+        )
+        for chunk in _chunks(windows, rows=work.batch, tokens=tokens)
+    ]
+    for batch, found in zip(batches, work.all(batches), strict=True):
+        yield from zip(batch.rows, found, strict=True)
+
+
+def _chunks(windows: Sequence[Window], *, rows: int, tokens: int) -> Iterator[Sequence[Window]]:
     first = 0
     while first < len(windows):
         taken = min(rows, max(1, tokens // len(windows[first].tokens)))
