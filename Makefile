@@ -33,7 +33,7 @@ cluster-down: setup ## End it
 	@$(CLUSTER) down
 
 test: servers ## Run the tests that need no cluster
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 e2e: binaries ## Run the tests on a cluster: the one that runs, or one of their own
 	@$(RUN) pytest tests/cluster $(ARGS)
