@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from assay.api.profile import Pool
+from assay.api.profile import Pool, TrainPool
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import stage_key
 from assay.errors import SpecError
@@ -186,3 +186,17 @@ def template(
     if pool.priority_class:
         spec["priorityClassName"] = pool.priority_class
     return {"metadata": {"labels": labels(order.ref, order.attempt.number)}, "spec": spec}
+
+
+def near(pod: Object, pool: TrainPool, *, group: str | None = None) -> Object:
+    """Return a pod template whose pods Kueue puts as near to each other as the pool says.
+
+    Templates of one `group` are placed together; Kueue lets two be in one, if either has a single pod.
+    """
+    if pool.topology is None:
+        return pod
+    wish = "required" if pool.topology.required else "preferred"
+    annotations = {f"kueue.x-k8s.io/podset-{wish}-topology": pool.topology.level}
+    if group is not None:
+        annotations["kueue.x-k8s.io/podset-group-name"] = group
+    return {**pod, "metadata": {**pod["metadata"], "annotations": annotations}}

@@ -20,7 +20,7 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, items, number
 from assay.workloads.order import Order
-from assay.workloads.pods import Size, container, program, template
+from assay.workloads.pods import Size, container, near, program, template
 from assay.workloads.sights import by_conditions, held_back
 from assay.workloads.torchrun import variables
 
@@ -42,7 +42,7 @@ def manifest(order: Order) -> Object:
     execution = TrainExecution.model_validate(order.attempt.execution)
     size = Size(cpus=pool.cpus, memory_gib=pool.memory_gib, gpus=pool.gpus_per_node)
     one = container(order, NODE, size, env=variables(order))
-    pod = template(order, pool, one, shared_memory_gib=pool.shared_memory_gib)
+    pod = near(template(order, pool, one, shared_memory_gib=pool.shared_memory_gib), pool)
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": KIND,
