@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.api.profile import Pool, TrainPool
+from assay.artifacts.documents import Origin
+from assay.artifacts.environment import ORIGIN
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import stage_key
 from assay.errors import SpecError
-from assay.workloads.names import labels
+from assay.workloads.names import labels, workload_name
 from assay.workloads.objects import Object
 from assay.workloads.order import Order
 
@@ -78,6 +80,7 @@ def environment(order: Order) -> list[Object]:
         "HF_HUB_OFFLINE": offline,
         "OMP_NUM_THREADS": str(order.attempt.execution.get("threads", 1)),
         "OPENBLAS_NUM_THREADS": "1",
+        ORIGIN: _origin(order),
         "PYTHONUNBUFFERED": "1",
         "TRANSFORMERS_OFFLINE": offline,
     }
@@ -86,6 +89,11 @@ def environment(order: Order) -> list[Object]:
     if store.region:
         variables["AWS_REGION"] = store.region
     return [*variable_list(variables), *_credentials(store.secret)]
+
+
+def _origin(order: Order) -> str:
+    name = workload_name(order.ref, order.attempt.number)
+    return Origin(image=image_of(order), namespace=order.namespace, workload=name).encode().decode()
 
 
 def variable_list(variables: dict[str, str]) -> list[Object]:
