@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images servers binaries cluster cluster-down test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
+.PHONY: help setup images servers binaries cluster cluster-down manifests test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -41,6 +41,9 @@ cluster: binaries ## Hold a real Kubernetes here until this shell ends (a minute
 
 cluster-down: setup ## End it
 	@$(CLUSTER) down
+
+manifests: setup ## Render the chart into manifests/, after it or a definition changed
+	@$(RUN) python scripts/render_manifests.py
 
 test: servers ## Run the tests that need no cluster
 	@$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -2,7 +2,7 @@
 
 A TrainJob has no pod template: it names a runtime, sets its trainer, and patches some of its pods' fields. What it cannot set
 (that nothing is tried again, that no token is mounted) stands in the runtime that is installed beside the operator
-(`manifests/trainjob-runtime.yaml`, docs/decisions/0014). Read in Trainer v2.3.0; what decided the shape:
+(`helm/assay/templates/trainer-runtime.yaml`, docs/decisions/0014). Read in Trainer v2.3.0; what decided the shape:
 
 * The trainer's container is called `node`, in the runtime's job `node`; its variables are the trainer's, never a patch's. The
   Torch plugin adds PET_NNODES, PET_NPROC_PER_NODE, PET_NODE_RANK, PET_MASTER_ADDR and PET_MASTER_PORT, which torchrun reads
