@@ -70,6 +70,7 @@ PROGRAMS = {
     "jobset": Program("jobset", "sigs.k8s.io/jobset"),
     "trainer": Program("trainer", "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"),
     "kueue": Program("kueue", "sigs.k8s.io/kueue/cmd/kueue"),
+    "kwok": Program("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
 }
 
 
