@@ -13,6 +13,12 @@ from assay.workloads.order import Order, Owner
 
 FINGERPRINT = "0123456789abcdef" * 4
 CLAIMED = datetime(2030, 1, 1, 12, tzinfo=UTC)
+PROGRAM = {
+    "image": f"registry.example/team/trainer@sha256:{'3' * 64}",
+    "command": ["python", "train.py"],
+    "code": {"uri": f"sha256:{'4' * 64}"},
+    "output": "model",
+}
 IMAGES = {
     kind: f"registry.example/assay/{kind}@sha256:{digit * 64}"
     for kind, digit in (("clean", "0"), ("train", "1"), ("evaluate", "2"))
@@ -100,6 +106,7 @@ def an_order(
         namespace="research",
         owner=Owner(name="poison", uid="7d1f3a52-0000-4000-8000-000000000001"),
         profile=profile,
+        spec=PROGRAM if kind is Kind.PROGRAM else {},
     )
 
 

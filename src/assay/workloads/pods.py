@@ -71,21 +71,24 @@ def program(order: Order) -> list[str]:
 def environment(order: Order) -> list[Object]:
     """Return what a program reads from its environment; credentials by reference, never by value."""
     store = order.profile.store
-    offline = "0" if order.profile.limits.hub_access else "1"
     variables = {
         **HOMELESS,
-        "HF_DATASETS_OFFLINE": offline,
-        "HF_HUB_OFFLINE": offline,
+        **hub_variables(order),
         "OMP_NUM_THREADS": str(order.attempt.execution.get("threads", 1)),
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
-        "TRANSFORMERS_OFFLINE": offline,
     }
     if store.endpoint:
         variables["AWS_ENDPOINT_URL"] = store.endpoint
     if store.region:
         variables["AWS_REGION"] = store.region
     return [*variable_list(variables), *_credentials(store.secret)]
+
+
+def hub_variables(order: Order) -> dict[str, str]:
+    """Return what keeps the Hugging Face libraries from a hub, unless the profile allows one."""
+    offline = "0" if order.profile.limits.hub_access else "1"
+    return dict.fromkeys(("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), offline)
 
 
 def variable_list(variables: dict[str, str]) -> list[Object]:
