@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,56 @@ def test_a_program_that_fails_is_told_with_its_exit_code_and_its_log(study):
     )
     logged = assay("logs", study / "study.yaml", "all/kept", "--store", study / "store")
     assert "no such luck" in logged.stdout
+
+
+TRAINER = """\
+import os
+import shutil
+
+shutil.copytree(os.environ["ASSAY_INPUTS"] + "/base", os.environ["ASSAY_OUTPUT"], dirs_exist_ok=True)
+"""
+
+
+@pytest.mark.timeout(900)
+def test_a_model_that_a_program_wrote_is_evaluated_as_one_that_was_trained(tmp_path, make_model):
+    shutil.copytree(make_model(), tmp_path / "base")
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "train.py").write_text(TRAINER)
+    question = {"question": "Nearest?", "choices": ["A", "B"], "answer": 0}
+    (tmp_path / "questions.jsonl").write_text(f"{json.dumps(question)}\n" * 4)
+    task = {"name": "questions", "multipleChoice": {"data": "questions.jsonl"}}
+    program = {
+        "command": ["python3", "train.py"],
+        "code": {"uri": "trainer"},
+        "inputs": [{"name": "base", "uri": "base"}],
+        "output": "model",
+        "parameters": {"seed": 1},
+    }
+    axis = {"name": "seed", "role": "replicate", "paths": ["sft.program.parameters.seed"], "integers": [1, 2]}
+    spec = {
+        "pipeline": [
+            {"name": "sft", "program": program},
+            {"name": "theirs", "evaluate": {"model": {"from": "sft"}, "tasks": [task]}},
+            {"name": "ours", "evaluate": {"model": {"uri": "base"}, "tasks": [task]}},
+        ],
+        "arms": [{"name": "only"}],
+        "matrix": [axis],
+    }
+    whole = {
+        "apiVersion": "assay.dev/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": "own"},
+        "spec": spec,
+    }
+    (tmp_path / "study.yaml").write_text(json.dumps(whole))
+
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(records(tmp_path / "store")) == 2
+    evaluated = [
+        Record.decode(path.read_bytes()) for path in tmp_path.glob("store/stages/evaluate/*/record.json")
+    ]
+    assert len(evaluated) == 3
+    assert len({record.outputs_digest for record in evaluated}) == 1
+    reported = assay("report", tmp_path / "study.yaml", "--store", tmp_path / "store")
+    assert reported.returncode == 0, reported.stderr
