@@ -54,6 +54,7 @@ def a_gpu_profile(**spec: Any) -> ProfileSpec:
                 "graceSeconds": 900,
             },
             "evaluate": {**gpus, "gpus": 1, "cpus": 16, "memoryGib": 120},
+            "program": {**gpus, "gpus": 8, "cpus": 64, "memoryGib": 600, "sharedMemoryGib": 32},
         },
         "limits": {"hubAccess": True},
         **spec,
