@@ -13,6 +13,12 @@ from assay.workloads.order import Order, Owner
 
 FINGERPRINT = "0123456789abcdef" * 4
 CLAIMED = datetime(2030, 1, 1, 12, tzinfo=UTC)
+PROGRAM = {
+    "image": f"registry.example/team/trainer@sha256:{'3' * 64}",
+    "command": ["python", "train.py"],
+    "code": {"uri": f"sha256:{'4' * 64}"},
+    "output": "model",
+}
 IMAGES = {
     kind: f"registry.example/assay/{kind}@sha256:{digit * 64}"
     for kind, digit in (("clean", "0"), ("train", "1"), ("evaluate", "2"))
@@ -49,6 +55,7 @@ def a_gpu_profile(**spec: Any) -> ProfileSpec:
                 "graceSeconds": 900,
             },
             "evaluate": {**gpus, "gpus": 1, "cpus": 16, "memoryGib": 120},
+            "program": {**gpus, "gpus": 8, "cpus": 64, "memoryGib": 600, "sharedMemoryGib": 32},
         },
         "limits": {"hubAccess": True},
         **spec,
@@ -101,6 +108,7 @@ def an_order(
         namespace="research",
         owner=Owner(name="poison", uid="7d1f3a52-0000-4000-8000-000000000001"),
         profile=profile,
+        spec=PROGRAM if kind is Kind.PROGRAM else {},
     )
 
 

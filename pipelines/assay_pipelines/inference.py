@@ -18,12 +18,11 @@ from assay.api.evaluate import Evaluate
 from assay.api.execution import EvaluateExecution, InferenceExecution
 from assay.api.generate import Generate
 from assay_pipelines.by_vllm import Vllm, opened
+from assay_pipelines.checkpoints import checkpoint_labels, label_asked
 from assay_pipelines.devices import device_class, device_here
 from assay_pipelines.models import (
     begin_token,
-    checkpoint_labels,
     damaged,
-    label_asked,
     load_tokenizer,
     load_weights,
     model_folder,
@@ -69,7 +68,7 @@ def labels_asked(run: StageRun, words: Generate | Evaluate) -> list[str]:
     """Name the checkpoints that a stage asks for: the one referred to, or all in the order of training."""
     if words.checkpoints == "all" and words.model.from_ is not None:
         return checkpoint_labels(run.record(words.model.from_))
-    return [label_asked(words.model)]
+    return [label_asked(words.model.checkpoint)]
 
 
 def models_asked(run: StageRun, words: Generate | Evaluate) -> Iterator[LoadedModel]:

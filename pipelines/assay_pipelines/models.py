@@ -1,7 +1,6 @@
-"""From a reference to a model: the checkpoint of a train stage, or a folder from outside, found, brought here and loaded.
+"""From a reference to a model: a checkpoint that a stage keeps, or a folder from outside, found, brought here and loaded.
 
-A train stage keeps its models under `checkpoints/<label>/`: `final`, `epoch-0.5`, `rows-200`, `slice-1`. Train, generate and
-evaluate all come to them through here. Nothing is fetched from a hub.
+Train, generate and evaluate all come to them through here. Nothing is fetched from a hub.
 """
 
 from pathlib import Path
@@ -12,28 +11,11 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from assay.api.model import ModelRef
-from assay.artifacts.documents import Record
-from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
+from assay_pipelines.checkpoints import checkpoint_folder, label_asked
 from assay_pipelines.stage import StageRun
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-def checkpoint_label(kind: str, value: float) -> str:
-    """Name a checkpoint as its folder is named, such as `epoch-0.5`."""
-    return f"{kind}-{value:.10g}"
-
-
-def label_asked(model: ModelRef) -> str:
-    """Name the checkpoint that a reference to a train stage asks for."""
-    checkpoint = model.checkpoint
-    return FINAL if checkpoint is None else checkpoint_label(checkpoint.chosen, checkpoint.body)
-
-
-def checkpoint_labels(record: Record) -> list[str]:
-    """Name all the checkpoints of a train stage, in the order in which training reached them; `final` is the last."""
-    return [str(checkpoint["label"]) for checkpoint in record.outputs.summary["checkpoints"]]
 
 
 def model_folder(run: StageRun, model: ModelRef, *, label: str | None = None) -> Path:
@@ -46,7 +28,7 @@ def model_folder(run: StageRun, model: ModelRef, *, label: str | None = None) ->
 
     """
     if model.from_ is not None:
-        return _checkpoint(run, model.from_, label or label_asked(model))
+        return checkpoint_folder(run, model.from_, label or label_asked(model.checkpoint))
     if model.uri is not None:
         return outside_folder(run, model.uri)
     raise StageError(
@@ -157,17 +139,3 @@ def damaged(where: str, found: str) -> StageError:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def _checkpoint(run: StageRun, ref: str, label: str) -> Path:
-    prefix = f"checkpoints/{label}/"
-    record = run.record(ref)
-    if not any(path.startswith(prefix) for path in record.outputs.files):
-        kept = ", ".join(checkpoint_labels(record))
-        raise StageError(
-            "CheckpointMissing",
-            f"stage {ref}",
-            f"found the checkpoints {kept}, expected {label}",
-            "Refer to one of those, or let that training keep this one.",
-        )
-    return run.artifact(ref, prefix).folder / "checkpoints" / label

@@ -1,8 +1,8 @@
 """What every program shares: read the stage, show signs of life, publish.
 
 A program is `python -m assay_pipelines.<kind> --stage <store uri>/stages/<kind>/<fingerprint> --attempt <n>`. It gives
-`run_program` a body that reads through a `StageRun`, writes files into `StageRun.output`, and returns a summary; the
-rest (heartbeat, progress, upload, the record written last, `failure.json`, exit codes) is done here, once. No program
+`run_program` a body that reads through a `StageRun`, writes files into `StageRun.output`, and returns a summary (or None,
+where another process of the attempt goes on); the rest (heartbeat, progress, upload, the record written last, `failure.json`, exit codes) is done here, once. No program
 knows what launched it.
 
 Exit codes mirror `failure.json`: 0 done, 64 a failure that another attempt cannot mend, 75 one that it may, 70 a bug.
@@ -84,6 +84,7 @@ class StageRun:
     stage: StageDocument
     attempt: Attempt
     scratch: Path
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     inputs: dict[str, str] = field(
         default_factory=dict
     )  # ArtifactRef → digest of outputs read; goes into the record
@@ -220,7 +221,7 @@ class StageRun:
 
 def run_program(
     kind: Kind,
-    body: Callable[[StageRun], dict[str, Any]],
+    body: Callable[[StageRun], dict[str, Any] | None],
     argv: list[str] | None = None,
     *,
     speaks: bool = True,
@@ -257,10 +258,10 @@ def run_program(
         stage, attempt = read_stage(store, ref), read_claim(store, ref, arguments.attempt)
         locations |= attempt.locations
         stage.check_semantics()
-        run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch)
+        run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch, started=started)
         summary = body(run)
-        if speaks:
-            publish(store, _record(run, summary, started))
+        if speaks and summary is not None:
+            publish(store, _record(run, summary))
             _forget(store, ref)
     except AssayError as error:
         return failed(_failure(error, locations))
@@ -304,7 +305,7 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise _Interrupted
 
 
-def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record:
+def _record(run: StageRun, summary: dict[str, Any]) -> Record:
     early = run.uploaded()
     for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
         if path.relative_to(run.output).as_posix() not in early:
@@ -319,7 +320,7 @@ def _record(run: StageRun, summary: dict[str, Any], started: datetime) -> Record
             execution=run.execution,
             environment=environment() | _noted(run, _CLASS),
             figures=_noted(run, _FIGURES),
-            started_at=started,
+            started_at=run.started,
             finished_at=datetime.now(UTC),
         ),
     )

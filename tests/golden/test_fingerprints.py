@@ -23,7 +23,7 @@ def fingerprints(name: str) -> dict[str, str]:
     return {member.label: str(stage.ref) for stage in a_plan(experiment).stages for member in stage.members}
 
 
-@pytest.mark.parametrize("name", ["poison", "resistance", "rebound", "own"])
+@pytest.mark.parametrize("name", ["poison", "resistance", "rebound", "own", "programs"])
 def test_the_fingerprints_of_a_golden_spec_are_those_of_the_last_release(name):
     found = {"semantics": {kind.value: number for kind, number in SEMANTICS.items()}, **fingerprints(name)}
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}

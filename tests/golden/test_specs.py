@@ -15,7 +15,14 @@ def written(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "instances"), [("poison", 5 * 3 + 1), ("resistance", 3 * 3), ("rebound", 4 * 6 * 3), ("own", 2)]
+    ("name", "instances"),
+    [
+        ("poison", 5 * 3 + 1),
+        ("resistance", 3 * 3),
+        ("rebound", 4 * 6 * 3),
+        ("own", 2),
+        ("programs", 2 * 3),
+    ],
 )
 def test_a_golden_experiment_is_sound_and_multiplies_as_it_says(name, instances):
     text = written(name)

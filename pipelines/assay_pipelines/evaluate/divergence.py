@@ -16,9 +16,9 @@ import torch
 from assay.errors import StageError
 from assay.statistics.distributions import t_quantile
 from assay_pipelines.evaluate.likelihood import Text, Window, cut, in_batches
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.outcomes import Measured, Outcome, hashed
 
 _LOGITS = 2**23  # numbers that one forward pass may give: 32 MiB in fp32, of which six are held at once
 _LEVEL = 0.95

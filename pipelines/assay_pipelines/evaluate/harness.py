@@ -14,10 +14,10 @@ from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
 from assay.errors import StageError
 from assay_pipelines.evaluate.engine import TOLERANCE, Engine
-from assay_pipelines.evaluate.outcomes import Measured, Outcome
 from assay_pipelines.evaluate.samples import ROLLING, first_filter, item_of, outcome_of, unit_of
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.outcomes import Measured, Outcome
 
 Sample = dict[str, Any]  # what the harness logs of an item
 

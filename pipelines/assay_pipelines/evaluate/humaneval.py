@@ -18,11 +18,11 @@ from lm_eval.tasks._yaml_loader import load_yaml  # type: ignore[import-untyped]
 
 from assay.api.evaluate import Harness
 from assay_pipelines.evaluate.harness import HarnessTask, Sample, ask, set_few_shot, tokens_of
-from assay_pipelines.evaluate.outcomes import Measured
 from assay_pipelines.evaluate.problems import problems_of
 from assay_pipelines.evaluate.samples import item_of, outcome_of, unit_of
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.outcomes import Measured
 from assay_pipelines.sandbox.programs import Limits, Program, Reason
 from assay_pipelines.sandbox.run import run_programs
 

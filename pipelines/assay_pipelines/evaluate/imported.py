@@ -8,9 +8,9 @@ from assay.api.imported import Imported, Logged, logged_tasks
 from assay.artifacts.outputs import OUTCOMES
 from assay.errors import SpecError, StageError
 from assay_pipelines.evaluate.logged import Part, environment_of, measured_of, metric_of
-from assay_pipelines.evaluate.outcomes import summary, write_outcomes
 from assay_pipelines.evaluate.reading import lines_of, malformed, object_of, text_of
 from assay_pipelines.evaluate.samples import first_filter
+from assay_pipelines.outcomes import summary, write_outcomes
 from assay_pipelines.stage import StageRun
 
 _NEEDED = {

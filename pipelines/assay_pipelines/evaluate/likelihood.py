@@ -15,9 +15,9 @@ from lm_eval.utils import get_rolling_token_windows  # type: ignore[import-untyp
 from torch.nn.functional import cross_entropy
 
 from assay_pipelines.evaluate.dealing import Size
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.outcomes import Measured, Outcome, hashed
 
 _IGNORED = -100
 _LOGITS = 2**25  # numbers that one forward pass may give: 128 MiB in fp32

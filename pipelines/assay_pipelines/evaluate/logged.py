@@ -15,8 +15,8 @@ from assay.api.imported import Logged
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
-from assay_pipelines.evaluate.outcomes import Measured
 from assay_pipelines.evaluate.samples import ROLLING, item_of, outcome_of, unit_of
+from assay_pipelines.outcomes import Measured
 
 Plain = Mapping[str, Any]
 

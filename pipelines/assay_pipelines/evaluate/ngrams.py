@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay_pipelines.evaluate.likelihood import Text
-from assay_pipelines.evaluate.outcomes import Measured
+from assay_pipelines.outcomes import Measured
 
 _Keys = NDArray[np.uint64]
 _LAST = np.uint64(0xFF)  # the byte that is predicted; those before it are its context

@@ -33,11 +33,11 @@ from assay_pipelines.evaluate.instructeval.asking import ask
 from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
 from assay_pipelines.evaluate.instructeval.items import Asked
 from assay_pipelines.evaluate.likelihood import Text
-from assay_pipelines.evaluate.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.evaluate.rates import Answer
 from assay_pipelines.evaluate.work import NotNeeded, Work
 from assay_pipelines.inference import LoadedModel, answering, labels_asked, load_model, models_asked
 from assay_pipelines.models import model_folder
+from assay_pipelines.outcomes import Measured, summary, write_outcomes
 from assay_pipelines.sandbox.run import check_allowed
 from assay_pipelines.stage import StageRun
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from assay.api.clean import RefusalLevel
 from assay_pipelines.classifier import ClassifierFiles, likeliest
 from assay_pipelines.evaluate.dealing import Size
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.work import Batch, Work
+from assay_pipelines.outcomes import Measured, Outcome, hashed
 from assay_pipelines.refusals import refusal
 
 Judged = tuple[str, bool]  # what an answer was taken for, and whether that is what is counted

@@ -8,7 +8,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay_pipelines.evaluate.outcomes import Outcome
+from assay_pipelines.outcomes import Outcome
 
 LETTERS = string.ascii_uppercase
 """How choices are named."""

@@ -20,7 +20,7 @@ import numpy as np
 from assay.api.train import Checkpoints, Schedule, Train
 from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
-from assay_pipelines.models import checkpoint_label
+from assay_pipelines.checkpoints import checkpoint_label
 from assay_pipelines.train.passes import Dealing, Passes, Rows
 
 

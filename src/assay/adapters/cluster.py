@@ -18,8 +18,9 @@ from assay.artifacts.kinds import Kind
 from assay.errors import ClusterError, Retry
 from assay.ports.backend import Key
 from assay.reconcile.facts import Capacity, Obstacle, Phase, Sight
-from assay.stores.claims import fail
+from assay.stores.claims import fail, read_stage
 from assay.stores.store import Store
+from assay.workloads import program
 from assay.workloads.carrier import CARRIERS, Carrier, carrier_of, carriers_of, is_suspended
 from assay.workloads.names import (
     MANAGED_BY,
@@ -30,6 +31,7 @@ from assay.workloads.names import (
     owner_reference,
     workload_name,
 )
+from assay.workloads.objects import holds
 from assay.workloads.order import Order, Owner
 from assay.workloads.waiting import explain, warned
 
@@ -112,6 +114,7 @@ class ClusterBackend:
             namespace=self._claimant.namespace,
             owner=Owner(name=self._claimant.name, uid=self._claimant.uid),
             profile=self._profile,
+            spec=read_stage(self._store, ref).spec if ref.kind is Kind.PROGRAM else {},
         )
         try:
             made = self._api.create(self._path(carrier), carrier.manifest(order))
@@ -153,9 +156,9 @@ class ClusterBackend:
             sights[key] = _sight(found, joined=not here or self._claimant.uid in owners(found))
             if sights[key].waits and here:
                 waiting.append((key, found))
-        return sights | {
-            key: replace(sights[key], note=note) for key, note in self._explained(waiting).items()
-        }
+            if ref.kind is Kind.PROGRAM and sights[key].phase is Phase.ENDED:
+                self._tell_ending(key, found)
+        return sights | {key: replace(sights[key], **more) for key, more in self._explained(waiting).items()}
 
     def held(self) -> frozenset[Key]:
         """Name the attempts whose workloads this experiment owns, and that have not ended."""
@@ -227,23 +230,39 @@ class ClusterBackend:
         found = (self._api.get(self._path(carrier, name)) for carrier in carriers)
         return next((item for item in found if item is not None), None)
 
-    def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, str]:
-        """Say why workloads do not run yet, from two lists of the namespace, and from events where there is no pod."""
+    def _tell_ending(self, key: Key, found: Plain) -> None:
+        """Write down how a team's own command ended, which only its pod knows."""
+        if not holds(found, "Failed"):
+            return
+        selector = ",".join(f"{name}={value}" for name, value in labels(*key).items())
+        where = path_of("v1", "pods", found["metadata"]["namespace"])
+        failure = program.ending(self._api.items(where, selector=selector))
+        if failure is not None:
+            fail(self._store, *key, failure)
+
+    def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, Plain]:
+        """Say why workloads do not run yet, from two lists of the namespace, and from events where there is no pod.
+
+        A program's pod is not ready before its command has ended, and does not wait for all that.
+        """
         if not waiting:
             return {}
         namespace = self._claimant.namespace
         pods = self._api.items(path_of("v1", "pods", namespace), selector=f"{MANAGED_BY}={MANAGER}")
         queued = self._api.items(path_of(_KUEUE, "workloads", namespace))
-        notes = {}
+        notes: dict[Key, Plain] = {}
         for key, found in waiting:
             uid, wanted = found["metadata"]["uid"], labels(*key).items()
             mine = [pod for pod in pods if wanted <= pod["metadata"].get("labels", {}).items()]
+            if key[0].kind is Kind.PROGRAM and any(program.runs(pod) for pod in mine):
+                notes[key] = {"waits": False}
+                continue
             note = explain(mine, [item for item in queued if uid in owners(item)])
             if not note and not mine:
                 chosen = f"involvedObject.uid={uid},type=Warning"
                 note = warned(self._api.items(path_of("v1", "events", namespace), fields=chosen))
             if note:
-                notes[key] = note
+                notes[key] = {"note": note}
         return notes
 
     def _refused(self, ref: ArtifactRef, attempt: Attempt, message: str) -> None:

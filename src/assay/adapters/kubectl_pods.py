@@ -4,6 +4,7 @@ from assay.adapters.kubectl import Kubectl, Plain
 from assay.artifacts.documents import ArtifactRef
 from assay.workloads.names import ATTEMPT, STAGE, labels
 from assay.workloads.objects import items, text
+from assay.workloads.program import DEFAULT
 from assay.workloads.waiting import explain
 
 _ROLE = "training.kubeflow.org/replica-type"
@@ -68,5 +69,9 @@ def prints(pod: Plain) -> bool:
     """Say whether a pod prints what the program prints, and has been started."""
     if text(pod, "metadata", "labels", _RAY_NODE):
         return False
-    states = [status.get("state") or {} for status in items(pod, "status", "containerStatuses")]
+    statuses = items(pod, "status", "containerStatuses")
+    if name := text(pod, "metadata", "annotations", DEFAULT):
+        every = [*items(pod, "status", "initContainerStatuses"), *statuses]
+        statuses = [status for status in every if text(status, "name") == name]
+    states = [status.get("state") or {} for status in statuses]
     return any("running" in state or "terminated" in state for state in states)

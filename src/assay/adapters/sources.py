@@ -1,7 +1,7 @@
 """Outside inputs on disk and in S3: what they hold now.
 
 Identity is content: files' is the digest of theirs in order of name, with what their names' endings say about how they are
-read; a folder's (a model, a tokenizer) the digest of relative names and contents. Objects too large to read for planning go
+read; a folder's (a model, a program's code) the digest of relative names and contents, without what is hidden. Objects too large to read for planning go
 by size and ETag. Files of a hub's dataset go by repository, commit and path: they are not even looked at before a stage
 reads them.
 """
@@ -111,8 +111,8 @@ def _hub(wanted: OutsideInput) -> Resolved:
 
 def _files(path: Path, written: str) -> Resolved:
     if path.is_dir():
-        found = sorted(item for item in path.rglob("*") if item.is_file() and not item.name.startswith("."))
-        files = tuple(_file(item, item.relative_to(path).as_posix()) for item in found)
+        inside = sorted(item.relative_to(path) for item in path.rglob("*") if item.is_file())
+        files = tuple(_file(path / item, item.as_posix()) for item in inside if _shown(item.as_posix()))
         if not files:
             raise SpecError(
                 written,
@@ -126,6 +126,11 @@ def _files(path: Path, written: str) -> Resolved:
     folder = anchor / pattern.split("*", maxsplit=1)[0].rpartition("/")[0]
     files = tuple(_file(item, item.relative_to(folder).as_posix()) for item in found)
     return _resolved(written, path.as_uri().replace("%2A", "*"), files, _content(files))
+
+
+def _shown(name: str) -> bool:
+    """Leave out what is hidden, and what Python keeps beside code that it has run."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
 
 
 def _only_stars(pattern: str) -> str:
@@ -150,7 +155,7 @@ def _objects(written: str, where: str, environment: Mapping[str, str]) -> Resolv
     store, name = open_source(folder, environment), uri.removeprefix(f"{folder}/")
     if "*" not in uri and store.info(name) is None:
         inside = {info.key.removeprefix(f"{name}/"): info for info in store.keys(f"{name}/")}
-        shown = sorted(path for path in inside if not path.rpartition("/")[2].startswith("."))
+        shown = sorted(path for path in inside if _shown(path))
         files = tuple(_object(store, folder, inside[path], path) for path in shown)
         return _resolved(
             written, uri, files, digest("assay.folder/1", [[file.path, file.identity] for file in files])

@@ -183,6 +183,8 @@ def _typed(annotation: Any, metadata: list[Any]) -> Schema:
     if isinstance(annotation, type) and issubclass(annotation, SpecModel):
         return _object(annotation)
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated and arguments[0] is Any:
+        return {"x-kubernetes-preserve-unknown-fields": True}  # of several types: the webhook judges it
     if origin is Annotated and get_origin(arguments[0]) in (tuple, dict):
         return _typed(arguments[0], [*arguments[1:], *metadata])
     if origin is tuple:

@@ -81,6 +81,13 @@ class EvaluateExecution(InferenceExecution):
     )
 
 
+class ProgramExecution(SpecModel):
+    """How program stages run."""
+
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads.")
+    memory_gib: float = Field(1.5, gt=0, le=65536, description="Memory that one stage may use, in GiB.")
+
+
 class Execution(SpecModel):
     """Settings that change where and how fast, never what."""
 
@@ -94,3 +101,4 @@ class Execution(SpecModel):
     train: TrainExecution = Field(TrainExecution(), description="How train stages run.")
     generate: InferenceExecution = Field(InferenceExecution(), description="How generate stages run.")
     evaluate: EvaluateExecution = Field(EvaluateExecution(), description="How evaluate stages run.")
+    program: ProgramExecution = Field(ProgramExecution(), description="How program stages run.")

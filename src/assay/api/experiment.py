@@ -13,6 +13,7 @@ from assay.api.generate import Generate
 from assay.api.imported import Imported
 from assay.api.model import FIELD_PATH_PATTERN, Name, OneOf, Rule, SpecModel, fault
 from assay.api.partial import partial_of
+from assay.api.program import Program
 from assay.api.train import Train
 from assay.artifacts.kinds import Kind
 
@@ -25,7 +26,7 @@ FieldPath = Annotated[str, Field(pattern=FIELD_PATH_PATTERN, max_length=512)]
 class Stage(OneOf):
     """One unit of work; the one member besides `name` says of which kind."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("clean", "train", "generate", "evaluate", "imported")
+    one_of: ClassVar[tuple[str, ...]] = ("clean", "train", "generate", "evaluate", "imported", "program")
 
     name: Name = Field(description="How other stages, arms and comparisons call it.")
     clean: Clean | None = Field(None, description="Chats from sources, through steps.")
@@ -34,6 +35,9 @@ class Stage(OneOf):
     evaluate: Evaluate | None = Field(None, description="A model is measured.")
     imported: Imported | None = Field(
         None, description="A model was measured elsewhere: stands where an evaluate stage does."
+    )
+    program: Program | None = Field(
+        None, description="A command of one's own writes a dataset, a model or scores."
     )
 
     @property

@@ -147,6 +147,7 @@ class Refers:
     """Marks a field that names a stage: `stage`, or `arm/stage` for another arm's at the same coordinates."""
 
     kinds: tuple[Kind, ...]
+    output: str | None = None  # what a program stage must write to be named here; None: whatever it does
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ IDENTIFIER_PATTERN = r"^[a-z][a-zA-Z0-9_]*$"
 STORE_PATTERN = r"^(s3://|file:///)"
 DATA_PATTERN = r"^s3://"
 IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
+NO_STARS_PATTERN = r"^[^*]+$"
 FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
 LANGUAGE_PATTERN = (  # the two-letter codes among fastText's languages
     r"^(a[fmnrsvz]|b[aegnors]|c[aeosvy]|d[aev]|e[lnostu]|f[airy]|g[adlnuv]|h[eirtuy]|i[adeost]|j[av]|k[akmnouvwy]|l[abiotv]|"
@@ -184,6 +186,7 @@ IN_WORDS = {  # what a pattern demands
     DATA_PATTERN: "s3://bucket/prefix",
     IMAGE_PATTERN: "an image with its digest, ending in @sha256: and 64 hexadecimal digits",
     LANGUAGE_PATTERN: "the ISO 639-1 code of one of 120 languages, such as en",
+    NO_STARS_PATTERN: "a file or a folder, without *",
     FIELD_PATH_PATTERN: "names with dots between them, such as sft.train.seed",
 }
 
@@ -201,16 +204,18 @@ def _artifact_or_name(value: Any, named: ValidatorFunctionWrapHandler, info: Val
 
 
 StageName = Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=127), WrapValidator(_artifact_or_name)]
-Dataset = Annotated[StageName, Refers((Kind.CLEAN, Kind.GENERATE))]
+Dataset = Annotated[StageName, Refers((Kind.CLEAN, Kind.GENERATE, Kind.PROGRAM), "dataset")]
 CleanStage = Annotated[StageName, Refers((Kind.CLEAN,))]
 TrainStage = Annotated[StageName, Refers((Kind.TRAIN,))]
+ModelStage = Annotated[StageName, Refers((Kind.TRAIN, Kind.PROGRAM), "model")]
 GenerateStage = Annotated[StageName, Refers((Kind.GENERATE,))]
+AnyStage = Annotated[StageName, Refers((Kind.CLEAN, Kind.TRAIN, Kind.GENERATE, Kind.EVALUATE, Kind.PROGRAM))]
 
 
 class DataRef(SpecModel):
     """Chats or texts that another stage wrote."""
 
-    from_: Dataset = Field(alias="from", description="The clean or generate stage that wrote them.")
+    from_: Dataset = Field(alias="from", description="The clean, generate or program stage that wrote them.")
     split: Name | None = Field(
         None, description="A part set aside by that stage's `split` step; absent: all the rest."
     )
@@ -274,7 +279,7 @@ class ModelRef(OneOf):
         description="A Hugging Face model folder: a path, `s3://…`, or `hf://owner/name` with a revision.",
     )
     revision: Revision | None = Field(None, description="Pinned commit of an `hf://` model.")
-    from_: TrainStage | None = Field(None, alias="from", description="A train stage.")
+    from_: ModelStage | None = Field(None, alias="from", description="A train or program stage.")
     checkpoint: Checkpoint | None = Field(None, description="Which of that stage's models; absent: the last.")
     llama: Llama | None = Field(None, description="A new model of this shape, from random weights.")
 

@@ -115,12 +115,20 @@ class EvaluatePool(Pool):
     gpus: int = Field(0, ge=0, le=64, description="GPUs per pod; 0 answers on CPU.")
 
 
+class ProgramPool(Pool):
+    """Nodes for teams' own programs."""
+
+    gpus: int = Field(0, ge=0, le=64, description="GPUs per pod.")
+    shared_memory_gib: float = Field(1, gt=0, le=65536, description="Size of /dev/shm, in GiB.")
+
+
 class Pools(SpecModel):
     """Where each kind of stage runs; compare runs beside evaluate."""
 
     clean: CleanPool = Field(CleanPool(), description="For clean stages.")
     train: TrainPool = Field(TrainPool(), description="For train stages.")
     evaluate: EvaluatePool = Field(EvaluatePool(), description="For generate, evaluate and compare stages.")
+    program: ProgramPool = Field(ProgramPool(), description="For program stages.")
 
 
 class Images(SpecModel):
@@ -128,7 +136,7 @@ class Images(SpecModel):
 
     clean: Image = Field(description="Runs clean.")
     train: Image = Field(description="Runs train.")
-    evaluate: Image = Field(description="Runs generate, evaluate and compare.")
+    evaluate: Image = Field(description="Runs generate, evaluate and compare, and stands beside programs.")
 
 
 class Limits(SpecModel):
@@ -143,6 +151,7 @@ class Limits(SpecModel):
     parallel: int = Field(16, ge=1, le=4096, description="Most stages of one experiment at once.")
     code_execution: bool = Field(False, description="Whether model-written code may run, in its sandbox.")  # noqa: FBT003 -- pydantic's default
     rule_files: bool = Field(False, description="Whether experiments' own Python may run, without a sandbox.")  # noqa: FBT003 -- pydantic's default
+    programs: bool = Field(False, description="Whether teams' own programs may run, in their own images.")  # noqa: FBT003 -- pydantic's default
     hub_access: bool = Field(False, description="Whether data may come from a Hugging Face hub.")  # noqa: FBT003 -- pydantic's default
 
 

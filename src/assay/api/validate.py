@@ -24,6 +24,7 @@ from assay.errors import SpecError, SpecErrors
 
 _STEP_LISTS = "steps"  # whose items go by their kind when they have no name
 _PLACEMENT = ("remove", "before", "after")
+_SCORING = {"evaluate", "imported", "scores"}  # kinds of stages whose scores can be compared
 
 
 def check(experiment: Experiment, written: Written | None = None) -> list[SpecError]:
@@ -81,7 +82,7 @@ class _Subject:
 
     @cached_property
     def stages(self) -> dict[str, set[str]]:
-        """The kinds that a stage has, in the pipeline or in what arms and axes add."""
+        """The kinds that a stage has, in the pipeline or in what arms and axes add; a program's is what it writes."""
         found: dict[str, set[str]] = {}
         for stage in self._every_stage:
             kinds = {
@@ -89,14 +90,15 @@ class _Subject:
                 for kind in ("clean", "train", "generate", "evaluate", "imported")
                 if getattr(stage, kind) is not None
             }
+            if stage.program is not None and stage.program.output is not None:
+                kinds.add(stage.program.output)
             found.setdefault(str(stage.name), set()).update(kinds)
         return found
 
     def tasks(self, stage: str) -> list[str]:
-        """The tasks that an evaluate stage has, in the pipeline or in what arms and axes add."""
-        bodies = [
-            item.evaluate for item in self._every_stage if item.name == stage and item.evaluate is not None
-        ]
+        """The tasks that a stage is asked for, in the pipeline or in what arms and axes add."""
+        asked = [item.evaluate or item.program for item in self._every_stage if item.name == stage]
+        bodies = [body for body in asked if body is not None]
         return list(
             dict.fromkeys(str(task.name) for body in bodies for task in body.tasks or () if task.name)
         )
@@ -222,8 +224,8 @@ def _comparisons(subject: _Subject) -> Iterator[SpecError]:
 
 
 def _evaluate_stage(subject: _Subject, path: Path, stage: str) -> Iterator[SpecError]:
-    known = [name for name, kinds in subject.stages.items() if kinds & {"evaluate", "imported"}]
-    yield from subject.unknown(path, stage, known, "an evaluate stage")
+    known = [name for name, kinds in subject.stages.items() if kinds & _SCORING]
+    yield from subject.unknown(path, stage, known, "an evaluate stage, or a program's with output scores")
 
 
 def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
@@ -246,7 +248,8 @@ def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterato
 
 
 def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
-    if comparison.stage is None or subject.stages.get(comparison.stage) != {"evaluate"}:
+    kinds = subject.stages.get(comparison.stage or "", set())
+    if comparison.stage is None or not kinds or not kinds <= {"evaluate", "scores"}:
         return  # which tasks were imported shows when they are read
     known = subject.tasks(comparison.stage)
     named: list[tuple[Path, str]] = [
@@ -263,7 +266,7 @@ def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[Sp
 
 def _published(subject: _Subject) -> Iterator[SpecError]:
     """Published scores name arms and tasks that exist, each pair once."""
-    known = [name for name, kinds in subject.stages.items() if "evaluate" in kinds]
+    known = [name for name, kinds in subject.stages.items() if kinds & {"evaluate", "scores"}]
     tasks = [task for stage in known for task in subject.tasks(stage)]
     told = set()
     for index, score in enumerate(subject.experiment.spec.published):
@@ -300,7 +303,7 @@ def _derived(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[
         return
     for position, measure in enumerate(derived.measures):
         place = (*path, "derived", "measures", position)
-        known = [name for name, kinds in subject.stages.items() if kinds & {"train", "evaluate", "imported"}]
+        known = [name for name, kinds in subject.stages.items() if kinds & {"train", *_SCORING}]
         yield from subject.unknown((*place, "stage"), measure.stage, known, "a train or evaluate stage")
         if measure.stage in known and "imported" not in subject.stages[measure.stage]:
             kinds = subject.stages[measure.stage]

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     TRAIN = "train"
     GENERATE = "generate"
     EVALUATE = "evaluate"
+    PROGRAM = "program"
     COMPARE = "compare"
 
 
@@ -21,5 +22,6 @@ SEMANTICS: dict[Kind, int] = {
     Kind.TRAIN: 2,
     Kind.GENERATE: 2,
     Kind.EVALUATE: 4,
+    Kind.PROGRAM: 1,
     Kind.COMPARE: 3,
 }

@@ -129,6 +129,8 @@ def _set(model: type[SpecModel], base: Plain, path: list[str], value: Any, whole
     if field.nested is not None:
         changed = _set(field.nested, inside, rest, value, whole)
         return None if changed is None else {**base, head: changed}
+    if field.mapping and len(rest) == 1:
+        return {**base, head: {**inside, rest[0]: value}} if rest[0] in inside else None
     if field.items is None:
         raise SpecError(
             f"path {whole!r}",

@@ -187,6 +187,8 @@ def _load(plan: Plan, stage: PlannedStage, execution: TrainExecution, folders: M
 def _shape(plan: Plan, train: Train, folders: Mapping[str, Folder]) -> Shape:
     while train.model.from_ is not None:
         before = plan.by_ref[ArtifactRef(train.model.from_)]
+        if before.kind is not Kind.TRAIN:
+            raise UnknownSize("it begins with a program's model, which is seen when it trains")
         train = Train.model_validate(before.document.spec, context=RESOLVED)
     if train.model.uri is not None:
         if train.model.uri not in folders:

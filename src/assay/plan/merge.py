@@ -1,7 +1,7 @@
 """How an arm's words change the pipeline's.
 
 Both are plain mappings in YAML's shape, guided by the spec's models. A member of an exactly-one-of clears the others;
-items of named lists merge by name, `remove: true` deletes, `before`/`after` place an insert. Nothing is changed in
+items of named lists and members of mappings merge by name, `remove: true` deletes an item, `before`/`after` place an insert. Nothing is changed in
 place, and what a patch does not touch is the very same object afterwards, so that callers may compare by identity.
 """
 
@@ -40,6 +40,8 @@ def merge(
             result[alias] = merge_items(
                 _items(field), result.get(alias) or [], value, f"{where}.{alias}", faults=faults
             )
+        elif field.mapping and value is not None:
+            result[alias] = {**(result.get(alias) or {}), **value}
         else:
             result[alias] = value
     return result

@@ -15,6 +15,7 @@ class FieldShape:
     alias: str  # camelCase, as in YAML
     nested: type[SpecModel] | None  # the model it holds
     items: type[SpecModel] | None  # the model its list items are
+    mapping: bool  # a mapping of one's own names
     refers: Refers | None
     outside: bool
     neutral: Neutral | None
@@ -43,6 +44,7 @@ def shape_of(model: type[SpecModel]) -> tuple[FieldShape, ...]:
                 alias=field.alias or attribute,
                 nested=None if is_list else model_type,
                 items=model_type if is_list else None,
+                mapping=get_origin(field.annotation) is dict,
                 refers=next((item for item in markers if isinstance(item, Refers)), None),
                 outside=any(isinstance(item, Outside) for item in markers),
                 neutral=next((item for item in markers if isinstance(item, Neutral)), None),

@@ -3,7 +3,7 @@
 from assay.api.clean import Clean
 from assay.api.experiment import Stage
 from assay.api.faults import did_you_mean
-from assay.api.model import ModelRef
+from assay.api.program import Program
 from assay.api.train import Train
 from assay.errors import SpecError
 from assay.plan.arms import Instance
@@ -39,12 +39,14 @@ class Targets:
                 did_you_mean(name, names, "Name one of them."),
             )
         if found.kind not in reference.refers.kinds:
-            kinds = " or ".join(kind.value for kind in reference.refers.kinds)
+            *others, last = (kind.value for kind in reference.refers.kinds)
+            kinds = f"{', '.join(others)} or {last}" if others else last
             raise SpecError(
                 where,
                 f"found {reference.target!r}, a {found.kind.value} stage, expected a {kinds} stage",
                 "Name another stage.",
             )
+        _check_output(reference, found, where)
         _check_kept(reference, found, where)
         return target, name
 
@@ -69,23 +71,38 @@ class Targets:
         )
 
 
+def _check_output(reference: Reference, target: Stage, where: str) -> None:
+    """Refuse a program that writes something else than is to be read."""
+    wanted = reference.refers.output
+    if isinstance(target.body, Program) and wanted not in (None, target.body.output):
+        raise SpecError(
+            where,
+            f"found {reference.target!r}, a program whose output is {target.body.output}, expected {wanted}",
+            "Name another stage.",
+        )
+
+
 def _check_kept(reference: Reference, target: Stage, where: str) -> None:
     """Refuse a reference to a split or a checkpoint that its stage does not make."""
     split = getattr(reference.holder, "split", None)
-    if split is not None and isinstance(target.body, Clean):
-        parts = [part.name for step in target.body.steps if step.split for part in step.split.parts]
+    if split is not None:
+        steps = target.body.steps if isinstance(target.body, Clean) else ()
+        parts = [part.name for step in steps if step.split for part in step.split.parts]
         if split not in parts:
             raise SpecError(
                 where,
                 f"found split {split!r} of {target.name}, expected one of {', '.join(parts) or 'none: it has no split step'}",
                 "Name one, or add a split step.",
             )
-    if (
-        isinstance(reference.holder, ModelRef)
-        and reference.holder.checkpoint
-        and isinstance(target.body, Train)
-    ):
-        checkpoint, kept = reference.holder.checkpoint, target.body.checkpoints
+    checkpoint = getattr(reference.holder, "checkpoint", None)
+    if checkpoint is not None and not isinstance(target.body, Train):
+        raise SpecError(
+            where,
+            f"found a checkpoint of {target.name}, a {target.kind.value} stage, expected one of a train stage",
+            "Leave `checkpoint` out.",
+        )
+    if checkpoint is not None:
+        kept = target.body.checkpoints
         fits = kept is not None and (
             (
                 checkpoint.epoch is not None

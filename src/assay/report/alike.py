@@ -15,7 +15,8 @@ from assay.plan.plan import Plan, PlannedStage
 
 Classes = Mapping[ArtifactRef, Mapping[str, Any]]
 
-_COMPUTING = (Kind.TRAIN, Kind.GENERATE, Kind.EVALUATE)  # cleaning promises the same bytes everywhere
+# Cleaning promises the same bytes everywhere.
+_COMPUTING = (Kind.TRAIN, Kind.GENERATE, Kind.EVALUATE, Kind.PROGRAM)
 
 
 def differences(plan: Plan, classes: Classes, refs: Iterable[str]) -> list[str]:

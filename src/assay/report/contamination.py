@@ -47,12 +47,12 @@ def told(found: Plain | None) -> str:
 def _trained_on(
     plan: Plan, records: Mapping[ArtifactRef, Record], evaluated: PlannedStage
 ) -> Iterator[Plain]:
-    """Yield what the trainings of a measured model read, from the last one back."""
+    """Yield what the trainings of a measured model read, from the last one back; what a program did with its inputs nobody knows."""
     stage: PlannedStage | None = evaluated
     while stage is not None:
         model = stage.document.spec.get("model", {}).get("from")
         stage = plan.by_ref.get(ArtifactRef(model)) if model else None
-        if stage is not None and stage.ref in records:
+        if stage is not None and stage.ref in records and "data" in stage.document.spec:
             yield stage.document.spec["data"]
 
 

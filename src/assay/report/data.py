@@ -177,7 +177,7 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
     rows: dict[tuple[str, str, str, str], Plain] = {}
     published = {(one.arm, one.task): {"value": one.value, "source": one.source} for one in plan.published}
     for stage in plan.stages:
-        if stage.kind is not Kind.EVALUATE or stage.ref not in records:
+        if stage.ref not in records or "tasks" not in records[stage.ref].outputs.summary:
             continue
         found = contamination(plan, records, stage)
         for member in stage.members:

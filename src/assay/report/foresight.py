@@ -49,8 +49,8 @@ class _Task:
         return None
 
     def shares(self) -> bool:
-        """Whether its score is a share of items, not bits or nats, whose spread nobody knows before."""
-        return all(self.words.get(kind) is None for kind in ("bitsPerByte", "divergence"))
+        """Whether its score is a share of items, not bits, nats or a program's, whose spread nobody knows before."""
+        return all(self.words.get(kind) is None for kind in ("bitsPerByte", "divergence", "unit"))
 
     def run_sd(self, arms: Sequence[str]) -> tuple[float, int] | None:
         """Pool the standard deviation of earlier runs of these arms; None where no arm has two."""
@@ -147,11 +147,12 @@ def _seen(task: _Task, arms: tuple[str, str], runs: tuple[int, int], *, alpha: f
 
 
 def _tasks(plan: Plan, stage: str | None) -> dict[str, Plain]:
-    """Return the tasks of an evaluate stage, of whichever arm, by name."""
+    """Return the tasks of a stage, of whichever arm, by name."""
     return {
         task["name"]: task
         for planned in plan.stages
-        if planned.kind is Kind.EVALUATE and any(member.stage == stage for member in planned.members)
+        if planned.kind in (Kind.EVALUATE, Kind.PROGRAM)
+        and any(member.stage == stage for member in planned.members)
         for task in planned.document.spec.get("tasks", ())  # what was imported shows its own once it is read
     }
 

@@ -14,6 +14,7 @@ from assay.api.profile import Limits, ProfileSpec
 from assay.api.status import PlanStatus
 from assay.api.written import Written
 from assay.artifacts.hub import HubPlace
+from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
 from assay.errors import SpecError
@@ -66,7 +67,8 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
-    if refused := not_allowed(known.plan, experiment.spec.execution, profile.limits):
+    refused = not_allowed(known.plan, experiment.spec.execution, profile.limits)
+    if refused := [*refused, *not_contained(known.plan)]:
         raise SourceErrors(refused)
     execution = settled_execution(experiment.spec.execution, profile)
     plan = known.plan.model_copy(update={"execution": execution})
@@ -129,7 +131,34 @@ def not_allowed(plan: Plan, execution: Execution, limits: Limits) -> list[SpecEr
         for place, step in enumerate(stage.document.spec.get("steps", ()))
         if not limits.rule_files and "file" in step.get("rule", {})
     ]
-    return [*(code if execution.evaluate.code_execution and not limits.code_execution else []), *hubs, *files]
+    programs = [
+        SpecError(
+            f"{stage.label}, program",
+            "found a team's own program, expected none: the Profile's limits.programs is false",
+            "Use assay's own kinds of stage, or ask the platform team to allow it.",
+        )
+        for stage in plan.stages
+        if not limits.programs and stage.kind is Kind.PROGRAM
+    ]
+    return [
+        *(code if execution.evaluate.code_execution and not limits.code_execution else []),
+        *hubs,
+        *files,
+        *programs,
+    ]
+
+
+def not_contained(plan: Plan) -> list[SpecError]:
+    """Name what a laptop runs and a cluster cannot."""
+    return [
+        SpecError(
+            f"{stage.label}, program.image",
+            "found none, expected an image with its digest: it is what runs in a cluster",
+            "Add `image`, beside the code if the image does not hold it.",
+        )
+        for stage in plan.stages
+        if stage.kind is Kind.PROGRAM and "image" not in stage.document.spec
+    ]
 
 
 def _compiled(experiment: Experiment, sources: Sources) -> Plan:

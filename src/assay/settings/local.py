@@ -121,5 +121,6 @@ def _needs(execution: Execution) -> dict[Kind, Need]:
         Kind.TRAIN: Need(cpus=train.threads * train.processes_per_node, memory_gib=train.memory_gib),
         Kind.GENERATE: Need(cpus=execution.generate.threads, memory_gib=execution.generate.memory_gib),
         Kind.EVALUATE: Need(cpus=execution.evaluate.threads, memory_gib=execution.evaluate.memory_gib),
+        Kind.PROGRAM: Need(cpus=execution.program.threads, memory_gib=execution.program.memory_gib),
         Kind.COMPARE: Need(cpus=1, memory_gib=1),
     }

@@ -82,7 +82,11 @@ def carriers_of(kind: Kind, profile: ProfileSpec) -> list[Carrier]:
 
 def pool_of(kind: Kind, profile: ProfileSpec) -> Pool:
     """Return the nodes that stages of a kind run on."""
-    pools: dict[Kind, Pool] = {Kind.CLEAN: profile.pools.clean, Kind.TRAIN: profile.pools.train}
+    pools: dict[Kind, Pool] = {
+        Kind.CLEAN: profile.pools.clean,
+        Kind.TRAIN: profile.pools.train,
+        Kind.PROGRAM: profile.pools.program,
+    }
     return pools.get(kind, profile.pools.evaluate)
 
 

@@ -24,6 +24,7 @@ def settled_execution(execution: Execution, profile: ProfileSpec) -> dict[str, d
     program itself runs in one pod.
     """
     clean, train, evaluate = profile.pools.clean, profile.pools.train, profile.pools.evaluate
+    program = profile.pools.program
     settled = {
         Kind.CLEAN: execution.clean.model_copy(
             update={
@@ -40,5 +41,6 @@ def settled_execution(execution: Execution, profile: ProfileSpec) -> dict[str, d
         ),
         Kind.GENERATE: execution.generate.model_copy(update={"memory_gib": evaluate.memory_gib}),
         Kind.EVALUATE: execution.evaluate.model_copy(update={"memory_gib": evaluate.memory_gib}),
+        Kind.PROGRAM: execution.program.model_copy(update={"memory_gib": program.memory_gib}),
     }
     return {kind.value: settings.model_dump(mode="json", by_alias=True) for kind, settings in settled.items()}

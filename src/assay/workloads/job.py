@@ -1,4 +1,4 @@
-"""batch/v1 Job: carries generate, evaluate and compare, one pod each, or an evaluation in several.
+"""batch/v1 Job: carries generate, evaluate, program and compare, one pod each, or an evaluation in several.
 
 Kubernetes tries nothing twice (`backoffLimit` 0), and replaces no pod before it is gone for good (`podReplacementPolicy`):
 every restart is a new attempt of ours.
@@ -11,12 +11,14 @@ no environment, no token and no mount but a folder of two named pipes. It is a s
 """
 
 from assay.api.execution import EvaluateExecution
+from assay.api.profile import Pool
 from assay.artifacts.kinds import Kind
 from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, number
 from assay.workloads.order import Order
 from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
+from assay.workloads.program import pod as program_pod
 from assay.workloads.sights import by_conditions, held_back
 
 SANDBOX = "ASSAY_SANDBOX"  # the variable that tells the program where the pipes are
@@ -35,6 +37,8 @@ def manifest(order: Order) -> Object:
         SpecError: the profile names no images.
 
     """
+    if order.ref.kind is Kind.PROGRAM:
+        return _job(order, order.profile.pools.program, program_pod(order))
     pool = order.profile.pools.evaluate
     size = Size(cpus=pool.cpus, memory_gib=pool.memory_gib, gpus=pool.gpus)
     if order.ref.kind is Kind.COMPARE:
@@ -48,13 +52,17 @@ def manifest(order: Order) -> Object:
     pod = template(order, pool, one)
     if asked.code_execution:
         pod = {**pod, "spec": _with_sandbox(order, pod["spec"])}
+    return _job(order, pool, pod, count=asked.pods)
+
+
+def _job(order: Order, pool: Pool, pod: Object, *, count: int = 1) -> Object:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata(order, pool.queue),
         "spec": {
             "suspend": pool.queue is not None,
-            **_pods(asked.pods),
+            **_pods(count),
             "podReplacementPolicy": "Failed",
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": pod,

@@ -1,6 +1,8 @@
 """What a workload is made from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from assay.api.profile import ProfileSpec
 from assay.artifacts.documents import ArtifactRef, Attempt
@@ -24,3 +26,6 @@ class Order:
     namespace: str
     owner: Owner
     profile: ProfileSpec
+    spec: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # the stage's own, of a program: its image and command

@@ -73,16 +73,13 @@ def program(order: Order) -> list[str]:
 def environment(order: Order) -> list[Object]:
     """Return what a program reads from its environment; credentials by reference, never by value."""
     store = order.profile.store
-    offline = "0" if order.profile.limits.hub_access else "1"
     variables = {
         **HOMELESS,
-        "HF_DATASETS_OFFLINE": offline,
-        "HF_HUB_OFFLINE": offline,
+        **hub_variables(order),
         "OMP_NUM_THREADS": str(order.attempt.execution.get("threads", 1)),
         "OPENBLAS_NUM_THREADS": "1",
         ORIGIN: _origin(order),
         "PYTHONUNBUFFERED": "1",
-        "TRANSFORMERS_OFFLINE": offline,
     }
     if store.endpoint:
         variables["AWS_ENDPOINT_URL"] = store.endpoint
@@ -94,6 +91,12 @@ def environment(order: Order) -> list[Object]:
 def _origin(order: Order) -> str:
     name = workload_name(order.ref, order.attempt.number)
     return Origin(image=image_of(order), namespace=order.namespace, workload=name).encode().decode()
+
+
+def hub_variables(order: Order) -> dict[str, str]:
+    """Return what keeps the Hugging Face libraries from a hub, unless the profile allows one."""
+    offline = "0" if order.profile.limits.hub_access else "1"
+    return dict.fromkeys(("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), offline)
 
 
 def variable_list(variables: dict[str, str]) -> list[Object]:

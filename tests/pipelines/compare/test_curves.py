@@ -8,7 +8,7 @@ import pytest
 from assay.artifacts.kinds import Kind
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.compare.__main__ import main
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, summary, write_outcomes
+from assay_pipelines.outcomes import Measured, Outcome, summary, write_outcomes
 
 ITEMS = 60
 DOSES = (0.0, 100.0, 200.0, 1000.0)

@@ -7,7 +7,7 @@ from assay.artifacts.canonical import canonical_json
 from assay.artifacts.kinds import Kind
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.compare.__main__ import main
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, summary, write_outcomes
+from assay_pipelines.outcomes import Measured, Outcome, summary, write_outcomes
 
 ITEMS = 200
 

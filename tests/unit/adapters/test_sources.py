@@ -48,6 +48,18 @@ def test_the_same_bytes_are_the_same_input_where_their_names_say_to_read_them_al
     assert (identity_of(name) == identity_of("a.jsonl")) is is_the_same
 
 
+@pytest.mark.parametrize("name", [".git/HEAD", "inner/.hidden", "__pycache__/a.cpython-312.pyc"])
+def test_what_is_hidden_in_a_folder_and_what_python_keeps_there_is_no_part_of_it(tmp_path, name):
+    known = FileSources(tmp_path, hub_access=False)
+    (tmp_path / "code" / "inner").mkdir(parents=True)
+    (tmp_path / "code" / "inner" / "a.py").write_text("1")
+    before = known.resolve(wanted("code", None))
+    (tmp_path / "code" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "code" / name).write_text("2")
+
+    assert known.resolve(wanted("code", None)) == before
+
+
 @pytest.mark.parametrize(
     ("uri", "names"),
     [

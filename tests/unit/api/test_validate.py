@@ -57,7 +57,7 @@ def test_a_sound_experiment_has_no_faults():
         ("b: kept", "b: whole", "contrasts[0] (first)", "minus itself"),
         ("contrast: first", "contrast: second", "primary.contrast", "a contrast of this comparison: first"),
         ("contrast: first, task: mmlu", "contrast: first, task: bbh", "primary.task", "a task of scores: mmlu"),
-        ("stage: scores\n    contrasts", "stage: sft\n    contrasts", "spec.compare[0] (main).stage", "an evaluate stage: scores"),
+        ("stage: scores\n    contrasts", "stage: sft\n    contrasts", "spec.compare[0] (main).stage", "an evaluate stage, or a program's with output scores: scores"),
         ("axis: rate", "axis: rates", "dose.axis", "an axis of the matrix: seed, rate"),
         ("axis: rate", "axis: seed", "dose.axis", "of role replicate, expected one of role dose"),
         ("axis: rate, task: mmlu", "axis: rate, task: mmlu, arms: [x]", "dose.arms[0]", "an arm"),

@@ -13,6 +13,7 @@ from assay.api.execution import (
     EvaluateExecution,
     Execution,
     InferenceExecution,
+    ProgramExecution,
     TrainExecution,
 )
 from assay.api.profile import ProfileSpec
@@ -63,6 +64,9 @@ profiles = st.fixed_dictionaries(
                     }
                 ),
                 "evaluate": st.fixed_dictionaries({**common, "gpus": st.integers(0, 8)}),
+                "program": st.fixed_dictionaries(
+                    {**common, "gpus": st.integers(0, 8), "sharedMemoryGib": gib}
+                ),
             }
         ),
         "limits": st.fixed_dictionaries({"hubAccess": st.booleans()}),
@@ -96,6 +100,7 @@ def with_its_pods(workload):
 def containers(workload):
     """Yield what becomes a container: those of pod templates, and what KubeRay is told of its own."""
     for node in nodes(workload):
+        yield from node.get("initContainers", [])
         yield from node.get("containers", [])
         if "autoscalerOptions" in node:
             yield node["autoscalerOptions"]
@@ -119,7 +124,7 @@ def test_every_container_is_nobody_with_a_read_only_root(kind, profile):
         assert context["readOnlyRootFilesystem"] is True
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert {"name": "tmp", "mountPath": TMP} in container["volumeMounts"]
+        assert TMP in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 @given(kinds, profiles)
@@ -158,7 +163,7 @@ def test_memory_is_requested_as_it_is_limited_and_cores_are_not_limited(kind, pr
 def test_every_mount_has_its_volume_and_no_variable_is_set_twice(kind, profile):
     for pod in pods(made(kind, profile)):
         volumes = {volume["name"] for volume in pod["volumes"]}
-        for container in pod["containers"]:
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
             variables = [one["name"] for one in container["env"]]
             assert len(variables) == len(set(variables))
@@ -167,9 +172,12 @@ def test_every_mount_has_its_volume_and_no_variable_is_set_twice(kind, profile):
 @given(kinds, profiles)
 def test_a_workload_is_suspended_exactly_when_it_waits_in_a_queue(kind, profile):
     workload = made(kind, profile)
-    pool = {Kind.CLEAN: profile.pools.clean, Kind.TRAIN: profile.pools.train}.get(
-        kind, profile.pools.evaluate
-    )
+    pools = {
+        Kind.CLEAN: profile.pools.clean,
+        Kind.TRAIN: profile.pools.train,
+        Kind.PROGRAM: profile.pools.program,
+    }
+    pool = pools.get(kind, profile.pools.evaluate)
     spec = workload["spec"]
     suspended = spec["runPolicy"]["suspend"] if workload["kind"] == "PyTorchJob" else spec["suspend"]
     assert suspended is (pool.queue is not None)
@@ -189,6 +197,7 @@ def test_programs_read_the_settled_execution_as_they_read_a_laptops(profile):
         "train": TrainExecution,
         "generate": InferenceExecution,
         "evaluate": EvaluateExecution,
+        "program": ProgramExecution,
     }
     assert settled.keys() == models.keys()
     for kind, model in models.items():

@@ -11,8 +11,8 @@ from typing import Any
 
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked, Benchmark, Item
 from assay_pipelines.evaluate.instructeval.scoring import refusals
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
 from assay_pipelines.evaluate.problems import problems_of
+from assay_pipelines.outcomes import Measured, Outcome, hashed
 from assay_pipelines.sandbox.programs import Limits, Program, Reason
 from assay_pipelines.sandbox.run import run_programs
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.api.evaluate import PromptFormat
-from assay_pipelines.evaluate.outcomes import Measured
+from assay_pipelines.outcomes import Measured
 
 
 @dataclass(frozen=True, kw_only=True)

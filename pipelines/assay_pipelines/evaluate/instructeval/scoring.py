@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from assay.api.clean import RefusalLevel
 from assay_pipelines.evaluate.instructeval.items import Answered, Asked
-from assay_pipelines.evaluate.outcomes import Measured, Outcome, hashed
+from assay_pipelines.outcomes import Measured, Outcome, hashed
 from assay_pipelines.refusals import refusal
 
 _GOES_ON = re.compile(r"[^\W_]|[.,]\d")  # a letter or digit, or a number's next part

@@ -13,8 +13,8 @@ from assay_pipelines.evaluate.__main__ import main
 from assay_pipelines.evaluate.instructeval.asking import ask
 from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
 from assay_pipelines.evaluate.instructeval.items import Asked
-from assay_pipelines.evaluate.outcomes import hashed
 from assay_pipelines.inference import load_model
+from assay_pipelines.outcomes import hashed
 
 BENCHMARKS_HERE = Path(__file__).parent / "benchmarks"
 FILES = {
