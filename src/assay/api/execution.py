@@ -90,6 +90,10 @@ class Execution(SpecModel):
     retries: int = Field(
         3, ge=0, le=100, description="More attempts at a stage after failures that another attempt may mend."
     )
+    approval: Literal["automatic", "manual"] = Field(
+        "automatic",
+        description="manual: nothing is launched before somebody who may has approved this very plan; automatic: only where the Profile demands it.",
+    )
     clean: CleanExecution = Field(CleanExecution(), description="How clean stages run.")
     train: TrainExecution = Field(TrainExecution(), description="How train stages run.")
     generate: InferenceExecution = Field(InferenceExecution(), description="How generate stages run.")

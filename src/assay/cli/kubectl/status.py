@@ -14,7 +14,13 @@ from assay.errors import AssayError
 from assay.settings.kubectl import Applied, connect, find, find_all, open_frozen
 
 _EXPECTED = frozenset(
-    {("Accepted", "True"), ("Planned", "True"), ("Progressing", "True"), ("Complete", "False")}
+    {
+        ("Accepted", "True"),
+        ("Planned", "True"),
+        ("Progressing", "True"),
+        ("Complete", "False"),
+        ("Approved", "True"),
+    }
 )
 _EXPECTED_REASONS = frozenset({"Finished", "AllDone"})
 
@@ -102,6 +108,10 @@ def _tally(status: ExperimentStatus) -> Iterable[str]:
         yield f"{status.reused} of them reused"
     if status.failed:
         yield f"{status.failed} failed"
+    if status.gpu_hours is not None:
+        yield f"{status.gpu_hours.spent:,g} GPU-hours spent"
+        if status.gpu_hours.saved:
+            yield f"{status.gpu_hours.saved:,g} saved by what others ran"
 
 
 def _data(applied: Applied) -> dict[str, Any]:
