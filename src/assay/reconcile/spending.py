@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.artifacts.documents import ArtifactRef
+from assay.artifacts.kinds import Kind
 from assay.plan.plan import Plan
 from assay.reconcile.facts import Observed, StageFact
 from assay.reconcile.terms import Terms
@@ -31,6 +32,17 @@ def spending(plan: Plan, observed: Observed, now: datetime) -> dict[ArtifactRef,
 def saved(spent: Mapping[ArtifactRef, Spent], done: Iterable[ArtifactRef]) -> float:
     """Return what others' attempts at stages that are done have saved this experiment."""
     return sum(spent[ref].others for ref in done)
+
+
+def by_arm(plan: Plan, spent: Mapping[ArtifactRef, Spent]) -> dict[str, float]:
+    """Return the GPU-hours of all that each arm needs; what arms share counts in each."""
+    hours: dict[str, float] = {}
+    for stage in plan.stages:
+        if stage.kind is Kind.COMPARE:  # it is of all arms, and holds none
+            continue
+        for arm in dict.fromkeys(member.arm for member in stage.members):
+            hours[arm] = hours.get(arm, 0.0) + spent[stage.ref].all
+    return hours
 
 
 def ahead(terms: Terms, observed: Observed, running: Iterable[ArtifactRef], now: datetime) -> float:
