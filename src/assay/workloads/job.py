@@ -16,7 +16,7 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, number
 from assay.workloads.order import Order
-from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
+from assay.workloads.pods import Size, container, program, template
 from assay.workloads.sights import by_conditions, held_back
 
 SANDBOX = "ASSAY_SANDBOX"  # the variable that tells the program where the pipes are
@@ -56,7 +56,7 @@ def manifest(order: Order) -> Object:
             "suspend": pool.queue is not None,
             **_pods(asked.pods),
             "podReplacementPolicy": "Failed",
-            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "ttlSecondsAfterFinished": order.profile.kept_seconds,
             "template": pod,
         },
     }
