@@ -18,6 +18,7 @@ import torch
 from _goals import end
 from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 
+from assay.api.gpus import peak_of
 from assay.api.train import Train
 from assay_pipelines.train.copies import copied
 from assay_pipelines.train.documents import join_documents
@@ -25,7 +26,7 @@ from assay_pipelines.train.engine import Engine, Place, join
 from assay_pipelines.train.examples import Examples
 from assay_pipelines.train.loop import Loop
 from assay_pipelines.train.network import Network, compile_layers
-from assay_pipelines.train.speed import operations_per_token, peak_of
+from assay_pipelines.train.speed import operations_per_token
 from assay_pipelines.train.timetable import make_timetable
 
 GOAL_MFU, GOAL_TRL = 0.5, 1.1

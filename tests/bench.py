@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,7 @@ class Bench:
         files: Path | None = None,
         *,
         environment: dict[str, Any] | None = None,
+        took: timedelta = timedelta(),
         **summary: Any,
     ) -> ArtifactRef:
         """Publish the record of a stage, with the files below a folder as its outputs."""
@@ -112,7 +113,7 @@ class Bench:
             execution={},
             environment=environment or {},
             started_at=START,
-            finished_at=START,
+            finished_at=START + took,
         )
         publish(
             self.store,

@@ -14,8 +14,10 @@ _SHOWN = {  # (condition, its new status) → how it is told
     ("Planned", "False"): "Warning",
     ("Progressing", "False"): "Warning",
     ("Complete", "True"): "Normal",
+    ("Approved", "False"): "Normal",
+    ("Approved", "True"): "Normal",
 }
-_UNREMARKABLE = frozenset({"NotAccepted", "Finished", "Suspended", "Pending"})
+_UNREMARKABLE = frozenset({"NotAccepted", "Finished", "Suspended", "Pending", "AwaitingApproval"})
 
 
 def announce(api: ClusterApi, found: Plain, before: Plain, after: Plain, now: datetime) -> None:

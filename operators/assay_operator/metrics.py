@@ -22,6 +22,7 @@ REASONS = frozenset(  # of docs/failures.md
         "CompileUnsupported",
         "ContextTooSmall",
         "DataMissing",
+        "DeadlineExceeded",
         "EmptyDataset",
         "EmptySource",
         "HubRefused",

@@ -19,6 +19,7 @@ from assay.api.status import Condition, ExperimentStatus
 from assay.api.validate import profile_faults
 from assay.api.written import Written
 from assay.artifacts.documents import ArtifactRef
+from assay.control.freeze import REPLAN
 from assay.errors import AssayError, ClusterError, SpecError, StoreError
 from assay.plan.examine import examine_object
 from assay.plan.plan import Plan, PlannedStage
@@ -26,8 +27,8 @@ from assay.reconcile.decide import Decision, Launch
 from assay.reconcile.standing import standing, with_conditions
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
-from assay.settings.cluster import RETRY, Planned, Surroundings, open_planned
-from assay.settings.in_cluster import DEFAULT_PROFILE
+from assay.settings.cluster import Planned, Surroundings, open_planned
+from assay.settings.in_cluster import DEFAULT_PROFILE, RETRY
 from assay.settings.inputs import SourceErrors
 from assay.workloads.carrier import cluster_faults
 from assay_operator.events import announce
@@ -68,7 +69,7 @@ _PASSING: dict[type[AssayError], str] = {
 class _Life:
     """What is kept of an experiment between wake-ups; losing it changes nothing."""
 
-    of_experiment: tuple[str, int, str]  # UID, generation, and when it was asked for again
+    of_experiment: tuple[str, int, tuple[str, ...]]  # UID, generation, and when it was asked for again
     of_profile: tuple[str, int]
     planned: Planned
     forget_at: datetime
@@ -175,7 +176,8 @@ class Reconciler:
         """Return the plan and its loop; they are made anew when the experiment or its profile changed, and now and then."""
         life = self._lives.get(key)
         metadata = found["metadata"]
-        asked_again = metadata.get("annotations", {}).get(RETRY, "")
+        annotations = metadata.get("annotations", {})
+        asked_again = tuple(annotations.get(name, "") for name in (RETRY, REPLAN))
         of_experiment = (metadata["uid"], metadata["generation"], asked_again)
         if life is not None and life.of_experiment == of_experiment:
             experiment = life.planned.experiment

@@ -1,6 +1,6 @@
 """What kopf tells, as keys in the queue. kopf only delivers: no timers, no finalizers, no annotations of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import kopf
@@ -49,6 +49,7 @@ def registry_of(watched: Watched, wake: Callable[[Key], object]) -> kopf.Operato
 
     kopf.on.login(registry=registry)(_login)
     kopf.on.event(GROUP, VERSION, "experiments", registry=registry)(experiment)
+    kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(_waker(wake))
     kopf.on.event(GROUP, VERSION, "profiles", registry=registry)(profile)
     for carrier in CARRIERS:
         group, _, version = carrier.api_version.rpartition("/")
@@ -56,6 +57,16 @@ def registry_of(watched: Watched, wake: Callable[[Key], object]) -> kopf.Operato
             workload
         )
     return registry
+
+
+def _waker(wake: Callable[[Key], object]) -> Callable[..., Awaitable[None]]:
+    """Return a handler that wakes the experiment of an object's own name."""
+
+    async def approval(event: Mapping[str, Any], **_: Any) -> None:
+        metadata = event["object"]["metadata"]
+        wake(Key(namespace=metadata["namespace"], name=metadata["name"]))
+
+    return approval
 
 
 def _login(**about: Any) -> kopf.ConnectionInfo | None:

@@ -54,6 +54,7 @@ from assay.stores.open import open_source, open_store
 from assay.stores.records import DamagedOutput, download_output, load_record, publish
 from assay.stores.resume import drop_resume
 from assay.stores.store import Store
+from assay_pipelines.deadline import deadline
 from assay_pipelines.hub import fetched
 
 Words = TypeVar("Words", bound=SpecModel)
@@ -259,7 +260,8 @@ def run_program(
         locations |= attempt.locations
         stage.check_semantics()
         run = StageRun(store=store, stage=stage, attempt=attempt, scratch=scratch, started=started)
-        summary = body(run)
+        with deadline(attempt.execution.get("deadlineHours"), failed):
+            summary = body(run)
         if speaks and summary is not None:
             publish(store, _record(run, summary))
             _forget(store, ref)

@@ -1,6 +1,7 @@
 """A program's attempt, from claim to record, on every real store."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from assay.artifacts.documents import Attempt, StageDocument
 from assay.artifacts.kinds import SEMANTICS, Kind
 from assay.artifacts.layout import resume_key, stage_key
-from assay.errors import StageError
+from assay.errors import Retry, StageError
 from assay.stores.claims import attempts, claim, declare_stage, listing, read_progress
 from assay.stores.open import open_store
 from assay.stores.records import load_record, verify
@@ -33,6 +34,18 @@ def claimed(real_uri: str) -> Store:
     store = open_store(real_uri)
     declare_stage(store, STAGE)
     assert claim(store, STAGE.ref, Attempt(number=1, owner="a/test", claimed_at=datetime.now(UTC)))
+    return store
+
+
+@pytest.fixture
+def hurried(real_uri: str) -> Store:
+    """A store with a claim whose deadline is past as soon as its program begins."""
+    store = open_store(real_uri)
+    declare_stage(store, STAGE)
+    attempt = Attempt(
+        number=1, owner="a/test", claimed_at=datetime.now(UTC), execution={"deadlineHours": 1e-9}
+    )
+    assert claim(store, STAGE.ref, attempt)
     return store
 
 
@@ -94,3 +107,14 @@ def test_a_program_that_is_run_again_as_the_same_attempt_tells_its_own_end(claim
     failure = attempts(claimed, STAGE.ref)[0].failure
     assert failure is not None
     assert failure.reason == "SourceChanged"
+
+
+def test_a_program_past_its_deadline_is_ended_and_no_attempt_follows(hurried: Store) -> None:
+    def endless(_run: StageRun) -> dict[str, Any]:
+        threading.Event().wait()
+        raise AssertionError
+
+    assert run_program(Kind.CLEAN, endless, arguments(hurried)) == EXIT_FAILED
+    failure = attempts(hurried, STAGE.ref)[0].failure
+    assert failure is not None
+    assert (failure.reason, failure.retry) == ("DeadlineExceeded", Retry.NEVER)

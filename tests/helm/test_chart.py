@@ -139,8 +139,8 @@ def test_the_definitions_stay_when_the_release_goes_unless_told_otherwise(defaul
     kept = [item["metadata"].get("annotations") for item in of_kind(default, "CustomResourceDefinition")]
     left = [item["metadata"].get("annotations") for item in of_kind(everything, "CustomResourceDefinition")]
 
-    assert kept == [{"helm.sh/resource-policy": "keep"}] * 2
-    assert left == [None] * 2
+    assert kept == [{"helm.sh/resource-policy": "keep"}] * 3
+    assert left == [None] * 3
 
 
 def test_definitions_that_others_bring_are_left_out(chart):
@@ -208,7 +208,7 @@ def test_in_some_namespaces_alone_nobody_elses_specs_are_judged(default, namespa
     ]
 
 
-def test_users_may_edit_experiments_and_only_look_at_profiles(default):
+def test_users_may_edit_experiments_and_only_look_at_profiles_and_approvals(default):
     aggregated = {
         label.rpartition("-")[2]: role["rules"]
         for role in of_kind(default, "ClusterRole")
@@ -225,9 +225,9 @@ def test_users_may_edit_experiments_and_only_look_at_profiles(default):
             if resource in rule["resources"]
             for verb in rule["verbs"]
         }
-        for resource in ("experiments", "profiles")
+        for resource in ("experiments", "profiles", "approvals")
     }
-    assert verbs["profiles"] == {"get", "list", "watch"}
+    assert verbs["profiles"] == verbs["approvals"] == {"get", "list", "watch"}
     assert verbs["experiments"] == {
         "get",
         "list",
@@ -240,8 +240,9 @@ def test_users_may_edit_experiments_and_only_look_at_profiles(default):
     }
 
 
-def test_platform_teams_have_a_role_for_profiles_that_nobody_gets_unasked(default):
-    role = named(default, "ClusterRole", "assay-profiles-edit")
+@pytest.mark.parametrize("kind", ["profiles", "approvals"])
+def test_platform_teams_have_roles_that_nobody_gets_unasked(default, kind):
+    role = named(default, "ClusterRole", f"assay-{kind}-edit")
 
     assert not [label for label in role["metadata"]["labels"] if "aggregate" in label]
     assert {"create", "update", "patch", "delete"} <= set(role["rules"][0]["verbs"])

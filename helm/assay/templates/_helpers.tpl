@@ -23,7 +23,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{/* Where experiments are: what carries them out, and why it waits. No Secret is among it. */}}
 {{- define "assay.rulesWhereExperimentsAre" -}}
 - apiGroups: [assay.dev]
-  resources: [experiments, profiles]
+  resources: [approvals, experiments, profiles]
   verbs: [get, list, watch]
 - apiGroups: [assay.dev]
   resources: [experiments/status]

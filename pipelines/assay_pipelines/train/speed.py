@@ -12,19 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from assay.api.gpus import peak_of
 from assay_pipelines.train.engine import Place
 from assay_pipelines.train.examples import Examples
 
-_PEAK = {  # operations per second and GPU, dense bf16, from NVIDIA's data sheets
-    "A100": 312e12,
-    "H100 PCIe": 756e12,
-    "H100": 989e12,
-    "H200": 989e12,
-    "B200": 2250e12,
-    "L40S": 362e12,
-    "A10": 125e12,
-    "L4": 121e12,
-}
 _GIB = 1 << 30
 
 
@@ -49,12 +40,6 @@ def speeds(tokens_per_second: float, operations: float, place: Place) -> dict[st
         if peak is not None:
             figures["mfu"] = tokens_per_second * operations / (peak * place.world)
     return figures
-
-
-def peak_of(gpu: str) -> float | None:
-    """Return the peak of a GPU by its name, such as `NVIDIA A100-SXM4-80GB`."""
-    words = f" {gpu.replace('-', ' ')} "
-    return next((peak for name, peak in _PEAK.items() if f" {name} " in words), None)
 
 
 def _memory() -> int:

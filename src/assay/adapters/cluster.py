@@ -12,6 +12,7 @@ from typing import Any
 from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.adapters.probes import Probes
 from assay.adapters.watched import Watched, owners
+from assay.api.experiment import GROUP, VERSION
 from assay.api.profile import ProfileSpec
 from assay.artifacts.documents import ArtifactRef, Attempt, Failure
 from assay.artifacts.kinds import Kind
@@ -38,6 +39,7 @@ from assay.workloads.waiting import explain, warned
 Plain = dict[str, Any]
 
 _KUEUE = "kueue.x-k8s.io/v1beta2"
+_ASSAY = f"{GROUP}/{VERSION}"
 _INVALID = 422
 _FRESH_SECONDS = 60.0  # for which what a watch told is believed
 _PARTS = 5  # of a claimant
@@ -169,6 +171,11 @@ class ClusterBackend:
             and _sight(found).phase is Phase.RUNNING
             and (key := attempt_of(found)) is not None
         )
+
+    def approved(self) -> frozenset[str]:
+        """Return what the Approval of the experiment's name approves."""
+        found = self._api.get(path_of(_ASSAY, "approvals", self._claimant.namespace, self._claimant.name))
+        return frozenset() if found is None else frozenset({str(found["spec"]["plan"])})
 
     def join(self, key: Key) -> None:
         """Own the workload too."""

@@ -40,6 +40,25 @@ class Kubectl:
         found: Plain = json.loads(self._run("get", *arguments, "--output=json", _PATIENCE))
         return found
 
+    def apply(self, item: Plain) -> None:
+        """Make an object what is said, whether it is there or not.
+
+        Raises:
+            ClusterError: kubectl refused.
+
+        """
+        arguments = ("apply", "--server-side", "--force-conflicts", "--field-manager=kubectl-assay")
+        self._run(*arguments, "--filename=-", _PATIENCE, stdin=json.dumps(item))
+
+    def annotate(self, resource: str, name: str, annotation: str) -> None:
+        """Set an annotation, `name=value`, whatever it was.
+
+        Raises:
+            ClusterError: kubectl refused.
+
+        """
+        self._run("annotate", resource, name, annotation, "--overwrite", _PATIENCE)
+
     def namespace(self) -> str:
         """Name the namespace that is spoken of where none is named."""
         for flag in self._flags:
@@ -56,10 +75,11 @@ class Kubectl:
         """
         self._run("logs", *arguments, shown=True)
 
-    def _run(self, *arguments: str, shown: bool = False) -> str:
+    def _run(self, *arguments: str, shown: bool = False, stdin: str | None = None) -> str:
         try:
             done = subprocess.run(
                 ["kubectl", *self._flags, *arguments],
+                input=stdin,
                 stdout=None if shown else subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",

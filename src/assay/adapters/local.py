@@ -42,9 +42,11 @@ class LocalBackend:
         parallel: int | None = None,
         environment: Mapping[str, str] | None = None,
         programs: str = PROGRAMS,
+        approved: frozenset[str] = frozenset(),
     ) -> None:
         self._parallel = parallel
         self._programs = programs
+        self._approved = approved
         self._environment = dict(environment or {})
         self._servers: dict[Kind, _Server] = {}
         self._children: dict[Key, _Child] = {}
@@ -95,6 +97,10 @@ class LocalBackend:
     def held(self) -> frozenset[Key]:
         """Return what runs."""
         return frozenset(key for key, child in self._children.items() if child.exit is None)
+
+    def approved(self) -> frozenset[str]:
+        """Return what whoever started this has approved."""
+        return self._approved
 
     def join(self, key: Key) -> None:
         """Do nothing: a process has one owner."""

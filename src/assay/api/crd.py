@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from assay.api.approval import Approval
 from assay.api.experiment import GROUP, VERSION, Experiment
 from assay.api.model import OneOf, SpecModel
 from assay.api.partial import Partial
@@ -23,7 +24,7 @@ from assay.api.status import ExperimentStatus, ProfileStatus, StatusModel
 Schema = dict[str, Any]
 
 _NOTICE = "# Made by `assay schema` from the models in assay.api; edit those.\n"
-_SHORT_NAMES = {Experiment: "asx", Profile: "asxp"}
+_SHORT_NAMES = {Experiment: "asx", Profile: "asxp", Approval: "asxa"}
 _STATUS: dict[type[SpecModel], type[SpecModel]] = {Experiment: ExperimentStatus, Profile: ProfileStatus}
 _COLUMNS: dict[type[SpecModel], list[Schema]] = {
     Experiment: [
@@ -47,16 +48,22 @@ _COLUMNS: dict[type[SpecModel], list[Schema]] = {
         {"name": "Store", "type": "string", "jsonPath": ".spec.store.uri"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ],
+    Approval: [
+        {"name": "Plan", "type": "string", "jsonPath": ".spec.plan"},
+        {"name": "Comment", "type": "string", "jsonPath": ".spec.comment"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ],
 }
+KINDS: tuple[type[SpecModel], ...] = (Experiment, Profile, Approval)
 _KEPT = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum")
 
 
 def crds_yaml() -> str:
-    """Return both definitions as one YAML text."""
-    return "---\n".join(crd_yaml(model) for model in (Experiment, Profile))
+    """Return all definitions as one YAML text."""
+    return "---\n".join(crd_yaml(model) for model in KINDS)
 
 
-def crd_yaml(model: type[Experiment | Profile]) -> str:
+def crd_yaml(model: type[SpecModel]) -> str:
     """Return one definition as YAML."""
     yaml = YAML()
     yaml.width = 100_000  # a description is one line
@@ -78,11 +85,12 @@ def _laid_out(value: Any) -> Any:
     return [_laid_out(item) for item in value] if isinstance(value, list) else value
 
 
-def crd(model: type[Experiment | Profile]) -> Schema:
+def crd(model: type[SpecModel]) -> Schema:
     """Return the definition of a kind."""
     kind = model.__name__
     plural = f"{kind.lower()}s"
-    status = {**_object(_STATUS[model]), "x-kubernetes-preserve-unknown-fields": True}
+    told = _STATUS.get(model)
+    status = None if told is None else {**_object(told), "x-kubernetes-preserve-unknown-fields": True}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -104,7 +112,7 @@ def crd(model: type[Experiment | Profile]) -> Schema:
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": _root(model, status)},
-                    "subresources": {"status": {}},
+                    **({"subresources": {"status": {}}} if told is not None else {}),
                     "additionalPrinterColumns": _COLUMNS[model],
                 }
             ],
@@ -112,7 +120,7 @@ def crd(model: type[Experiment | Profile]) -> Schema:
     }
 
 
-def _root(model: type[SpecModel], status: Schema) -> Schema:
+def _root(model: type[SpecModel], status: Schema | None) -> Schema:
     """Kubernetes' own fields are its own; a name is bounded as labels are."""
     return {
         "type": "object",
@@ -123,7 +131,7 @@ def _root(model: type[SpecModel], status: Schema) -> Schema:
             "kind": {"type": "string", "description": f"{model.__name__}."},
             "metadata": {"type": "object"},
             "spec": _field(model, model.model_fields["spec"]),
-            "status": status,
+            **({"status": status} if status is not None else {}),
         },
         "x-kubernetes-validations": [
             {

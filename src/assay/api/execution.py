@@ -7,14 +7,25 @@ from pydantic import Field
 from assay.api.model import SpecModel
 
 
-class CleanExecution(SpecModel):
+class StageExecution(SpecModel):
+    """How stages of whichever kind run."""
+
+    deadline_hours: float | None = Field(
+        None,
+        gt=0,
+        le=8760,
+        description="Hours after which an attempt ends itself and has failed; time that a queue holds it back does not count. Absent: never.",
+    )
+
+
+class CleanExecution(StageExecution):
     """How clean stages run."""
 
     cpus: int = Field(1, ge=1, le=4096, description="Cores that one clean stage may use.")
     memory_gib: float = Field(1.5, gt=0, le=65536, description="Memory that one clean stage may use, in GiB.")
 
 
-class TrainExecution(SpecModel):
+class TrainExecution(StageExecution):
     """How train stages run."""
 
     nodes: int = Field(1, ge=1, le=1024, description="Nodes of one training.")
@@ -54,7 +65,7 @@ class TrainExecution(SpecModel):
     )
 
 
-class InferenceExecution(SpecModel):
+class InferenceExecution(StageExecution):
     """How models answer."""
 
     engine: Literal["transformers", "vllm"] = Field(
@@ -96,6 +107,10 @@ class Execution(SpecModel):
     )
     retries: int = Field(
         3, ge=0, le=100, description="More attempts at a stage after failures that another attempt may mend."
+    )
+    approval: Literal["automatic", "manual"] = Field(
+        "automatic",
+        description="manual: nothing is launched before somebody who may has approved this very plan; automatic: only where the Profile demands it.",
     )
     clean: CleanExecution = Field(CleanExecution(), description="How clean stages run.")
     train: TrainExecution = Field(TrainExecution(), description="How train stages run.")

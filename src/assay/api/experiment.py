@@ -187,6 +187,10 @@ class Metadata(BaseModel):
     namespace: str = Field("default", max_length=63, description="The object's namespace.")
     uid: str | None = Field(None, description="Set by the API server.")
 
+    def annotation(self, name: str) -> str:
+        """Return what an annotation says; "" where there is none."""
+        return str((self.model_extra or {}).get("annotations", {}).get(name, ""))
+
 
 class Experiment(SpecModel):
     """An ablation experiment: how data is cleaned, models trained and evaluated, and what is compared."""

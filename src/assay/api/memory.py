@@ -105,6 +105,6 @@ def gpu_memory(selector: Mapping[str, str]) -> float | None:
     return float(told[1]) * _LEFT * _GIB if told else None
 
 
-def gpu_name(selector: Mapping[str, str]) -> str:
+def gpu_name(selector: Mapping[str, str], otherwise: str = "GPU") -> str:
     """Return the product's name, as the label says it."""
-    return selector.get(_PRODUCT, "GPU")
+    return selector.get(_PRODUCT, otherwise)

@@ -176,6 +176,12 @@ class ProfileSpec(SpecModel):
     images: Images | None = Field(None, description="Container images; needed on a cluster.")
     pools: Pools = Field(Pools(), description="Where each kind of stage runs.")
     limits: Limits = Field(Limits(), description="What experiments may use.")
+    kept_seconds: int = Field(
+        3600,
+        ge=600,
+        le=2592000,
+        description="Seconds for which a finished Job or PyTorchJob stays, for `kubectl logs`; the store keeps logs anyway.",
+    )
     prices: Prices = Field(Prices(), description="What it costs.")
 
 

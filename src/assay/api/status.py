@@ -49,6 +49,15 @@ class PlanStatus(StatusModel):
     uri: str = Field("", max_length=2048, description="Where plan.json lies.")
 
 
+class GpuHoursStatus(StatusModel):
+    """What the stages of the present plan have held, in GPU-hours."""
+
+    spent: float = Field(ge=0, description="By attempts that were launched for this experiment.")
+    saved: float = Field(
+        ge=0, description="By others' attempts at stages that are done, which this experiment did not repeat."
+    )
+
+
 class ExperimentStatus(StatusModel):
     """How the experiment stands."""
 
@@ -62,6 +71,7 @@ class ExperimentStatus(StatusModel):
     reused: int | None = Field(None, ge=0, description="Number of stages that were done before it asked.")
     failed: int | None = Field(None, ge=0, description="Number of stages that failed.")
     progress: str | None = Field(None, max_length=63, description="done/total, such as 12/40.")
+    gpu_hours: GpuHoursStatus | None = Field(None, description="Absent where no stage has held a GPU.")
     verdict: Line | None = Field(None, description="The primary verdict, in one line.")
     verdicts: tuple[Line, ...] = Field((), max_length=64, description="A line for each contrast.")
     conditions: tuple[Condition, ...] = Field((), max_length=32, description="Accepted, Planned and so on.")

@@ -127,6 +127,7 @@ class Attempt(Document):
     locations: dict[str, Location] = Field(
         default_factory=dict, description="Content identity → where it lies."
     )
+    gpus: int | None = Field(None, description="GPUs that what carries it holds; absent: nobody counted.")
 
 
 class Heartbeat(Document):
@@ -201,6 +202,17 @@ class Provenance(Document):
     )
     started_at: datetime
     finished_at: datetime
+
+    @property
+    def gpu(self) -> str:
+        """The name of the GPU that it ran on; "" where it ran on none."""
+        device = str(self.environment.get("device", "cpu"))
+        return "" if device == "cpu" else device
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs its processes ran on, one each."""
+        return int(self.environment.get("processes", 1)) if self.gpu else 0
 
 
 class Record(Document):

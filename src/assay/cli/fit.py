@@ -9,7 +9,8 @@ from assay.api.execution import Execution, TrainExecution
 from assay.api.memory import HEADROOM, ZERO_STAGES, gpu_memory, gpu_name
 from assay.api.profile import ProfileSpec
 from assay.artifacts.kinds import Kind
-from assay.cli.terminal import PLAIN, console, say
+from assay.cli.terminal import PLAIN, console, say, some
+from assay.plan.expected import count
 from assay.plan.fit import Fit, Folder, fits_of
 from assay.plan.plan import Plan
 from assay.workloads.execution import settled_execution
@@ -17,7 +18,6 @@ from assay.workloads.execution import settled_execution
 Row = dict[str, Any]
 
 _GIB = 1 << 30
-_MOST_LABELS = 3
 
 
 def fit_data(
@@ -84,7 +84,7 @@ def print_fit(data: Row | None) -> None:
 
 
 def _print_training(training: Row, usable: float) -> None:
-    say(f"\n{_some(training['stages'])}: {_count(training['parameters'])} parameters,")
+    say(f"\n{some(training['stages'])}: {count(training['parameters'])} parameters,")
     say(f"  at most {training['tokensAtOnce']:,} tokens at once on each GPU")
     table = Table(**PLAIN)
     table.add_column("GIB PER GPU", no_wrap=True)
@@ -109,17 +109,5 @@ def _print_training(training: Row, usable: float) -> None:
     say("leave zeroStage out, or take more GPUs or larger ones.")
 
 
-def _some(labels: list[str]) -> str:
-    told = ", ".join(labels[:_MOST_LABELS])
-    return told if len(labels) <= _MOST_LABELS else f"{told} and {len(labels) - _MOST_LABELS} more"
-
-
 def _gib(size: float) -> str:
     return f"{size / _GIB:,.1f}"
-
-
-def _count(parameters: int) -> str:
-    for unit, name in ((10**9, "billion"), (10**6, "million")):
-        if parameters >= unit:
-            return f"{parameters / unit:.3g} {name}"
-    return f"{parameters:,}"

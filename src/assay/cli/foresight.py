@@ -1,34 +1,13 @@
 """What the contrasts of a plan could show, in the terminal."""
 
-import contextlib
-import json
 from typing import Any
 
 from rich.table import Table
 
-from assay.artifacts.kinds import Kind
-from assay.artifacts.layout import experiment_key
 from assay.cli.terminal import PLAIN, console, say
-from assay.plan.plan import Plan
 from assay.report.figures import figure
-from assay.stores.store import Store
 
 Row = dict[str, Any]
-
-
-def contrasts_seen(plan: Plan, store: Store) -> list[Row]:
-    """Work out what every contrast could show, with the spread of the runs in the experiment's last report."""
-    if not any(stage.kind is Kind.COMPARE for stage in plan.stages):
-        return []
-    # What has no contrasts does not wait for the arithmetic.
-    from assay.report.foresight import foresight  # noqa: PLC0415
-
-    earlier: list[Row] = []
-    with contextlib.suppress(ValueError):  # a damaged report tells as little as none
-        earlier = json.loads(store.get(experiment_key(plan.experiment, "report.json")) or b"{}").get(
-            "scores", []
-        )
-    return foresight(plan, earlier)
 
 
 def print_contrasts(rows: list[Row]) -> None:

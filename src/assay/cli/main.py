@@ -34,7 +34,8 @@ def plan(
     profile: Annotated[
         Path | None,
         typer.Option(
-            help="A Profile's YAML file: say whether trainings fit its GPUs' memory.", show_default=False
+            help="A Profile's YAML file: say whether trainings fit its GPUs, and how many GPU-hours all would take.",
+            show_default=False,
         ),
     ] = None,
     output: Json = Output.TEXT,
@@ -50,10 +51,18 @@ def run(
     parallel: Annotated[
         int | None, typer.Option(help="Most stages at once; absent: the machine's cores.", min=1)
     ] = None,
+    approve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST",
+            help="Where the experiment wants approval: the digest of the plan, as `assay plan` prints it; absent: you are asked.",
+            show_default=False,
+        ),
+    ] = None,
     output: Json = Output.TEXT,
 ) -> None:
     """Run what is not done yet, here, and print the verdicts."""
-    command("run")(file, store, parallel=parallel, output=output)
+    command("run")(file, store, parallel=parallel, approve=approve, output=output)
 
 
 @app.command()
@@ -178,7 +187,7 @@ def ledger(
 
 @app.command()
 def schema() -> None:
-    """Print the custom resource definitions of Experiment and Profile."""
+    """Print the custom resource definitions of Experiment, Profile and Approval."""
     command("schema")()
 
 

@@ -1,4 +1,4 @@
-"""`assay plan`: what would run, what would be reused, and why; what would not be alike, and what would not fit."""
+"""`assay plan`: what would run, what would be reused, and why; what would not be alike, what would not fit, and what it takes."""
 
 import json
 from pathlib import Path
@@ -9,13 +9,16 @@ from rich.table import Table
 from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.environment import environment
 from assay.artifacts.kinds import Kind
+from assay.cli.expected import expected_data, print_expected
 from assay.cli.fit import fit_data, print_fit
-from assay.cli.foresight import contrasts_seen, print_contrasts
+from assay.cli.foresight import print_contrasts
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
 from assay.report.alike import unlike_contrasts
+from assay.report.seen import contrasts_seen
+from assay.settings.expected import EarlierStages, expected_in, machines_of
 from assay.settings.local import backend_for, open_local, profile_file, stored_stages
 from assay.settings.models import model_folders
 from assay.stores.records import load_record
@@ -28,7 +31,7 @@ _VERBS = ("reuse", "done", "running", "failed", "run")
 
 
 def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> None:
-    """Observe and decide, without acting; with a Profile's file, work out whether trainings fit its GPUs."""
+    """Observe and decide, without acting; with a Profile's file, work out whether trainings fit its GPUs, and how long they hold them."""
     local = open_local(file, store_uri)
     pools = None if profile is None else profile_file(profile)
     backend = backend_for(local.experiment, None)
@@ -37,16 +40,34 @@ def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> No
     rows = plan_rows(plan, decision, local.store)
     unlike = unlike_contrasts(plan, _classes_here(plan, decision, local.store))
     seen = contrasts_seen(plan, local.store)
-    fit = None
+    fit = takes = None
     if pools is not None:
-        fit = fit_data(plan, local.experiment.spec.execution, pools, model_folders(plan))
+        execution, folders = local.experiment.spec.execution, model_folders(plan)
+        fit = fit_data(plan, execution, pools, folders)
+        expected = expected_in(
+            plan,
+            machines_of(execution, pools),
+            store=local.store,
+            folders=folders,
+            earlier=EarlierStages(),
+        )
+        takes = expected_data(plan, decision, expected, pools)
     if output == "json":
-        say(json.dumps(plan_data(plan, rows) | {"contrasts": seen, "unlike": unlike, "fit": fit}))
+        about = {
+            "digest": local.plan.digest,
+            "contrasts": seen,
+            "unlike": unlike,
+            "fit": fit,
+            "expected": takes,
+        }
+        say(json.dumps(plan_data(plan, rows) | about))
         return
     print_plan(plan, rows)
+    say(f"digest: {local.plan.digest}")
     print_contrasts(seen)
     print_unlike(unlike)
     print_fit(fit)
+    print_expected(takes)
     reused = tallied(rows)["reuse"]
     say(f"{len(rows)} distinct stages: {reused} to reuse, {len(rows) - reused} to run. Nothing was started.")
 

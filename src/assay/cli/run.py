@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+import typer
+
 from assay.cli.progress import LiveView, PlainView, View
 from assay.cli.terminal import console, say
 from assay.cli.verdicts import print_verdicts, print_warnings
+from assay.errors import SpecError
 from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State
 from assay.report.write import write_report
@@ -18,10 +21,11 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
-def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> None:
+def main(file: Path, store_uri: str, *, parallel: int | None, approve: str | None, output: str) -> None:
     """Run what is not done yet, then report."""
     local = open_local(file, store_uri, writing=True)
-    backend = backend_for(local.experiment, parallel)
+    approved = _approved(local, approve, asking=output == "text")
+    backend = backend_for(local.experiment, parallel, approved)
     control = local.control(backend)
     reused = sum(judgement.state is State.DONE for judgement in control.look()[1].judgements.values())
     signal.signal(signal.SIGTERM, _interrupted)
@@ -49,6 +53,36 @@ def main(file: Path, store_uri: str, *, parallel: int | None, output: str) -> No
         backend.close()
     plan = last[-1][0]
     _finish(local, plan, decision, reused, output)
+
+
+def _approved(local: Local, given: str | None, *, asking: bool) -> frozenset[str]:
+    """Return the digest of the plan if whoever runs this approves it, where the experiment wants that.
+
+    Raises:
+        SpecError: they do not, another plan was approved, or nobody can be asked.
+
+    """
+    if given is None and local.experiment.spec.execution.approval == "automatic":
+        return frozenset()
+    backend = backend_for(local.experiment, None)
+    held = local.control(backend).look()[1].withheld
+    backend.close()
+    digest, where = local.plan.digest, "spec.execution.approval"
+    if given is not None and given != digest:
+        found = f"found {given}, expected {digest}: the plan is another than what was approved"
+        raise SpecError("--approve", found, "Look at it with `assay plan`, then approve that digest.")
+    if held is None or given is not None:
+        return frozenset(filter(None, [given]))
+    if asking and sys.stdin.isatty() and sys.stdout.isatty():
+        say(held.message)
+        if typer.confirm("Approve it?"):
+            return frozenset({digest})
+        raise SpecError(where, "found manual and no approval, expected it", "Nothing was started.")
+    raise SpecError(
+        where,
+        f"found manual and nobody to ask, expected an approval of {held.message}",
+        f"Look at it with `assay plan`, then run it with --approve {digest}.",
+    )
 
 
 def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: str) -> None:

@@ -6,5 +6,5 @@ from assay.api.crd import crds_yaml
 
 
 def main() -> None:
-    """Print both, as YAML documents."""
+    """Print them, as YAML documents."""
     sys.stdout.write(crds_yaml())

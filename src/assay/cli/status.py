@@ -15,6 +15,7 @@ from assay.cli.terminal import PLAIN, console, say
 from assay.errors import StoreError
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import Decision, Judgement, State
+from assay.reconcile.spending import by_arm
 from assay.report.data import warnings
 from assay.settings.local import Local, backend_for, open_local
 from assay.stores.records import load_record
@@ -39,9 +40,11 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     rows = status_rows(seen, local.store)
     if output == "json":
         experiment, finished = seen.plan.experiment, seen.decision.finished
-        say(json.dumps({"experiment": experiment, "finished": finished, "stages": rows}))
+        about = {"experiment": experiment, "finished": finished, "gpuHoursByArm": arm_hours(seen)}
+        say(json.dumps(about | {"stages": rows}))
         return
     print_stages(rows, seen.plan.told)
+    print_arms(arm_hours(seen))
     done = sum(row["state"] == State.DONE for row in rows)
     say(f"{done} of {len(rows)} stages done")
 
@@ -64,17 +67,35 @@ def status_rows(seen: Seen, store: Store) -> list[Row]:
     """Say of every stage how it stands, and what it does now."""
     judgements = seen.decision.judgements
     return [
-        _row(store, stage, judgements[stage.ref], seen.damaged.get(stage.ref)) for stage in seen.plan.stages
+        _row(store, stage, judgements[stage.ref], seen.damaged.get(stage.ref))
+        | {"gpuHours": seen.decision.spent[stage.ref].all}
+        for stage in seen.plan.stages
     ]
+
+
+def arm_hours(seen: Seen) -> dict[str, float]:
+    """Return the GPU-hours of each arm; none where nothing has held a GPU."""
+    hours = by_arm(seen.plan, seen.decision.spent)
+    return hours if any(hours.values()) else {}
+
+
+def print_arms(hours: Mapping[str, float]) -> None:
+    """Print what arms have taken so far."""
+    if hours:
+        told = ", ".join(f"{arm} {spent:,.1f}" for arm, spent in hours.items())
+        say(f"GPU-hours by arm, what they share in each: {told}")
 
 
 def print_stages(rows: Iterable[Row], told: Callable[[str], str]) -> None:
     """Print how stages stand; `told` puts details into words for people."""
+    rows = list(rows)
     table = Table(**PLAIN)
-    for title in ("STAGE", "STATE", "ATTEMPT", "DETAIL"):
+    held = any(row.get("gpuHours") for row in rows)
+    for title in ("STAGE", "STATE", "ATTEMPT", *(["GPU-HOURS"] if held else []), "DETAIL"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(row["label"], row["state"], str(row["attempt"] or ""), told(row["detail"]))
+        hours = [f"{row['gpuHours']:,.1f}" if row["gpuHours"] else ""] if held else []
+        table.add_row(row["label"], row["state"], str(row["attempt"] or ""), *hours, told(row["detail"]))
     console().print(table)
 
 

@@ -1,9 +1,12 @@
 """How text reaches the terminal."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+
+_MOST_LABELS = 3
 
 PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "header_style": "bold"}  # how tables look
 
@@ -16,6 +19,12 @@ def console() -> Console:
 def say(text: str) -> None:
     """Print a line as it is."""
     sys.stdout.write(f"{text}\n")
+
+
+def some(labels: Sequence[str]) -> str:
+    """Name the first few."""
+    told = ", ".join(labels[:_MOST_LABELS])
+    return told if len(labels) <= _MOST_LABELS else f"{told} and {len(labels) - _MOST_LABELS} more"
 
 
 def duration(seconds: float) -> str:

@@ -22,6 +22,8 @@ def print_verdicts(data: dict[str, Any]) -> None:
         items = [*verdicts, *document["curves"], *document["derived"]]
         rows = [_cells(item) for item in items]
         _print_rows(f"Verdicts: {document['comparison']['name']}", rows)
+        if document["registration"] is not None:
+            say(f"  {document['registration']['told']}")
         _print_levels(document)
         sides = {item["contrast"]: (item["a"], item["b"]) for item in verdicts}
         for contrast, (a, b) in sides.items():

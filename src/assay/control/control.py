@@ -7,14 +7,27 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from assay.artifacts.documents import ArtifactRef, Attempt
+from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay.control.observe import Observer
 from assay.errors import ClusterError
 from assay.plan.plan import Plan
 from assay.ports.backend import Backend
-from assay.reconcile.decide import Action, Decision, Discard, Join, Launch, Leave, State, decide, settled
+from assay.reconcile.decide import (
+    Action,
+    Decision,
+    Discard,
+    Join,
+    Launch,
+    Leave,
+    State,
+    decide,
+    need_of,
+    settled,
+)
 from assay.reconcile.facts import Observed, Policy
 from assay.stores.claims import claim, declare_stage, declare_use, read_claim, renew
+from assay.stores.registered import Registration, register
 from assay.stores.store import Store
 
 Watch = Callable[[Plan, Decision], None]
@@ -35,6 +48,7 @@ class Control:
         self._clock = clock
         self._observer = Observer(store, backend)
         self._renewed: dict[ArtifactRef, datetime] = {}
+        self._registered = False
         self._used: set[ArtifactRef] = (
             set()
         )  # stages of which the store knows that this experiment relies on them
@@ -69,6 +83,8 @@ class Control:
         for ref, judgement in decision.judgements.items():
             if judgement.state is State.DONE:
                 self._use(ref)
+        if decision.approved and not self._registered:
+            self._register(decision)
         for ref, attempt in self._observer.waiting():
             self._renew(ref, attempt)
         refused: list[ClusterError] = []
@@ -86,6 +102,7 @@ class Control:
             capacity=self._backend.capacity(),
             obstacles=self._backend.obstacles(),
             held=self._backend.held(),
+            approved=self._backend.approved() if self._policy.terms.ask else frozenset(),
         )
 
     def _act(self, action: Action) -> None:
@@ -115,6 +132,7 @@ class Control:
             claimed_at=self._clock(),
             execution=self._plan.execution.get(document.kind.value, {}),
             locations=self._plan.locations_of(document),
+            gpus=need_of(document.kind, self._policy).gpus,
         )
         if not claim(self._store, document.ref, attempt):
             self._observer.forget(document.ref)  # somebody else was first
@@ -122,12 +140,26 @@ class Control:
         self._observer.claimed(document.ref, attempt)
         self._backend.launch(self._store.uri, document.ref, attempt)
 
+    def _register(self, decision: Decision) -> None:
+        """Keep what the approved plan asks, and whether answers were there."""
+        for stage in self._plan.stages:
+            if stage.kind is Kind.COMPARE:
+                states = [decision.judgements[ref].state for ref in stage.reads]
+                registration = Registration(
+                    comparison=stage.document.spec["comparison"],
+                    plan=self._policy.terms.digest,
+                    results=states.count(State.DONE),
+                )
+                register(self._store, self._plan.experiment, registration)
+        self._registered = True
+
     def _renew(self, ref: ArtifactRef, attempt: Attempt) -> None:
         """Keep a claim young while its program waits to start, and so shows no sign of life itself."""
         now = self._clock()
         if now >= self._renewed.get(ref, attempt.claimed_at) + _RENEWAL:
             renew(self._store, ref, attempt)
             self._renewed[ref] = now
+            self._observer.renewed(ref, now)
 
     def _use(self, ref: ArtifactRef) -> None:
         if ref not in self._used:

@@ -11,6 +11,7 @@ from assay.plan.plan import Plan
 from assay.stores.documents import read_document
 from assay.stores.store import Store
 
+REPLAN = "assay.dev/replan"  # an annotation: whatever it says, said anew it asks for a new plan
 _NOT_ASKED = {"suspend", "execution"}  # they change where and when, never what
 
 
@@ -27,6 +28,8 @@ def plan_key(experiment: Experiment) -> str:
     if not experiment.spec.published:
         del asked["published"]  # what was asked before there was such a field has the place that it had
     metadata = experiment.metadata
+    if again := metadata.annotation(REPLAN):
+        asked["replan"] = again
     return experiment_key(
         f"{metadata.namespace}/{metadata.name}",
         f"{metadata.uid}/{digest('assay.asked/1', asked)[:20]}/plan.json",

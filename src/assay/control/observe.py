@@ -6,8 +6,9 @@ seen, when what carried it has ended, and, if it runs elsewhere, at every look. 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from assay.artifacts.documents import ArtifactRef, Attempt
+from assay.artifacts.documents import ArtifactRef, Attempt, Record
 from assay.artifacts.layout import record_key
 from assay.ports.backend import Backend
 from assay.reconcile.facts import AttemptFact, Phase, Sight, StageFact
@@ -63,9 +64,15 @@ class Observer:
             sight=Sight(phase=Phase.RUNNING),
             mine=True,
             started=False,
+            gpus=attempt.gpus or 0,
         )
         self._facts[ref] = replace(fact, attempts=(*fact.attempts, made))
         self._attempts[ref] = attempt
+
+    def renewed(self, ref: ArtifactRef, now: datetime) -> None:
+        """Take note that an attempt of ours still waited."""
+        *before, last = self._facts[ref].attempts
+        self._facts[ref] = replace(self._facts[ref], attempts=(*before, replace(last, began=now)))
 
     def waiting(self) -> Iterator[tuple[ArtifactRef, Attempt]]:
         """Yield the attempts of this launcher that something is to run, and nothing runs yet."""
@@ -78,8 +85,9 @@ class Observer:
         record = load_record(self._store, ref) if ended else None
         if record is not None:
             self._outputs[ref] = record.outputs_digest
-            known = self._facts[ref]
-            self._facts[ref] = replace(known, done=True)
+            known, attempt = self._facts[ref], self._attempts[ref]
+            facts = tuple(_told(item, attempt, record) for item in known.attempts)
+            self._facts[ref] = replace(known, done=True, attempts=facts)
             return
         listed = listing(self._store, ref)
         state = verify(self._store, ref, listed, self._outputs)
@@ -94,11 +102,11 @@ class Observer:
         self._facts[ref] = StageFact(
             done=state.record is not None,
             damage=state.damage,
-            attempts=tuple(self._fact(item) for item in tries),
+            attempts=tuple(self._fact(item, state.record) for item in tries),
         )
 
-    def _fact(self, item: AttemptState) -> AttemptFact:
-        return AttemptFact(
+    def _fact(self, item: AttemptState, record: Record | None) -> AttemptFact:
+        fact = AttemptFact(
             number=item.number,
             claimed_at=item.attempt.claimed_at,
             last_sign_of_life=item.last_sign_of_life,
@@ -106,7 +114,11 @@ class Observer:
             mine=item.attempt.owner == self._backend.owner,
             started=item.started,
             failure=item.failure,
+            gpus=item.attempt.gpus or 0,
+            began=item.began,
+            ended=item.ended,
         )
+        return fact if record is None else _told(fact, item.attempt, record)
 
     def _see(self, ref: ArtifactRef, number: int, sight: Sight) -> None:
         fact = self._facts[ref]
@@ -116,6 +128,15 @@ class Observer:
                 replace(item, sight=sight) if item.number == number else item for item in fact.attempts
             ),
         )
+
+
+def _told(fact: AttemptFact, attempt: Attempt, record: Record) -> AttemptFact:
+    """Add what the record tells of the attempt that won."""
+    told = record.provenance
+    if fact.number != told.attempt:
+        return fact
+    gpus = told.gpus if attempt.gpus is None else attempt.gpus
+    return replace(fact, started=True, gpus=gpus, began=told.started_at, ended=told.finished_at)
 
 
 def _may_run(fact: StageFact) -> bool:

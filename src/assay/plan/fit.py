@@ -169,7 +169,7 @@ def _linear(*, width: int, wide: int, queries: int, keys: int) -> dict[str, tupl
 
 def _load(plan: Plan, stage: PlannedStage, execution: TrainExecution, folders: Mapping[str, Folder]) -> Load:
     train = Train.model_validate(stage.document.spec, context=RESOLVED)
-    shape = _shape(plan, train, folders)
+    shape = shape_of(plan, train, folders)
     tokens = tokens_at_once(train, execution)
     updates = 0 if train.lora is None else updated(train.lora, shape)
     return Load(
@@ -184,7 +184,13 @@ def _load(plan: Plan, stage: PlannedStage, execution: TrainExecution, folders: M
     )
 
 
-def _shape(plan: Plan, train: Train, folders: Mapping[str, Folder]) -> Shape:
+def shape_of(plan: Plan, train: Train, folders: Mapping[str, Folder]) -> Shape:
+    """Return the size of the model that a training starts from.
+
+    Raises:
+        UnknownSize: it cannot be told before it is loaded.
+
+    """
     while train.model.from_ is not None:
         before = plan.by_ref[ArtifactRef(train.model.from_)]
         if before.kind is not Kind.TRAIN:

@@ -43,6 +43,10 @@ class Backend(Protocol):
         """Name the attempts that this launcher's interest keeps alive."""
         ...
 
+    def approved(self) -> frozenset[str]:
+        """Return the digests of the plans that somebody has approved who may."""
+        ...
+
     def join(self, key: Key) -> None:
         """Add this launcher's interest to what carries an attempt."""
         ...

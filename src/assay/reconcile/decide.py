@@ -5,7 +5,7 @@ launched as far as capacity reaches. Deciding twice on the same facts is the sam
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,6 +14,8 @@ from assay.artifacts.kinds import Kind
 from assay.plan.comparisons import without
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.facts import AttemptFact, Capacity, Need, Observed, Phase, Policy, StageFact
+from assay.reconcile.spending import Spent, ahead, spending
+from assay.reconcile.terms import Standing, Withheld, withheld
 
 _LONGEST_BACKOFF_SECONDS = 60.0
 
@@ -33,6 +35,7 @@ REUSED = "Reused"
 """The reason of a stage that was done before this launcher asked."""
 
 FINAL = frozenset({State.DONE, State.FAILED, State.BLOCKED})
+_LEFT = frozenset({State.READY, State.WAITING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +93,9 @@ class Decision:
     judgements: Mapping[ArtifactRef, Judgement]
     finished: bool
     wake_at: datetime
+    spent: Mapping[ArtifactRef, Spent] = field(default_factory=dict)
+    withheld: Withheld | None = None  # why nothing is launched
+    approved: bool = False  # somebody has approved the plan, where it may matter
 
 
 def settled(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Plan:
@@ -108,6 +114,18 @@ def settled(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Pl
 def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Decision:
     """Decide what to do now. Total: it never raises, whatever the facts."""
     judgements = _judgements(plan, observed, now, policy)
+    spent = spending(plan, observed, now)
+    running = [ref for ref, judgement in judgements.items() if judgement.state is State.RUNNING]
+    standing = Standing(
+        left=tuple(ref for ref, judgement in judgements.items() if judgement.state in _LEFT),
+        total=len(plan.stages),
+        reused=sum(judgement.reason == REUSED for judgement in judgements.values()),
+        spent=sum(item.own for item in spent.values()),
+        ahead=ahead(policy.terms, observed, running, now),
+    )
+    held = withheld(policy.terms, standing, observed.approved)
+    if held is not None:
+        judgements = {ref: _held_back(judgement, held) for ref, judgement in judgements.items()}
     discards = tuple(
         Discard(ref=stage.ref) for stage in plan.stages if _fact(observed, stage.ref).damage is not None
     )
@@ -120,15 +138,25 @@ def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Dec
         if judgements[stage.ref].state is State.RUNNING
         and not _fact(observed, stage.ref).attempts[-1].sight.joined
         and not policy.suspended
+        and held is None
     )
-    launches = () if policy.suspended else _launches(plan, observed, judgements, policy)
+    launches = () if policy.suspended or held is not None else _launches(plan, observed, judgements, policy)
     wakes = [judgement.wake_at for judgement in judgements.values() if judgement.wake_at is not None]
     return Decision(
         actions=(*discards, *leaves, *joins, *launches),
         judgements=judgements,
         finished=not discards and all(judgement.state in FINAL for judgement in judgements.values()),
         wake_at=min([*wakes, now + timedelta(seconds=_LONGEST_BACKOFF_SECONDS)]),
+        spent=spent,
+        withheld=held,
+        approved=policy.terms.ask and policy.terms.digest in observed.approved,
     )
+
+
+def _held_back(judgement: Judgement, held: Withheld) -> Judgement:
+    if judgement.state is not State.READY:
+        return judgement
+    return replace(judgement, state=State.WAITING, reason=held.reason, message=held.brief)
 
 
 def _judgements(
@@ -247,16 +275,16 @@ def _launches(
     for stage in plan.stages:
         fact = _fact(observed, stage.ref)
         if judgements[stage.ref].state is State.RUNNING and fact.attempts[-1].mine:
-            room.take(_need(stage, policy))
+            room.take(need_of(stage.kind, policy))
     launches = []
     for stage in plan.stages:
         fact = _fact(observed, stage.ref)
         if (
             judgements[stage.ref].state is State.READY
             and fact.damage is None
-            and room.holds(_need(stage, policy))
+            and room.holds(need_of(stage.kind, policy))
         ):
-            room.take(_need(stage, policy))
+            room.take(need_of(stage.kind, policy))
             last = fact.attempts[-1] if fact.attempts else None
             launches.append(
                 Launch(stage=stage, number=last.number, claimed=True)
@@ -287,8 +315,9 @@ class _Room:
         )
 
 
-def _need(stage: PlannedStage, policy: Policy) -> Need:
-    return policy.needs.get(stage.kind, Need(cpus=1, memory_gib=1))
+def need_of(kind: Kind, policy: Policy) -> Need:
+    """Return what an attempt at a stage of a kind takes."""
+    return policy.needs.get(kind, Need(cpus=1, memory_gib=1))
 
 
 def _fact(observed: Observed, ref: ArtifactRef) -> StageFact:

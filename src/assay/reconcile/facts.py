@@ -8,6 +8,7 @@ from enum import StrEnum
 from assay.artifacts.documents import ArtifactRef, Failure
 from assay.artifacts.kinds import Kind
 from assay.errors import Retry
+from assay.reconcile.terms import Terms
 
 
 class Phase(StrEnum):
@@ -40,6 +41,17 @@ class AttemptFact:
     mine: bool  # claimed by this launcher: counts against its capacity
     started: bool = True  # its program showed a sign of life
     failure: Failure | None = None
+    gpus: int = 0  # that what carries it holds
+    began: datetime | None = None  # holding them, as far as is known
+    ended: datetime | None = None
+
+    def gpu_hours(self, now: datetime) -> float:
+        """Return how much it has held so far."""
+        runs = self.phase is Phase.RUNNING and not self.sight.waits
+        if not (self.gpus and (runs or self.started)):
+            return 0.0
+        until = self.ended or (now if runs else self.last_sign_of_life)
+        return self.gpus * max(0.0, (until - (self.began or self.claimed_at)).total_seconds()) / 3600
 
     @property
     def phase(self) -> Phase:
@@ -71,6 +83,7 @@ class Need:
 
     cpus: float
     memory_gib: float
+    gpus: int | None = None  # None: nobody counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +113,7 @@ class Observed:
     held: frozenset[tuple[ArtifactRef, int]] = (
         frozenset()
     )  # attempts that this launcher's interest keeps alive
+    approved: frozenset[str] = frozenset()  # digests of plans, by whoever may
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,4 +126,5 @@ class Policy:
     poll_seconds: float = 1  # between looks at what runs elsewhere, or waits to run
     backoff_seconds: float = 2  # before the second attempt; doubles with each, up to a minute
     suspended: bool = False
+    terms: Terms = field(default_factory=Terms)
     needs: Mapping[Kind, Need] = field(default_factory=dict)

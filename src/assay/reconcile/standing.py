@@ -1,12 +1,14 @@
 """What an object's status says, from a plan and a decision. Pure; bounded, however many stages there are."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from assay.api.status import Condition, ExperimentStatus, PlanStatus, StageStatus
+from assay.api.status import Condition, ExperimentStatus, GpuHoursStatus, PlanStatus, StageStatus
 from assay.plan.plan import Plan
 from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
+from assay.reconcile.spending import saved
+from assay.reconcile.terms import APPROVAL_REQUIRED
 
 _MOST_STAGES = 100
 _LONGEST_NAME, _LONGEST_MESSAGE = 120, 240  # characters, so that all of a status is below 100 kB
@@ -34,9 +36,11 @@ def standing(
         reused=reused,
         failed=failed,
         progress=f"{done}/{total}",
+        gpu_hours=_gpu_hours(decision),
         conditions=(
             _progressing(decision, counts, [item for _, item in judgements], suspended=suspended),
             _complete(decision, counts, total),
+            *_approved(decision, frozen),
         ),
         stages=tuple(
             StageStatus(
@@ -70,12 +74,24 @@ def with_conditions(
     return status.model_copy(update={"conditions": tuple(conditions)})
 
 
+def _gpu_hours(decision: Decision) -> GpuHoursStatus | None:
+    """To a tenth, so that a status does not change with every look at what runs."""
+    if not any(item.all for item in decision.spent.values()):
+        return None
+    done = (ref for ref, judgement in decision.judgements.items() if judgement.state is State.DONE)
+    own = sum(item.own for item in decision.spent.values())
+    return GpuHoursStatus(spent=round(own, 1), saved=round(saved(decision.spent, done), 1))
+
+
 def _phase(decision: Decision, counts: Counter[State], *, suspended: bool) -> str:
     if decision.finished:
         return "Failed" if counts[State.FAILED] else "Succeeded"
     if counts[State.RUNNING] or (counts[State.READY] and not suspended):
         return "Running"
-    return "Suspended" if suspended else "Waiting"
+    if suspended:
+        return "Suspended"
+    asked = decision.withheld is not None and decision.withheld.reason == APPROVAL_REQUIRED
+    return "AwaitingApproval" if asked else "Waiting"
 
 
 def _progressing(
@@ -88,27 +104,50 @@ def _progressing(
         return Condition(
             type="Progressing", status="False", reason="Suspended", message="spec.suspend is true"
         )
-    held_up = [
-        item
-        for item in judgements
-        if item.state is State.WAITING and item.message and item.reason not in _UNREMARKABLE
-    ]
     pending = [item for item in running if item.message]
     if len(pending) < len(running) or counts[State.READY]:
         message = f"{len(running)} {'stage runs' if len(running) == 1 else 'stages run'}"
         if suspended:
             message += " to the end, spec.suspend is true"
+        elif decision.withheld is not None:
+            message += f"; nothing more is launched: {decision.withheld.brief}"
         return Condition(type="Progressing", status="True", reason="Running", message=message)
-    hindered = [*pending, *held_up]
-    if not hindered:
+    why = _hindrance(decision, judgements, pending)
+    if why is None:
         return Condition(type="Progressing", status="True", reason="Running")
-    why = hindered[0]
-    return Condition(
-        type="Progressing",
-        status="False",
-        reason=why.reason[:_LONGEST_REASON],
-        message=_cut(why.message, _LONGEST_CONDITION),
-    )
+    return Condition(type="Progressing", status="False", reason=why[0][:_LONGEST_REASON], message=why[1])
+
+
+def _hindrance(
+    decision: Decision, judgements: list[Judgement], pending: list[Judgement]
+) -> tuple[str, str] | None:
+    """Say what keeps all that could run: what was launched and waits, what may not be launched, or what is not there."""
+    held = decision.withheld
+    if held is not None and not pending:
+        if held.reason == APPROVAL_REQUIRED:
+            return "AwaitingApproval", held.brief
+        return held.reason, _cut(held.message, _LONGEST_CONDITION)
+    held_up = [
+        item
+        for item in judgements
+        if item.state is State.WAITING and item.message and item.reason not in _UNREMARKABLE
+    ]
+    hindered = [*pending, *held_up]
+    return (hindered[0].reason, _cut(hindered[0].message, _LONGEST_CONDITION)) if hindered else None
+
+
+def _approved(decision: Decision, frozen: PlanStatus) -> Iterator[Condition]:
+    """Say whether the plan is approved, where that is asked for."""
+    held = decision.withheld
+    if held is not None and held.reason == APPROVAL_REQUIRED:
+        yield Condition(
+            type="Approved",
+            status="False",
+            reason=held.reason,
+            message=_cut(held.message, _LONGEST_CONDITION),
+        )
+    elif decision.approved:
+        yield Condition(type="Approved", status="True", reason="Approved", message=f"plan {frozen.digest}")
 
 
 def _complete(decision: Decision, counts: Counter[State], total: int) -> Condition:

@@ -11,17 +11,29 @@ from assay.plan.plan import Member, Plan, PlannedStage
 from assay.report.alike import Classes, differences
 from assay.report.contamination import contamination, told
 from assay.statistics.words import NOT_COMPARABLE
+from assay.stores.registered import Registration, asked
 
 Plain = dict[str, Any]
 
 
 def report_data(
-    plan: Plan, records: Mapping[ArtifactRef, Record], verdicts: Mapping[ArtifactRef, Plain]
+    plan: Plan,
+    records: Mapping[ArtifactRef, Record],
+    verdicts: Mapping[ArtifactRef, Plain],
+    registered: Mapping[str, Registration] | None = None,
 ) -> Plain:
-    """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done."""
+    """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done.
+
+    `registered` are the comparisons of the experiment's approved plans; none where no plan was approved.
+    """
     classes = {ref: record.provenance.environment for ref, record in records.items()}
     documents = [
-        _comparison(plan, verdicts[stage.ref], classes) for stage in plan.stages if stage.ref in verdicts
+        {
+            **_comparison(plan, verdicts[stage.ref], classes),
+            "registration": _registration(stage, registered or {}),
+        }
+        for stage in plan.stages
+        if stage.ref in verdicts
     ]
     return {
         "experiment": plan.experiment,
@@ -50,6 +62,21 @@ def report_data(
         ],
         "notes": list(plan.notes),
     }
+
+
+def _registration(stage: PlannedStage, registered: Mapping[str, Registration]) -> Plain | None:
+    """Say whether a comparison was asked before any of its answers was there; None where no plan was ever approved."""
+    if not registered:
+        return None
+    found = registered.get(asked(stage.document.spec["comparison"]))
+    if found is None:
+        return {"exploratory": True, "told": "exploratory: it is not what was approved"}
+    if found.results:
+        return {
+            "exploratory": True,
+            "told": f"exploratory: {found.results} of its results were there when it was approved",
+        }
+    return {"exploratory": False, "told": "registered before any of its results was there"}
 
 
 def warnings(record: Record) -> list[str]:

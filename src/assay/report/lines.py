@@ -10,13 +10,16 @@ _MOST = 64
 def verdict_lines(data: dict[str, Any]) -> list[str]:
     """Return a line per verdict of a report, the primary ones first."""
     verdicts = [
-        item
+        (item, document["registration"])
         for document in data["comparisons"]
         for kind in ("verdicts", "curves", "derived")
         for item in document[kind]
     ]
-    ordered = sorted(verdicts, key=lambda item: not item.get("primary", False))
-    return [_line(item) for item in ordered[:_MOST]]
+    ordered = sorted(verdicts, key=lambda found: not found[0].get("primary", False))
+    return [
+        f"{_line(item)}; exploratory" if registered and registered["exploratory"] else _line(item)
+        for item, registered in ordered[:_MOST]
+    ]
 
 
 def place(item: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from assay.plan.plan import Plan
 from assay.report.data import report_data
 from assay.report.page import page
 from assay.stores.records import load_record
+from assay.stores.registered import registrations
 from assay.stores.store import Store
 
 
@@ -48,7 +49,7 @@ def read_report(plan: Plan, store: Store) -> Report:
             text = store.get(data_key(stage.ref, record.provenance.attempt, VERDICTS))
             if text is not None:
                 verdicts[stage.ref] = _verdicts(f"{store.uri}, {stage.ref}", text)
-    data = report_data(plan, records, verdicts)
+    data = report_data(plan, records, verdicts, registrations(store, plan.experiment))
     uri = f"{store.uri}/{experiment_key(plan.experiment, 'report.html')}"
     location = unquote(urlparse(uri).path) if uri.startswith("file:") else uri
     return Report(data=data, html=page(data), location=location)

@@ -1,6 +1,6 @@
 """An Experiment and its Profile in a cluster become everything that a wake-up needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from assay.adapters.cluster import Claimant, ClusterBackend
@@ -22,12 +22,18 @@ from assay.plan.arms import expand
 from assay.plan.compile import compile_plan
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
+from assay.reconcile.facts import Need
+from assay.reconcile.terms import Terms
+from assay.report.seen import contrasts_seen, power_line
 from assay.settings.common import now
-from assay.settings.in_cluster import policy_of, store_environment
+from assay.settings.expected import EarlierStages, expected_in, machines_of
+from assay.settings.in_cluster import RETRY, policy_of, store_environment
 from assay.settings.inputs import SourceErrors, resolved_inputs
+from assay.settings.models import model_folders
 from assay.stores.open import open_store
 from assay.stores.store import Store
-from assay.workloads.execution import settled_execution
+from assay.workloads.carrier import pool_of
+from assay.workloads.execution import gpus_of, settled_execution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,7 @@ class Surroundings:
     api: ClusterApi
     watched: Watched
     probes: Probes
+    earlier: EarlierStages = field(default_factory=EarlierStages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +55,6 @@ class Planned:
     frozen: PlanStatus  # names plan.json
     store: Store
     control: Control
-
-
-RETRY = "assay.dev/retry"
 
 
 def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundings) -> Planned:
@@ -87,17 +91,55 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         store=store,
     )
     since = max(known.frozen_at, asked_again_at(experiment) or known.frozen_at)
-    policy = policy_of(wanted, since=since, suspended=experiment.spec.suspend)
+    policy = replace(
+        policy_of(wanted, since=since, suspended=experiment.spec.suspend),
+        needs=needs_of(wanted, profile),
+        terms=terms_of(known.plan, wanted, profile, store=store, around=around),
+    )
     control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
     told = PlanStatus(digest=known.plan.digest, uri=f"{store.uri}/{plan_key(experiment)}")
     return Planned(experiment=experiment, frozen=told, store=store, control=control)
 
 
+def needs_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, Need]:
+    """Return what one attempt takes of the Profile's pools."""
+    pools = {kind: pool_of(kind, profile) for kind in Kind}
+    return {
+        kind: Need(cpus=pools[kind].cpus, memory_gib=pools[kind].memory_gib, gpus=gpus)
+        for kind, gpus in gpus_of(execution, profile).items()
+    }
+
+
+def terms_of(
+    plan: Plan, execution: Execution, profile: ProfileSpec, *, store: Store, around: Surroundings
+) -> Terms:
+    """Return on which terms the plan is carried out; what nobody asks about is not worked out."""
+    limits, manual = profile.limits, execution.approval == "manual"
+    if not manual and limits.gpu_hours is None and limits.approval_gpu_hours is None:
+        return Terms(digest=plan.digest)
+    expected = expected_in(
+        plan,
+        machines_of(execution, profile),
+        store=store,
+        folders=model_folders(plan, store_environment(profile.store)),
+        earlier=around.earlier,
+    )
+    return Terms(
+        digest=plan.digest,
+        manual=manual,
+        approval_gpu_hours=limits.approval_gpu_hours,
+        gpu_hours=limits.gpu_hours,
+        expected=expected,
+        price=profile.prices.gpu_hour,
+        currency=profile.prices.currency,
+        power=power_line(contrasts_seen(plan, store)),
+    )
+
+
 def asked_again_at(experiment: Experiment) -> datetime | None:
     """Return when somebody asked that failures before then be forgotten: an annotation, RFC 3339; None when nobody did."""
-    text = str((experiment.metadata.model_extra or {}).get("annotations", {}).get(RETRY, ""))
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(experiment.metadata.annotation(RETRY))
     except ValueError:
         return None
     return found if found.tzinfo is not None else None

@@ -8,6 +8,7 @@ from assay.api.profile import StoreRef
 from assay.reconcile.facts import Policy
 
 DEFAULT_PROFILE = "default"
+RETRY = "assay.dev/retry"  # an annotation: failures before this time, RFC 3339, are forgotten
 _POLL_SECONDS = 10.0
 _STALE_SECONDS = 120.0  # a pod may take a minute to be scheduled, pulled and started
 _BACKOFF_SECONDS = 5.0

@@ -11,7 +11,7 @@ from assay.adapters.kubectl import FORBIDDEN, NOT_FOUND, Kubectl
 from assay.adapters.kubectl_pods import AttemptPods
 from assay.adapters.told import ToldBackend, by_ref, informed
 from assay.api.execution import Execution
-from assay.api.experiment import GROUP
+from assay.api.experiment import GROUP, VERSION
 from assay.api.faults import did_you_mean
 from assay.api.profile import ProfileSpec, StoreRef
 from assay.api.status import ExperimentStatus
@@ -151,6 +151,31 @@ def open_frozen(kubectl: Kubectl, applied: Applied) -> Frozen:
             "Check that this is the store that the cluster writes to: its endpoint, and file:// folders, are its own.",
         )
     return Frozen(applied=applied, uri=uri, frozen_at=frozen.frozen_at, plan=frozen.plan, store=store)
+
+
+def approve(kubectl: Kubectl, applied: Applied, digest: str, comment: str | None) -> None:
+    """Say that a plan is approved: the one Approval of an Experiment has its name.
+
+    Raises:
+        ClusterError: whoever this is may not.
+
+    """
+    metadata = {"name": applied.name, "namespace": applied.namespace}
+    said = {"plan": digest} | ({"comment": comment} if comment else {})
+    head = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Approval"}
+    kubectl.apply({**head, "metadata": metadata, "spec": said})
+
+
+def annotate(kubectl: Kubectl, applied: Applied, annotation: str) -> str:
+    """Set an annotation of an Experiment to the present time, and return it.
+
+    Raises:
+        ClusterError: whoever this is may not.
+
+    """
+    at = f"{now():%Y-%m-%dT%H:%M:%SZ}"
+    kubectl.annotate(_EXPERIMENTS, applied.name, f"{annotation}={at}")
+    return at
 
 
 def profile_named(kubectl: Kubectl, applied: Applied) -> ProfileSpec | None:

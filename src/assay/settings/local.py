@@ -22,6 +22,8 @@ from assay.plan.examine import Examined, examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
+from assay.reconcile.terms import Terms
+from assay.report.seen import contrasts_seen, power_line
 from assay.settings.common import now
 from assay.settings.inputs import resolved_inputs
 from assay.stores.claims import read_stage
@@ -45,8 +47,14 @@ class Local:
             retries=execution.retries,
             suspended=self.experiment.spec.suspend,
             needs=_needs(execution),
+            terms=self._terms(),
         )
         return Control(self.plan, store=self.store, backend=backend, policy=policy, clock=now)
+
+    def _terms(self) -> Terms:
+        digest, manual = self.plan.digest, self.experiment.spec.execution.approval == "manual"
+        power = power_line(contrasts_seen(self.plan, self.store)) if manual else ""
+        return Terms(digest=digest, manual=manual, power=power)
 
 
 def examined_file(path: Path) -> Examined:
@@ -95,7 +103,9 @@ def open_local(path: Path, store_uri: str, *, writing: bool = False) -> Local:
     return Local(experiment=experiment, plan=plan, store=opened(store_uri))
 
 
-def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:
+def backend_for(
+    experiment: Experiment, parallel: int | None, approved: frozenset[str] = frozenset()
+) -> LocalBackend:
     """Return a backend on this machine; threads are fixed, because their number moves figures in the last digits."""
     execution = experiment.spec.execution
     environment = {
@@ -104,7 +114,7 @@ def backend_for(experiment: Experiment, parallel: int | None) -> LocalBackend:
         ),
         "OPENBLAS_NUM_THREADS": "1",
     }
-    return LocalBackend(parallel=parallel or execution.parallel, environment=environment)
+    return LocalBackend(parallel=parallel or execution.parallel, environment=environment, approved=approved)
 
 
 def stored_stages(store: Store, kind: Kind) -> Iterator[StageDocument]:

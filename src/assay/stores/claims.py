@@ -40,6 +40,8 @@ class AttemptState:
     last_sign_of_life: datetime  # of the claim or the heartbeat, by the store's clock
     started: bool  # its program showed a sign of life
     failure: Failure | None
+    began: datetime  # it waited until then at the latest, by the store's clock
+    ended: datetime | None  # its failure was told then
 
 
 def declare_stage(store: Store, stage: StageDocument) -> None:
@@ -171,6 +173,8 @@ def _state(
         last_sign_of_life=claimed.modified if beating is None else max(claimed.modified, beating.modified),
         started=beating is not None,
         failure=read_document(store, failed.key, Failure) if failed is not None else None,
+        began=claimed.modified,
+        ended=None if failed is None else failed.modified,
     )
 
 

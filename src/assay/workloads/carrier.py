@@ -117,18 +117,6 @@ def cluster_faults(profile: ProfileSpec) -> list[SpecError]:
                 "Make the Secret in the Profile's namespace, and name it.",
             )
         )
-    for name, limit in (
-        ("gpuHours", profile.limits.gpu_hours),
-        ("approvalGpuHours", profile.limits.approval_gpu_hours),
-    ):
-        if limit is not None:
-            faults.append(
-                SpecError(
-                    f"profile spec.limits.{name}",
-                    f"found {limit:g}, expected none: this version does not count GPU-hours",
-                    "Leave it out, and limit by a queue's quota.",
-                )
-            )
     if carrier_of(Kind.TRAIN, profile) is TRAINJOB:
         faults += trainjob.faults(profile.pools.train)
     return faults

@@ -15,6 +15,18 @@ def worker_cpus(pool: Pool) -> int:
     return max(1, math.floor(pool.cpus))
 
 
+def gpus_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, int]:
+    """Return how many GPUs what carries one stage holds, by kind."""
+    train, evaluate = profile.pools.train, profile.pools.evaluate
+    return {
+        Kind.CLEAN: 0,
+        Kind.TRAIN: train.nodes * train.gpus_per_node,
+        Kind.GENERATE: evaluate.gpus,
+        Kind.EVALUATE: evaluate.gpus * execution.evaluate.pods,
+        Kind.COMPARE: 0,
+    }
+
+
 def settled_execution(execution: Execution, profile: ProfileSpec) -> dict[str, dict[str, Any]]:
     """Return each program's part of `Plan.execution`, by kind, camelCase, as it holds in the profile's pools.
 

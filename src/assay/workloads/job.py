@@ -17,7 +17,7 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, number
 from assay.workloads.order import Order
-from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
+from assay.workloads.pods import Size, container, program, template
 from assay.workloads.program import pod as program_pod
 from assay.workloads.sights import by_conditions, held_back
 
@@ -64,7 +64,7 @@ def _job(order: Order, pool: Pool, pod: Object, *, count: int = 1) -> Object:
             "suspend": pool.queue is not None,
             **_pods(count),
             "podReplacementPolicy": "Failed",
-            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "ttlSecondsAfterFinished": order.profile.kept_seconds,
             "template": pod,
         },
     }

@@ -22,7 +22,6 @@ from assay.workloads.order import Order
 USER = 65532  # nobody's number on a node; owns nothing in an image
 GPU = "nvidia.com/gpu"
 GRACE_SECONDS = 30  # for programs that have nothing to upload when they are asked to end
-KEPT_SECONDS = 3600  # a finished workload stays this long, for `kubectl logs`
 
 TMP = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 -- an emptyDir, and all that can be written
 SHARED_MEMORY = {"name": "shared-memory", "mountPath": "/dev/shm"}  # noqa: S108 -- an emptyDir

@@ -14,7 +14,7 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, holds
 from assay.workloads.order import Order
-from assay.workloads.pods import KEPT_SECONDS, Size, container, near, program, template
+from assay.workloads.pods import Size, container, near, program, template
 from assay.workloads.sights import by_conditions, held_back
 from assay.workloads.torchrun import variables
 
@@ -41,7 +41,7 @@ def manifest(order: Order) -> Object:
                 "suspend": pool.queue is not None,
                 "backoffLimit": 0,
                 "cleanPodPolicy": "Running",
-                "ttlSecondsAfterFinished": KEPT_SECONDS,
+                "ttlSecondsAfterFinished": order.profile.kept_seconds,
             },
             "pytorchReplicaSpecs": {
                 role: {"replicas": count, "restartPolicy": "Never", "template": _template(order, execution)}

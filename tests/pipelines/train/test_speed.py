@@ -5,7 +5,7 @@ import pytest
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from assay_pipelines.train.examples import Examples
-from assay_pipelines.train.speed import operations_per_token, peak_of
+from assay_pipelines.train.speed import operations_per_token
 
 
 def examples(*lengths):
@@ -36,21 +36,3 @@ def test_a_token_costs_six_operations_a_weight_that_multiplies_and_attention_ove
     found = operations_per_token(LlamaForCausalLM(shape), examples(10, 30))
 
     assert found == 6 * (in_layers + weights) + 12 * 3 * 8 * (100 + 900) / 40
-
-
-@pytest.mark.parametrize(
-    ("gpu", "peak"),
-    [
-        ("NVIDIA A100-SXM4-80GB", 312e12),
-        ("NVIDIA H100 PCIe", 756e12),
-        ("NVIDIA H100 80GB HBM3", 989e12),
-        ("NVIDIA L4", 121e12),
-        ("NVIDIA L40S", 362e12),
-        ("NVIDIA L40", None),
-        ("NVIDIA A10G", None),
-        ("NVIDIA RTX A1000", None),
-        ("Some other", None),
-    ],
-)
-def test_the_peak_of_a_gpu_is_known_by_its_name(gpu, peak):
-    assert peak_of(gpu) == peak

@@ -6,13 +6,14 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from assay.api.approval import Approval
 from assay.api.crd import crd, crd_yaml, crds_yaml
 from assay.api.experiment import Experiment
 from assay.api.profile import Profile
 from assay.api.written import read
 
 ROOT = Path(__file__).parents[3]
-KINDS = {"experiments": Experiment, "profiles": Profile}
+KINDS = {"experiments": Experiment, "profiles": Profile, "approvals": Approval}
 SPECS = {
     "poison": Experiment,
     "resistance": Experiment,
@@ -63,8 +64,8 @@ def test_the_yaml_says_what_the_definition_says_and_fits_into_an_annotation(mode
     assert "&id" not in text
 
 
-def test_both_definitions_are_printed_as_two_documents():
-    assert len(list(YAML(typ="safe", pure=True).load_all(crds_yaml()))) == 2
+def test_all_definitions_are_printed_as_documents():
+    assert len(list(YAML(typ="safe", pure=True).load_all(crds_yaml()))) == len(KINDS)
 
 
 @both_kinds

@@ -1,11 +1,14 @@
 """What `assay status` says of stages that are done, or look so."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
+from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay.cli.status import main
+from assay.settings.local import compile_file
 from builders import a_cleaning
 
 
@@ -31,6 +34,23 @@ def test_a_cleaning_that_kept_something_is_simply_done(bench, cleaned, status):
     bench.finish(cleaned.document, **a_cleaning(12, rejected=11))
 
     assert status()[cleaned.label]["detail"] == ""
+
+
+def test_gpu_hours_are_told_by_stage_and_by_arm(spec, bench, cleaned, capsys):
+    [base] = [stage for stage in compile_file(spec)[1].stages if stage.label == "plain+slower/base"]
+    bench.finish(cleaned.document, **a_cleaning(12))
+    bench.claimed(Kind.TRAIN, base.document.spec)
+    bench.finish(
+        base.document, environment={"device": "NVIDIA H200", "processes": 4}, took=timedelta(hours=2)
+    )
+
+    main(spec, bench.store.uri, output="json")
+    told = json.loads(capsys.readouterr().out)
+    main(spec, bench.store.uri, output="text")
+
+    assert {row["label"]: row["gpuHours"] for row in told["stages"]}[base.label] == 8
+    assert told["gpuHoursByArm"] == {"plain": 8, "slower": 8}
+    assert "GPU-hours by arm, what they share in each: plain 8.0, slower 8.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"unknown": 1}'])

@@ -33,7 +33,12 @@ def a_verdict(runs=3, **changes):
 def printed(monkeypatch, capsys):
     def printed(*verdicts, columns=200, **more):
         monkeypatch.setenv("COLUMNS", str(columns))
-        document = {"comparison": {"name": "study"}, "verdicts": verdicts, "missing": []}
+        document = {
+            "comparison": {"name": "study"},
+            "verdicts": verdicts,
+            "missing": [],
+            "registration": None,
+        }
         none = dict.fromkeys(("models", "curves", "derived"), ())
         print_verdicts({"comparisons": [document | none | more]})
         return capsys.readouterr().out

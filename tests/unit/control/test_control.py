@@ -3,15 +3,25 @@
 from datetime import UTC, datetime
 
 from assay.artifacts.documents import Outputs, Provenance, Record
+from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.reconcile.decide import State
-from assay.reconcile.facts import Capacity, Phase, Policy, Sight
+from assay.reconcile.facts import Capacity, Need, Phase, Policy, Sight
+from assay.reconcile.terms import Terms
+from assay.stores.claims import read_claim
 from assay.stores.records import load_record, publish
+from assay.stores.registered import registrations
 from builders import a_plan
 from fakes.memory_store import MemoryStore
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 PLAN = a_plan()
+DIGEST = "d" * 64
+CONTRAST = {
+    "name": "effect",
+    "stage": "scores",
+    "contrasts": [{"name": "refusals", "a": "with", "b": "without"}],
+}
 
 
 class CountingStore(MemoryStore):
@@ -58,6 +68,9 @@ class Backend:
     def held(self):
         return frozenset()
 
+    def approved(self):
+        return frozenset({DIGEST})
+
     def launch(self, _uri, ref, attempt):
         self._running.append((ref, attempt))
 
@@ -89,9 +102,12 @@ class Backend:
         self._store.asked = before
 
 
-def carried_out(store):
-    backend = Backend(store, PLAN)
-    control = Control(PLAN, store=store, backend=backend, policy=Policy(since=NOW), clock=lambda: NOW)
+POLICY = Policy(since=NOW)
+
+
+def carried_out(store, plan=PLAN, policy=POLICY):
+    backend = Backend(store, plan)
+    control = Control(plan, store=store, backend=backend, policy=policy, clock=lambda: NOW)
     decision = control.run(lambda *_: None, lambda _until: backend.finish())
     assert {judgement.state for judgement in decision.judgements.values()} == {State.DONE}
     return store.asked
@@ -107,3 +123,44 @@ def test_a_stage_that_is_reused_costs_at_most_four():
     store.asked = 0
 
     assert carried_out(store) <= 4 * len(PLAN.stages)
+
+
+def comparing(contrast):
+    """Return what an approved plan with this comparison has registered, carried out in a store."""
+    plan, approved = a_plan(compare=[contrast]), Policy(since=NOW, terms=Terms(digest=DIGEST, manual=True))
+
+    def carry_out(store):
+        carried_out(store, plan, approved)
+        return registrations(store, plan.experiment)
+
+    return carry_out
+
+
+def test_an_approved_plan_registers_its_comparisons_before_their_results():
+    [found] = comparing(CONTRAST)(CountingStore()).values()
+
+    assert (found.comparison["name"], found.plan, found.results) == ("effect", DIGEST, 0)
+
+
+def test_a_comparison_that_is_edited_once_results_are_there_says_so_and_the_first_one_stays():
+    store, edited = CountingStore(), {**CONTRAST, "margin": 0.5}
+    comparing(CONTRAST)(store)
+    found = comparing(edited)(store)
+
+    assert {item.comparison["margin"]: item.results for item in found.values()} == {0.01: 0, 0.5: 2}
+    assert comparing(CONTRAST)(store) == found
+
+
+def test_what_nobody_asked_to_approve_registers_nothing():
+    store = CountingStore()
+    carried_out(store, a_plan(compare=[CONTRAST]))
+
+    assert registrations(store, "default/test") == {}
+
+
+def test_an_attempt_says_how_many_gpus_it_holds():
+    store, needs = CountingStore(), {Kind.TRAIN: Need(cpus=1, memory_gib=1, gpus=16)}
+    carried_out(store, policy=Policy(since=NOW, needs=needs))
+
+    held = {stage.kind: read_claim(store, stage.ref, 1).gpus for stage in PLAN.stages}
+    assert (held[Kind.TRAIN], held[Kind.CLEAN]) == (16, None)

@@ -7,6 +7,7 @@ from assay.api.status import Condition, PlanStatus
 from assay.reconcile.decide import decide
 from assay.reconcile.facts import AttemptFact, Capacity, Observed, Obstacle, Phase, Policy, Sight, StageFact
 from assay.reconcile.standing import standing, with_conditions
+from assay.reconcile.terms import Terms
 from builders import a_plan
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -113,3 +114,56 @@ def test_the_time_of_a_condition_is_that_of_its_last_change():
 
     assert condition(unchanged, "Complete").last_transition_time == "2029-01-01T00:00:00Z"
     assert condition(changed, "Complete").last_transition_time == "2030-01-01T00:00:00Z"
+
+
+MANUAL = Policy(since=POLICY.since, terms=Terms(digest="0" * 64, manual=True))
+
+
+def test_a_plan_that_is_not_approved_says_what_is_asked_for():
+    status = stands(policy=MANUAL)
+
+    assert status.phase == "AwaitingApproval"
+    assert condition(status, "Progressing").reason == "AwaitingApproval"
+    assert condition(status, "Approved").reason == "ApprovalRequired"
+    assert f"plan {'0' * 64}: 8 of 8 stages to run" in condition(status, "Approved").message
+
+
+def test_a_plan_that_is_approved_says_so_and_runs():
+    status = stands(policy=MANUAL, approved=frozenset({"0" * 64}))
+
+    assert (status.phase, condition(status, "Approved").status) == ("Running", "True")
+
+
+def test_approval_is_no_matter_where_nobody_asks_for_it():
+    assert "Approved" not in {item.type for item in stands().conditions}
+
+
+def test_what_runs_before_approval_does_not_hide_that_it_is_asked_for():
+    status = stands({PLAN.stages[0].ref: running()}, policy=MANUAL)
+
+    assert (status.phase, condition(status, "Approved").status) == ("Running", "False")
+    assert (
+        condition(status, "Progressing").message
+        == "1 stage runs; nothing more is launched: the plan is not approved"
+    )
+
+
+def test_what_was_spent_and_saved_is_told_in_tenths():
+    def held(hours, *, mine, **fact):
+        began = NOW - timedelta(hours=hours)
+        attempt = AttemptFact(
+            number=1, claimed_at=began, last_sign_of_life=NOW, sight=Sight(phase=Phase.ENDED), mine=mine, gpus=8, began=began
+        )  # fmt: skip
+        return StageFact(attempts=(attempt,), **fact)
+
+    first, second, third, *_ = PLAN.stages
+    status = stands(
+        {
+            first.ref: held(1.26, mine=True),
+            second.ref: held(2, mine=False, done=True),
+            third.ref: held(3, mine=False),
+        }
+    )
+
+    assert (status.gpu_hours.spent, status.gpu_hours.saved) == (10.1, 16.0)
+    assert stands().gpu_hours is None

@@ -21,7 +21,7 @@ from assay.artifacts.kinds import Kind
 from assay.errors import SpecError
 from assay.workloads import rayjob, trainjob
 from assay.workloads.carrier import CARRIERS, carrier_of, carriers_of, cluster_faults
-from assay.workloads.execution import settled_execution
+from assay.workloads.execution import gpus_of, settled_execution
 from orders import IMAGES, PROFILES, TRAININGS, a_cpu_profile, a_gpu_profile, an_order, nodes, trained_by
 
 TMP = "/tmp"  # noqa: S108 -- in a container
@@ -206,21 +206,45 @@ def test_programs_read_the_settled_execution_as_they_read_a_laptops(profile):
 
 def test_pools_decide_what_machines_there_are_and_the_experiment_the_rest():
     asked = {
-        "train": {"nodes": 5, "processesPerNode": 3, "threads": 4, "zeroStage": 2, "microBatch": 1},
+        "train": {
+            "deadlineHours": 48,
+            "nodes": 5,
+            "processesPerNode": 3,
+            "threads": 4,
+            "zeroStage": 2,
+            "microBatch": 1,
+        },
         "evaluate": {"threads": 7, "batch": 9, "pods": 5},
     }
     execution = Execution.model_validate(asked)
     on_gpus, on_cpus = (settled_execution(execution, profile) for profile in PROFILES.values())
 
-    assert on_gpus["clean"] == {"cpus": 8 * 16, "memoryGib": 32}
+    assert on_gpus["clean"] == {"cpus": 8 * 16, "memoryGib": 32, "deadlineHours": None}
     assert on_gpus["train"] == {
-        "nodes": 2, "processesPerNode": 8, "threads": 4, "zeroStage": 2, "microBatch": 1, "memoryGib": 900,
+        "nodes": 2, "processesPerNode": 8, "threads": 4, "zeroStage": 2, "microBatch": 1, "memoryGib": 900, "deadlineHours": 48,
         "activationCheckpointing": False, "deterministic": True, "compile": False, "resumeEveryMinutes": 10,
     }  # fmt: skip
     assert on_gpus["evaluate"] == {
         "engine": "transformers", "threads": 7, "batch": 9, "memoryGib": 120, "pods": 5, "codeExecution": False,
+        "deadlineHours": None,
     }  # fmt: skip
     assert (on_cpus["train"]["nodes"], on_cpus["train"]["processesPerNode"]) == (1, 3)
+
+
+def test_gpus_are_counted_of_all_nodes_and_pods_that_a_stage_holds():
+    execution = Execution.model_validate({"evaluate": {"pods": 5}})
+    pools = {"train": {"nodes": 2, "gpusPerNode": 8}, "evaluate": {"gpus": 2}}
+
+    assert gpus_of(execution, a_gpu_profile(pools=pools)) == {
+        Kind.CLEAN: 0, Kind.TRAIN: 16, Kind.GENERATE: 2, Kind.EVALUATE: 10, Kind.COMPARE: 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Kind.EVALUATE, Kind.TRAIN])
+def test_a_finished_workload_stays_as_long_as_the_profile_says(kind):
+    spec = made(kind, a_gpu_profile(keptSeconds=7200))["spec"]
+
+    assert spec.get("runPolicy", spec)["ttlSecondsAfterFinished"] == 7200
 
 
 def test_a_training_of_one_node_has_no_worker_and_one_of_three_has_two():

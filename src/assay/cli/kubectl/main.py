@@ -8,7 +8,10 @@ import typer
 from assay.cli.entry import Json, Output, Stage, command, new_app
 from assay.cli.entry import run as run_app
 
-app = new_app("kubectl-assay", "Look at experiments in a cluster: how they stand, and what they showed.")
+app = new_app(
+    "kubectl-assay",
+    "Experiments in a cluster: how they stand, what they showed, and what may be asked of them.",
+)
 
 Name = Annotated[str, typer.Argument(help="The Experiment's name.", show_default=False)]
 Everywhere = Annotated[
@@ -74,6 +77,34 @@ def report(
 ) -> None:
     """Print the verdicts of what is done so far."""
     command("kubectl.report")(_flags(namespace, context, kubeconfig), name, html=html, output=output)
+
+
+@app.command()
+def approve(
+    name: Name,
+    comment: Annotated[str | None, typer.Option(help="Why, for whoever reads it later.")] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print the plan that awaits approval, and approve it."""
+    command("kubectl.approve")(_flags(namespace, context, kubeconfig), name, comment=comment)
+
+
+@app.command()
+def retry(
+    name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None
+) -> None:
+    """Have what failed tried again, on the same plan."""
+    command("kubectl.retry")(_flags(namespace, context, kubeconfig), name)
+
+
+@app.command()
+def replan(
+    name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None
+) -> None:
+    """Look the sources up anew, and plan with what they hold now."""
+    command("kubectl.replan")(_flags(namespace, context, kubeconfig), name)
 
 
 def _flags(namespace: str | None, context: str | None, kubeconfig: str | None) -> tuple[str, ...]:

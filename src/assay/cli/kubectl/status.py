@@ -8,13 +8,19 @@ from rich.table import Table
 
 from assay.adapters.kubectl import Kubectl
 from assay.api.status import Condition, ExperimentStatus
-from assay.cli.status import Row, print_stages, see, status_rows
+from assay.cli.status import Row, arm_hours, print_arms, print_stages, see, status_rows
 from assay.cli.terminal import PLAIN, console, say
 from assay.errors import AssayError
 from assay.settings.kubectl import Applied, connect, find, find_all, open_frozen
 
 _EXPECTED = frozenset(
-    {("Accepted", "True"), ("Planned", "True"), ("Progressing", "True"), ("Complete", "False")}
+    {
+        ("Accepted", "True"),
+        ("Planned", "True"),
+        ("Progressing", "True"),
+        ("Complete", "False"),
+        ("Approved", "True"),
+    }
 )
 _EXPECTED_REASONS = frozenset({"Finished", "AllDone"})
 
@@ -27,29 +33,32 @@ def main(flags: tuple[str, ...], name: str | None, *, everywhere: bool, output: 
         return
     applied = find(kubectl, name)
     rows: list[Row] = []
+    arms: dict[str, float] = {}
     note = ""
     if applied.status.plan is not None:
-        rows, note = _stages(kubectl, applied)
+        rows, arms, note = _stages(kubectl, applied)
     if output == "json":
-        say(json.dumps(_data(applied) | {"stages": rows, "note": note}))
+        say(json.dumps(_data(applied) | {"gpuHoursByArm": arms, "stages": rows, "note": note}))
         return
     for line in header(applied):
         say(line)
     if rows:
         print_stages(rows, str)
+        print_arms(arms)
     if note:
         say(f"note: {note}")
 
 
-def _stages(kubectl: Kubectl, applied: Applied) -> tuple[list[Row], str]:
+def _stages(kubectl: Kubectl, applied: Applied) -> tuple[list[Row], dict[str, float], str]:
     """Return how the stages stand, live; or as the object says, and why no more can be said."""
     try:
         frozen = open_frozen(kubectl, applied)
         seen = see(frozen.plan, frozen.store, frozen.look)
         rows = status_rows(seen, frozen.store)
     except AssayError as error:
-        return told_rows(applied.status), f"this is what the operator told last. To see more: {error}"
-    return [row | {"detail": seen.plan.told(row["detail"])} for row in rows], ""
+        return told_rows(applied.status), {}, f"this is what the operator told last. To see more: {error}"
+    told = [row | {"detail": seen.plan.told(row["detail"])} for row in rows]
+    return told, arm_hours(seen), ""
 
 
 def told_rows(status: ExperimentStatus) -> list[Row]:
@@ -102,6 +111,10 @@ def _tally(status: ExperimentStatus) -> Iterable[str]:
         yield f"{status.reused} of them reused"
     if status.failed:
         yield f"{status.failed} failed"
+    if status.gpu_hours is not None:
+        yield f"{status.gpu_hours.spent:,g} GPU-hours spent"
+        if status.gpu_hours.saved:
+            yield f"{status.gpu_hours.saved:,g} saved by what others ran"
 
 
 def _data(applied: Applied) -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""On which terms work is launched: what it may take, and whether somebody must approve it first. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from assay.artifacts.documents import ArtifactRef
+from assay.plan.expected import Expected
+
+APPROVAL_REQUIRED, GPU_HOURS_EXCEEDED = "ApprovalRequired", "GpuHoursExceeded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What an experiment and its Profile say."""
+
+    digest: str = ""  # of the plan: what is approved
+    manual: bool = False  # somebody approves it, whatever it takes
+    approval_gpu_hours: float | None = None  # above which somebody approves it
+    gpu_hours: float | None = None  # most of one experiment
+    expected: Mapping[ArtifactRef, Expected] = field(default_factory=dict)  # of the stages that hold GPUs
+    price: float = 0  # of a GPU's hour
+    currency: str = ""
+    power: str = ""  # what its primary contrast could show
+
+    @property
+    def ask(self) -> bool:
+        """Whether it may matter what is approved."""
+        return self.manual or self.approval_gpu_hours is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What stages are expected to take."""
+
+    gpu_hours: float  # of those of which it is known
+    unknown: tuple[ArtifactRef, ...]  # the others
+
+    def told(self, terms: Terms) -> str:
+        """Say it for people."""
+        known = hours(self.gpu_hours, terms)
+        if not self.unknown:
+            return known
+        stages = f"{len(self.unknown)} {'stage' if len(self.unknown) == 1 else 'stages'}"
+        if not self.gpu_hours:
+            return f"an unknown number of GPU-hours, of {stages}"
+        return f"{known} and an unknown number, of {stages}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How far an experiment is."""
+
+    left: tuple[ArtifactRef, ...]  # not launched yet, or to be launched again
+    total: int
+    reused: int
+    spent: float  # GPU-hours of its own attempts
+    ahead: float  # GPU-hours that those which run are expected to take still
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withheld:
+    """Why nothing is launched."""
+
+    reason: str
+    brief: str
+    message: str
+
+
+def bill(terms: Terms, refs: Iterable[ArtifactRef]) -> Bill:
+    """Add up what stages are expected to take."""
+    found = [(ref, terms.expected[ref].gpu_hours) for ref in refs if ref in terms.expected]
+    return Bill(
+        gpu_hours=sum(took for _, took in found if took is not None),
+        unknown=tuple(ref for ref, took in found if took is None),
+    )
+
+
+def withheld(terms: Terms, at: Standing, approved: frozenset[str]) -> Withheld | None:
+    """Say why nothing may be launched now, or None."""
+    left = bill(terms, at.left)
+    if terms.gpu_hours is not None and any(ref in terms.expected for ref in at.left):
+        most = at.spent + at.ahead + left.gpu_hours
+        if most > terms.gpu_hours:
+            return Withheld(
+                reason=GPU_HOURS_EXCEEDED,
+                brief="the experiment would take more GPU-hours than its Profile allows",
+                message=f"{hours(at.spent, terms)} spent and {left.told(terms)} expected of what is left,"
+                f" and the Profile's limits.gpuHours is {terms.gpu_hours:g}: make the experiment smaller,"
+                " or ask the platform team",
+            )
+    if not at.left or terms.digest in approved:
+        return None
+    if not terms.manual and not _is_much(terms, left):
+        return None
+    return Withheld(
+        reason=APPROVAL_REQUIRED, brief="the plan is not approved", message=_asked(terms, at, left, approved)
+    )
+
+
+def _is_much(terms: Terms, left: Bill) -> bool:
+    limit = terms.approval_gpu_hours
+    return limit is not None and (left.gpu_hours > limit or bool(left.unknown))
+
+
+def _asked(terms: Terms, at: Standing, left: Bill, approved: frozenset[str]) -> str:
+    if terms.manual:
+        why = "spec.execution.approval is manual"
+    else:
+        why = f"the Profile's limits.approvalGpuHours is {terms.approval_gpu_hours:g}"
+        why += ", and what is unknown counts as more" if left.unknown else ""
+    parts = [
+        f"{len(at.left)} of {at.total} stages to run, {at.reused} reused",
+        f"{left.told(terms)} expected",
+        *([terms.power] if terms.power else []),
+        why,
+        *(["what is approved is another plan"] if approved else []),
+    ]
+    return f"plan {terms.digest}: {'; '.join(parts)}"
+
+
+def hours(number: float, terms: Terms) -> str:
+    """Say GPU-hours for people, and what they cost."""
+    told = f"{number:,.1f} GPU-hours" if number < 100 else f"{number:,.0f} GPU-hours"
+    return f"{told} ({number * terms.price:,.0f} {terms.currency})" if terms.price else told

@@ -1,0 +1,47 @@
+"""What an experiment asked before it had answers: its comparisons, registered when its plan was approved.
+
+The first registration of a comparison counts, so that an edit which is taken back is what it was. Whoever may write to the store
+may write here: it shows a team what it asked when, and holds nobody to it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from assay.artifacts.canonical import digest
+from assay.artifacts.documents import Document
+from assay.artifacts.layout import experiment_key
+from assay.stores.documents import read_document
+from assay.stores.store import Store
+
+Plain = Mapping[str, Any]
+
+
+class Registration(Document):
+    """One comparison, as it was when its plan was approved."""
+
+    comparison: dict[str, Any]
+    plan: str = Field(description="The plan's digest.")
+    results: int = Field(description="How many of the evaluations that it reads were done by then.")
+
+
+def asked(comparison: Plain) -> str:
+    """Return what tells a comparison from any other: 64 hexadecimal digits."""
+    return digest("assay.comparison/1", comparison)
+
+
+def register(store: Store, experiment: str, registration: Registration) -> None:
+    """Keep a registration, unless the comparison was registered before."""
+    store.create(_key(experiment, asked(registration.comparison)), registration.encode())
+
+
+def registrations(store: Store, experiment: str) -> dict[str, Registration]:
+    """Return what an experiment (`<namespace>/<name>`) has registered, by what it asked."""
+    names = [info.key for info in store.keys(f"{experiment_key(experiment, 'registered')}/")]
+    found = (read_document(store, name, Registration) for name in sorted(names))
+    return {asked(item.comparison): item for item in found if item is not None}
+
+
+def _key(experiment: str, question: str) -> str:
+    return experiment_key(experiment, f"registered/{question}.json")
