@@ -44,6 +44,7 @@ REASONS = frozenset(  # of docs/failures.md
         "ProgramFailed",
         "ProgramNotAvailable",
         "RayUnavailable",
+        "RecordNotTrusted",
         "RuleFailed",
         "SandboxLost",
         "SandboxUnavailable",

@@ -170,6 +170,7 @@ IDENTIFIER_PATTERN = r"^[a-z][a-zA-Z0-9_]*$"
 STORE_PATTERN = r"^(s3://|file:///)"
 DATA_PATTERN = r"^s3://"
 IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
+DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 NO_STARS_PATTERN = r"^[^*]+$"
 FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
 LANGUAGE_PATTERN = (  # the two-letter codes among fastText's languages
@@ -184,6 +185,7 @@ IN_WORDS = {  # what a pattern demands
     IDENTIFIER_PATTERN: "a name for an expression: a small letter, then letters, digits or _",
     STORE_PATTERN: "s3://bucket/prefix or file:///folder",
     DATA_PATTERN: "s3://bucket/prefix",
+    DIGEST_PATTERN: "sha256: and 64 hexadecimal digits",
     IMAGE_PATTERN: "an image with its digest, ending in @sha256: and 64 hexadecimal digits",
     LANGUAGE_PATTERN: "the ISO 639-1 code of one of 120 languages, such as en",
     NO_STARS_PATTERN: "a file or a folder, without *",

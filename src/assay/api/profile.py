@@ -5,10 +5,20 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from assay.api.experiment import Metadata
-from assay.api.model import DATA_PATTERN, IMAGE_PATTERN, STORE_PATTERN, Name, Rule, SpecModel, fault
+from assay.api.model import (
+    DATA_PATTERN,
+    DIGEST_PATTERN,
+    IMAGE_PATTERN,
+    STORE_PATTERN,
+    Name,
+    Rule,
+    SpecModel,
+    fault,
+)
 
 Text = Annotated[str, Field(max_length=2048)]
 Label = Annotated[str, Field(max_length=63)]
+Digest = Annotated[str, Field(pattern=DIGEST_PATTERN, max_length=71)]
 Image = Annotated[str, Field(pattern=IMAGE_PATTERN, max_length=512)]
 
 
@@ -174,6 +184,11 @@ class ProfileSpec(SpecModel):
         description="Where relative paths in specs start, such as `s3://raw/chats`; specs may read below it and below the store.",
     )
     images: Images | None = Field(None, description="Container images; needed on a cluster.")
+    trusted_images: tuple[Digest, ...] = Field(
+        (),
+        max_length=256,
+        description="Digests of images whose records are used besides those of `images`; absent: whoever made them.",
+    )
     pools: Pools = Field(Pools(), description="Where each kind of stage runs.")
     limits: Limits = Field(Limits(), description="What experiments may use.")
     kept_seconds: int = Field(

@@ -87,7 +87,7 @@ class Observer:
             self._outputs[ref] = record.outputs_digest
             known, attempt = self._facts[ref], self._attempts[ref]
             facts = tuple(_told(item, attempt, record) for item in known.attempts)
-            self._facts[ref] = replace(known, done=True, attempts=facts)
+            self._facts[ref] = replace(known, done=True, image=_image(record), attempts=facts)
             return
         listed = listing(self._store, ref)
         state = verify(self._store, ref, listed, self._outputs)
@@ -102,6 +102,7 @@ class Observer:
         self._facts[ref] = StageFact(
             done=state.record is not None,
             damage=state.damage,
+            image="" if state.record is None else _image(state.record),
             attempts=tuple(self._fact(item, state.record) for item in tries),
         )
 
@@ -128,6 +129,11 @@ class Observer:
                 replace(item, sight=sight) if item.number == number else item for item in fact.attempts
             ),
         )
+
+
+def _image(record: Record) -> str:
+    origin = record.provenance.origin
+    return "" if origin is None else origin.image
 
 
 def _told(fact: AttemptFact, attempt: Attempt, record: Record) -> AttemptFact:

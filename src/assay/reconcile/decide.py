@@ -184,8 +184,7 @@ def judge(
 ) -> Judgement:
     """Say how one stage stands."""
     if fact.done and fact.damage is None:
-        before = all(attempt.claimed_at < policy.since for attempt in fact.attempts)
-        return Judgement(state=State.DONE, reason=REUSED if before else "RecordFound", attempt=_latest(fact))
+        return _done(fact, policy)
     last = fact.attempts[-1] if fact.attempts else None
     if last is not None and _runs(last, now, policy):
         return _running(last, now, policy)
@@ -199,6 +198,20 @@ def judge(
     if fact.damage is not None:
         return Judgement(state=State.READY, reason="OutputsGone", message=fact.damage, attempt=_latest(fact))
     return _next_attempt(fact, now, policy)
+
+
+def _done(fact: StageFact, policy: Policy) -> Judgement:
+    """A stage with a record that is whole: use it, if its maker is trusted."""
+    if policy.trusted and fact.image.rpartition("@")[2] not in policy.trusted:
+        message = (
+            f"the record: found that {fact.image or 'no image'} made it, expected one that the Profile trusts. "
+            "Have the platform team add its digest to trustedImages, or remove the record."
+        )
+        return Judgement(
+            state=State.FAILED, reason="RecordNotTrusted", message=message, attempt=_latest(fact)
+        )
+    before = all(attempt.claimed_at < policy.since for attempt in fact.attempts)
+    return Judgement(state=State.DONE, reason=REUSED if before else "RecordFound", attempt=_latest(fact))
 
 
 def _next_attempt(fact: StageFact, now: datetime, policy: Policy) -> Judgement:

@@ -74,6 +74,7 @@ class StageFact:
 
     done: bool = False
     damage: str | None = None  # its record is there, but what it names is not
+    image: str = ""  # of the attempt that made its record, with its digest; empty on no cluster
     attempts: tuple[AttemptFact, ...] = ()  # by number
 
 
@@ -126,5 +127,6 @@ class Policy:
     poll_seconds: float = 1  # between looks at what runs elsewhere, or waits to run
     backoff_seconds: float = 2  # before the second attempt; doubles with each, up to a minute
     suspended: bool = False
+    trusted: frozenset[str] = frozenset()  # digests of images whose records are used; empty: any
     terms: Terms = field(default_factory=Terms)
     needs: Mapping[Kind, Need] = field(default_factory=dict)

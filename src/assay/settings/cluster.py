@@ -94,6 +94,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
     policy = replace(
         policy_of(wanted, since=since, suspended=experiment.spec.suspend),
         needs=needs_of(wanted, profile),
+        trusted=trusted_by(profile),
         terms=terms_of(known.plan, wanted, profile, store=store, around=around),
     )
     control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
@@ -108,6 +109,15 @@ def needs_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, Need]:
         kind: Need(cpus=pools[kind].cpus, memory_gib=pools[kind].memory_gib, gpus=gpus)
         for kind, gpus in gpus_of(execution, profile).items()
     }
+
+
+def trusted_by(profile: ProfileSpec) -> frozenset[str]:
+    """Return the digests of the images whose records are used; none: any."""
+    if not profile.trusted_images:
+        return frozenset()
+    images = profile.images
+    own = () if images is None else (images.clean, images.train, images.evaluate)
+    return frozenset([*profile.trusted_images, *(image.rpartition("@")[2] for image in own)])
 
 
 def terms_of(

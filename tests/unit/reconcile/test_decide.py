@@ -276,6 +276,19 @@ def test_what_was_done_before_the_launcher_asked_is_reused():
         assert judged(CLEANS[0].ref, facts).reason == reason
 
 
+def test_a_record_of_an_image_that_is_not_trusted_is_never_used():
+    trusted = "sha256:" + "1" * 64
+    policy = replace(POLICY, trusted=frozenset({trusted}))
+    for image in ("", "registry.example/forged@sha256:" + "2" * 64):
+        judgement = judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(done=True, image=image)}, policy)
+        assert (judgement.state, judgement.reason) == (State.FAILED, "RecordNotTrusted")
+    image = f"registry.example/clean@{trusted}"
+    assert (
+        judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(done=True, image=image)}, policy).state is State.DONE
+    )
+    assert judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(done=True)}).state is State.DONE
+
+
 def test_what_waits_to_run_is_looked_at_again_soon():
     pending = an_attempt(phase=Phase.RUNNING, waits=True, note="queue gpu: 8 of 8 in use")
     judgement = judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(attempts=(pending,))})
