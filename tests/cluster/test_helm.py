@@ -145,16 +145,17 @@ def test_the_operator_uses_every_right_that_it_has_and_asks_for_no_other(
     team: Team, cluster: Cluster, asked_before: int
 ) -> None:
     cluster.kubectl("create", "quota", "none", "--hard=pods=0", f"--namespace={team.namespace}")
-    for name in ("second", "third"):  # they share a Job whose pod is not admitted, leave it and so end it
-        team.apply(name, scores("shared"))
-    eventually(lambda: owners(team) == [2], "one Job with two owners")
+    for name in ("second", "third"):  # they share a Job, whose pod is not admitted
+        team.apply(name, scores("old"))
+    [old] = eventually(lambda: jobs(team, owners=2), "one Job with two owners")
     eventually(
         lambda: "exceeded quota" in team.condition("third", "Progressing").get("message", ""), "it says why"
     )
-    for name in ("second", "third"):
-        stop = ("--type=merge", '--patch={"spec": {"suspend": true}}', f"--namespace={team.namespace}")
-        cluster.kubectl("patch", "experiment", name, *stop)
-    eventually(lambda: owners(team) == [], "no Job")
+    for name in ("second", "third"):  # the first to leave it drops its interest, the last one ends it
+        team.apply(name, scores("new"))
+    eventually(lambda: old not in jobs(team) and jobs(team, owners=2), "another Job in its place")
+    experiments = ("experiment", "second", "third", f"--namespace={team.namespace}")
+    cluster.kubectl("delete", *experiments)
     cluster.kubectl("delete", "quota", "none", f"--namespace={team.namespace}")
 
     requests = asked(cluster, asked_before)
@@ -166,13 +167,40 @@ def test_the_operator_uses_every_right_that_it_has_and_asks_for_no_other(
     assert given - used == SEEN_ONCE_IN_MONTHS
 
 
-def owners(team: Team) -> list[int]:
-    """Return of how many experiments each Job is that has not ended."""
+def jobs(team: Team, *, owners: int | None = None) -> list[str]:
+    """Return the names of the Jobs that have not ended, those of so many experiments."""
     return [
-        len(job["metadata"]["ownerReferences"])
+        job["metadata"]["name"]
         for job in team.workloads("jobs")
         if "completionTime" not in job["status"]
+        and owners in (None, len(job["metadata"].get("ownerReferences", ())))
     ]
+
+
+def test_whoever_may_edit_a_namespace_runs_experiments_and_changes_no_profile(
+    team: Team, cluster: Cluster
+) -> None:
+    place = f"--namespace={team.namespace}"
+    for role, user in (("edit", "researcher"), (f"{RELEASE}-profiles-edit", "platform")):
+        cluster.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", place)
+
+    def may(user: str) -> set[str]:
+        listed = cluster.kubectl("auth", "can-i", "--list", f"--as={user}", place).splitlines()
+        [profiles] = [line for line in listed if line.startswith("profiles.assay.dev")]
+        return set(profiles.rpartition("[")[2].rstrip("]").split())
+
+    eventually(lambda: is_let(cluster, "researcher", "create", "experiments", team), "the role is aggregated")
+    assert may("researcher") == {"get", "list", "watch"}
+    assert may("platform") > {"create", "update", "patch", "delete"}
+    assert not is_let(cluster, "platform", "create", "experiments", team)
+
+
+def is_let(cluster: Cluster, user: str, verb: str, what: str, team: Team) -> bool:
+    try:
+        cluster.kubectl("auth", "can-i", verb, what, f"--as={user}", f"--namespace={team.namespace}")
+    except RuntimeError:  # kubectl's way to say no
+        return False
+    return True
 
 
 def test_an_upgrade_while_a_training_runs_redoes_nothing(team: Team, cluster: Cluster) -> None:
@@ -198,7 +226,7 @@ def test_what_is_left_when_the_release_goes_can_be_deleted_and_nothing_stands_in
 ) -> None:
     pools(team, evaluate={"selector": {"no.such/label": "here"}})
     team.apply("left", scores("left"))
-    eventually(lambda: owners(team) == [1], "a Job")
+    eventually(lambda: jobs(team), "a Job")
 
     uninstall(cluster, release=RELEASE, namespace=AUDITED)
 
@@ -209,6 +237,6 @@ def test_what_is_left_when_the_release_goes_can_be_deleted_and_nothing_stands_in
     team.apply("later", scores("later"))
     everything = ("--all", f"--namespace={team.namespace}", "--timeout=60s")
     cluster.kubectl("delete", "experiments,profiles", *everything)
-    eventually(lambda: owners(team) == [], "the Job went with its experiment")
+    eventually(lambda: not jobs(team), "the Job went with its experiment")
     for definition in cluster.get("crd", "experiments.assay.dev", "profiles.assay.dev")["items"]:
         assert "deletionTimestamp" not in definition["metadata"]
