@@ -106,7 +106,7 @@ class Image:
 
 def base_images() -> list[Image]:
     """Return the images of the node itself, and the one for assay's programs, which is the last."""
-    layer = Blob(TAR, _debian())
+    layer = Blob(TAR, debian())
     path = f"{IN_PODS / 'bin'}:{IN_PODS / 'environment' / 'bin'}:/usr/local/bin:/usr/bin:/bin"
     code = ":".join(str(IN_PODS / part) for part in CODE)
     environment = [
@@ -152,9 +152,9 @@ def write_archive(images: Sequence[Image], sink: BinaryIO) -> None:
         _add(tar, "index.json", json.dumps(index).encode())
 
 
-def _debian() -> Path:
-    """Return the archive of the base system, made once per machine and recipe."""
-    recipe = json.dumps([SUITE, PACKAGES, FILES, WITHOUT]).encode()
+def debian(packages: Sequence[str] = PACKAGES) -> Path:
+    """Return the archive of the base system with these packages, made once per machine and recipe."""
+    recipe = json.dumps([SUITE, list(packages), FILES, WITHOUT]).encode()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "assay", "images")
     archive = cache / f"base-{hashlib.sha256(recipe).hexdigest()[:16]}.tar"
     cache.mkdir(parents=True, exist_ok=True)
@@ -164,16 +164,16 @@ def _debian() -> Path:
             started = time.monotonic()
             print("cluster: making the base image, once per machine: a minute …", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(dir=cache) as folder:
-                _bootstrap(Path(folder, "root"), archive.with_suffix(".part"))
+                _bootstrap(Path(folder, "root"), packages, archive.with_suffix(".part"))
             archive.with_suffix(".part").replace(archive)
             print(f"cluster: made it in {time.monotonic() - started:.0f} s", file=sys.stderr)
     return archive
 
 
-def _bootstrap(root: Path, archive: Path) -> None:
+def _bootstrap(root: Path, packages: Sequence[str], archive: Path) -> None:
     # What it mounts and starts meanwhile ends with the namespaces.
     private = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root]
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, root]
     done = subprocess.run([*private, *command], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         tail = done.stdout.decode(errors="replace")[-2000:]

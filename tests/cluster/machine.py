@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 # A program, and the Debian package that brings it.
@@ -23,13 +24,18 @@ NEEDED = {
 
 
 def prepare() -> None:
-    """Refuse a machine that cannot hold the cluster; install the packages that it lacks."""
+    """Refuse a machine that cannot hold the cluster; install what the cluster lacks."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         sys.exit(
             f"cluster: found {platform.system()} and user {os.geteuid()}, expected Linux and root (user 0), as it "
             "makes network namespaces and control groups: run it as root, on a machine for tests"
         )
-    missing = sorted({package for program, package in NEEDED.items() if not _found(program)})
+    install(NEEDED)
+
+
+def install(needed: Mapping[str, str]) -> None:
+    """Install the Debian packages of programs that are not there."""
+    missing = sorted({package for program, package in needed.items() if not _found(program)})
     if not missing:
         return
     print(f"cluster: installing {', '.join(missing)}", file=sys.stderr, flush=True)
@@ -42,7 +48,7 @@ def prepare() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-    still = sorted({package for program, package in NEEDED.items() if not _found(program)})
+    still = sorted({package for program, package in needed.items() if not _found(program)})
     if still:
         tail = done.stdout.decode(errors="replace")[-2000:]
         sys.exit(

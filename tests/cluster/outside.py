@@ -47,6 +47,14 @@ def down(folder: Path = FOLDER) -> bool:
         return _end(folder)
 
 
+def import_image(archive: Path, name: str, folder: Path = FOLDER) -> None:
+    """Give the running cluster's node the image in an OCI archive, under a name and under that name with its digest."""
+    first = _first_process(_state(folder.resolve()))
+    with archive.open("rb") as source:
+        named = ("images", "import", f"--base-name={name}", "--digests", "-")
+        namespaces.containerd(first, *named, feed=partial(shutil.copyfileobj, source))
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)

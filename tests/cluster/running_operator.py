@@ -26,6 +26,7 @@ from assay.stores.open import open_to_read
 from assay.stores.store import Store
 from cluster.access import Cluster
 from operator_access import NAMESPACE, install
+from store_users import a_user
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
@@ -142,26 +143,27 @@ def installed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 class Team:
-    """A namespace with a Profile, a Secret, and a store of its own."""
+    """A namespace with a Profile, a store of its own, and a Secret with credentials for that store alone."""
 
     def __init__(self, cluster: Cluster, namespace: str, store: str) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self.store = store
+        self.user = a_user(cluster.s3_environment, store)
 
     def profile(self, **spec: Any) -> None:
         """Apply the Profile `default`; `spec` replaces members of it, None takes them out."""
-        cluster, image = self.cluster, self.cluster.image
+        image = self.cluster.image
         secret = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": "store", "namespace": self.namespace},
-            "stringData": {"accessKey": cluster.s3_access_key, "secretKey": cluster.s3_secret_key},
+            "stringData": {"accessKey": self.user.access_key, "secretKey": self.user.secret_key},
         }
         whole = {
             "store": {
                 "uri": self.store,
-                "endpoint": cluster.s3_endpoint,
+                "endpoint": self.cluster.s3_endpoint,
                 "region": "us-east-1",
                 "secret": "store",
             },

@@ -75,6 +75,50 @@ def test_every_stage_ran_once_and_its_record_is_in_the_bucket(finished: Any) -> 
     assert [key for key in keys if key.endswith("/failure.json")] == []
 
 
+def test_a_record_names_the_image_the_namespace_and_the_workload_that_made_it(finished: Any) -> None:
+    team, _, _ = finished
+    origins = {key: record.provenance.origin for key, record in team.records().items()}
+
+    assert all(
+        (origin.image, origin.namespace) == (team.cluster.image, "poison") for origin in origins.values()
+    )
+    assert {origin.workload.rpartition("-")[0] for origin in origins.values()} == {
+        f"{key.split('/')[1]}-{stage_name(ArtifactRef('/'.join(key.split('/')[1:3])))}" for key in origins
+    }
+
+
+def test_no_credential_is_in_anything_that_was_written(finished: Any, installed: RunningOperator) -> None:
+    team, _, _ = finished
+    secrets = (team.user.secret_key, team.user.access_key, team.cluster.s3_secret_key)
+    kinds = "experiments,profiles,jobs,rayjobs,rayclusters,pytorchjobs,pods,configmaps,events,services"
+    objects = team.cluster.kubectl("get", kinds, f"--namespace={team.namespace}", "--output=json")
+    logs = [
+        path.read_text(errors="replace") for path in team.cluster.logs.glob("*.log") if path.stem != "minio"
+    ]
+    store = open_to_read(team.store, team.cluster.s3_environment)
+    written = {info.key: store.get(info.key) or b"" for info in store.keys("")}
+
+    assert any(key.endswith("/log.txt") and data for key, data in written.items())
+    for secret in secrets:
+        assert secret not in objects
+        assert secret not in installed.log
+        assert [key for key, data in written.items() if secret.encode() in data] == []
+        assert all(secret not in log for log in logs)
+
+
+def test_a_pod_with_a_teams_credentials_can_neither_read_nor_forge_anothers_records(
+    finished: Any, cluster: Cluster, namespace: str
+) -> None:
+    theirs, _, _ = finished
+    thief = a_team(cluster, namespace)  # whose Secret the pod gets
+    key = next(iter(theirs.records()))
+    cluster.apply(a_thief(thief, theirs.store, key))
+    cluster.wait("jsonpath={.status.phase}=Succeeded", "pod/thief", f"--namespace={namespace}")
+
+    said = cluster.kubectl("logs", "thief", f"--namespace={namespace}").splitlines()
+    assert said == ["own: done", "read: refused", "list: refused", "forge: refused", "remove: refused"]
+
+
 def test_cleaning_was_done_by_workers_that_came_for_it(finished: Any) -> None:
     _, _, writes = finished
     bound = [
@@ -172,6 +216,52 @@ def test_twenty_kills_of_the_operator_and_one_of_a_training_pod_change_no_output
     admitted = team.cluster.get("workloads", f"--namespace={team.namespace}")["items"]
     owners = {item["metadata"]["ownerReferences"][0]["kind"] for item in admitted}
     assert owners == {"Job", "PyTorchJob", "RayJob"}
+
+
+_THEFT = """
+import sys
+from assay.errors import StoreError
+from assay.stores.open import open_store, open_to_read
+own, theirs, key = sys.argv[1:]
+def say(what, act):
+    try:
+        act()
+    except StoreError as error:
+        print(f"{what}: refused")
+    else:
+        print(f"{what}: done")
+store = open_to_read(theirs)
+say("own", lambda: open_store(own).put(key, b""))
+say("read", lambda: store.get(key))
+say("list", lambda: list(store.keys("stages/")))
+say("forge", lambda: store.put(key, b"forged"))
+say("remove", lambda: store.delete(key))
+"""
+
+
+def a_thief(team: Team, store: str, key: str) -> dict[str, Any]:
+    """Return a pod that has a team's credentials, and tries what it can do to a record in another's store."""
+    variables = {"AWS_ENDPOINT_URL": team.cluster.s3_endpoint, "AWS_REGION": "us-east-1"}
+    keys = {"AWS_ACCESS_KEY_ID": "accessKey", "AWS_SECRET_ACCESS_KEY": "secretKey"}
+    environment = [
+        *({"name": name, "value": value} for name, value in variables.items()),
+        *(
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": "store", "key": member}}}
+            for name, member in keys.items()
+        ),
+    ]
+    container = {
+        "name": "thief",
+        "image": team.cluster.image,
+        "command": ["python", "-c", _THEFT, team.store, store, key],
+        "env": environment,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "thief", "namespace": team.namespace},
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
 
 
 def kill_a_training_pod(team: Team) -> str:
