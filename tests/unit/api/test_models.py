@@ -42,7 +42,7 @@ def kinds(annotation):
 
 
 COUNTS = re.compile(
-    r"number|share|minutes|tokens?|words?|rows|seconds|GiB|GPU|cores|threads|nodes|processes|workers|stages|sequences|units|"
+    r"number|share|minutes|hours|tokens?|words?|rows|seconds|GiB|GPU|cores|threads|nodes|processes|workers|stages|sequences|units|"
     r"epochs?|heads|blocks|parts|vectors|items|examples|attempts|questions|slices|rate|cost|norm|batch|chance|unit|"
     r"occurrences|pass|passes|similarity|confidence|decay|amount|dose|denominator|temperature|sampling|seed|sample|"
     r"drives|chooses|weights|steps|so many|GPU-hours|stage|copies|entries|one core|one GPU|mass|equivalent",
