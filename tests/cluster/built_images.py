@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from cluster import images, machine
@@ -14,6 +15,7 @@ PACKAGES = [*images.PACKAGES, "python3", "python3-pip", "python-is-python3"]
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 # There is no container engine here but buildah, and no registry: the base is local, and steps run in a chroot.
 ARGUMENTS = (
+    "--layers",
     "--isolation=chroot",
     "--network=host",
     "--pull-never",
@@ -49,8 +51,8 @@ def _given_to_the_node(name: str) -> str:
     image = f"assay.test/{name}"
     with tempfile.TemporaryDirectory() as folder:
         archive, digest = Path(folder, "image.tar"), Path(folder, "digest")
-        built_here = _buildah("images", "--quiet", f"localhost/assay-{name}").split()[0]
-        _buildah("push", "--quiet", f"--digestfile={digest}", built_here, f"oci-archive:{archive}")
+        made = f"localhost/assay-{name}:{version('assay')}"
+        _buildah("push", "--quiet", f"--digestfile={digest}", made, f"oci-archive:{archive}")
         import_image(archive, image)
         return f"{image}@{digest.read_text().strip()}"
 

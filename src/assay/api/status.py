@@ -52,7 +52,9 @@ class PlanStatus(StatusModel):
 class GpuHoursStatus(StatusModel):
     """What the stages of the present plan have held, in GPU-hours."""
 
-    spent: float = Field(ge=0, description="By attempts that were launched for this experiment.")
+    spent: float = Field(
+        ge=0, description="By attempts that were launched for this experiment and have ended."
+    )
     saved: float = Field(
         ge=0, description="By others' attempts at stages that are done, which this experiment did not repeat."
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.kinds import Kind
 from assay.plan.plan import Plan
-from assay.reconcile.facts import Observed, StageFact
+from assay.reconcile.facts import Observed, Phase, StageFact
 from assay.reconcile.terms import Terms
 
 
@@ -17,6 +17,7 @@ class Spent:
 
     own: float  # launched for this experiment
     others: float  # launched for another one, or from elsewhere
+    growing: float = 0.0  # the part of its own that an attempt has held which still runs
 
     @property
     def all(self) -> float:
@@ -58,6 +59,9 @@ def ahead(terms: Terms, observed: Observed, running: Iterable[ArtifactRef], now:
 
 def _spent(fact: StageFact, now: datetime) -> Spent:
     took = [(attempt.mine, attempt.gpu_hours(now)) for attempt in fact.attempts]
+    runs = not fact.done and bool(fact.attempts) and fact.attempts[-1].phase is Phase.RUNNING
     return Spent(
-        own=sum(hours for mine, hours in took if mine), others=sum(hours for mine, hours in took if not mine)
+        own=sum(hours for mine, hours in took if mine),
+        others=sum(hours for mine, hours in took if not mine),
+        growing=took[-1][1] if runs and took[-1][0] else 0.0,
     )

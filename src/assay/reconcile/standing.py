@@ -75,11 +75,11 @@ def with_conditions(
 
 
 def _gpu_hours(decision: Decision) -> GpuHoursStatus | None:
-    """To a tenth, so that a status does not change with every look at what runs."""
+    """Without what grows while it is looked at: each write of a status wakes whoever writes it."""
     if not any(item.all for item in decision.spent.values()):
         return None
     done = (ref for ref, judgement in decision.judgements.items() if judgement.state is State.DONE)
-    own = sum(item.own for item in decision.spent.values())
+    own = sum(item.own - item.growing for item in decision.spent.values())
     return GpuHoursStatus(spent=round(own, 1), saved=round(saved(decision.spent, done), 1))
 
 

@@ -110,7 +110,7 @@ def _asked(terms: Terms, at: Standing, left: Bill, approved: frozenset[str]) -> 
         why += ", and what is unknown counts as more" if left.unknown else ""
     parts = [
         f"{len(at.left)} of {at.total} stages to run, {at.reused} reused",
-        f"{left.told(terms)} expected",
+        *([f"{left.told(terms)} expected"] if terms.expected else []),
         *([terms.power] if terms.power else []),
         why,
         *(["what is approved is another plan"] if approved else []),
@@ -120,5 +120,9 @@ def _asked(terms: Terms, at: Standing, left: Bill, approved: frozenset[str]) -> 
 
 def hours(number: float, terms: Terms) -> str:
     """Say GPU-hours for people, and what they cost."""
-    told = f"{number:,.1f} GPU-hours" if number < 100 else f"{number:,.0f} GPU-hours"
-    return f"{told} ({number * terms.price:,.0f} {terms.currency})" if terms.price else told
+    told, money = f"{_figure(number)} GPU-hours", number * terms.price
+    return f"{told} ({_figure(money)} {terms.currency})" if terms.price else told
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.3g}" if number < 100 else f"{number:,.0f}"

@@ -1,6 +1,7 @@
 """A status says how an experiment stands, in bounded room."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from assay.api.status import Condition, PlanStatus
@@ -148,7 +149,7 @@ def test_what_runs_before_approval_does_not_hide_that_it_is_asked_for():
     )
 
 
-def test_what_was_spent_and_saved_is_told_in_tenths():
+def test_what_was_spent_and_saved_is_told_in_tenths_and_not_what_grows_while_it_is_looked_at():
     def held(hours, *, mine, **fact):
         began = NOW - timedelta(hours=hours)
         attempt = AttemptFact(
@@ -156,12 +157,15 @@ def test_what_was_spent_and_saved_is_told_in_tenths():
         )  # fmt: skip
         return StageFact(attempts=(attempt,), **fact)
 
-    first, second, third, *_ = PLAN.stages
+    first, second, third, fourth, *_ = PLAN.stages
+    runs = held(5, mine=True)
+    runs = replace(runs, attempts=(replace(runs.attempts[0], sight=Sight(phase=Phase.RUNNING)),))
     status = stands(
         {
             first.ref: held(1.26, mine=True),
             second.ref: held(2, mine=False, done=True),
             third.ref: held(3, mine=False),
+            fourth.ref: runs,
         }
     )
 

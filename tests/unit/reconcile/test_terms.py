@@ -86,7 +86,7 @@ def test_what_is_left_counts_and_not_what_is_done():
 def test_what_nobody_knows_counts_as_more_and_is_said_to():
     message = decided(terms(1, None, approval_gpu_hours=1000)).withheld.message
 
-    assert "1.0 GPU-hours (2 USD) and an unknown number, of 1 stage expected" in message
+    assert "1 GPU-hours (2 USD) and an unknown number, of 1 stage expected" in message
     assert "what is unknown counts as more" in message
 
 
@@ -130,7 +130,7 @@ def test_what_failed_attempts_held_counts_too():
     facts = {**CLEANED, TRAININGS[0].ref: StageFact(attempts=(failed,))}
 
     assert decided(terms(gpu_hours=120), facts).withheld is None
-    assert "20.0 GPU-hours (40 USD) spent" in decided(terms(gpu_hours=119), facts).withheld.message
+    assert "20 GPU-hours (40 USD) spent" in decided(terms(gpu_hours=119), facts).withheld.message
 
 
 def test_what_is_unknown_counts_as_none_until_it_is_spent():
