@@ -9,16 +9,26 @@ PEERS := .tools/uv/bin/uv run --locked --all-extras --group benchmark
 TRL := $(RUN) --with trl==1.16.0 --with liger-kernel
 # What benchmarks of training and evaluation measure besides a model at random
 SMALL_MODEL ?= models/SmolLM2-135M-Instruct
+# What `make images` builds, from which base, and what it hands to buildah besides
+IMAGES ?= operator clean train evaluate
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers binaries cluster cluster-down test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
+.PHONY: help setup images servers binaries cluster cluster-down manifests test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 setup: ## Fill .venv with what uv.lock says (30 s the first time, nothing when nothing changed)
 	@$(PYTHON) scripts/setup.py
+
+images: ## Build the container images with buildah, or some: make images IMAGES="operator clean"
+	@set -e; for name in $(IMAGES); do \
+	    buildah build $(ARGS) --file images/$$name/Containerfile --tag assay-$$name:$(VERSION) \
+	        --label org.opencontainers.image.version=$(VERSION) --label org.opencontainers.image.revision=$$(git rev-parse HEAD) .; \
+	    buildah images assay-$$name:$(VERSION); \
+	done
 
 servers: setup ## Build MinIO, a real S3 server for the tests (five minutes, once per machine)
 	@$(RUN) python scripts/go-programs/build.py minio >/dev/null
@@ -32,8 +42,11 @@ cluster: binaries ## Hold a real Kubernetes here until this shell ends (a minute
 cluster-down: setup ## End it
 	@$(CLUSTER) down
 
+manifests: setup ## Render the chart into manifests/, after it or a definition changed
+	@$(RUN) python scripts/render_manifests.py
+
 test: servers ## Run the tests that need no cluster
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 e2e: binaries ## Run the tests on a cluster: the one that runs, or one of their own
 	@$(RUN) pytest tests/cluster $(ARGS)

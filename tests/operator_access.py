@@ -1,16 +1,21 @@
-"""The operator's own client, as the administrator or as the service account that the install objects bind."""
+"""The operator's install objects on a cluster, by Helm, and its own client, as the administrator or as who they bind."""
 
+import json
+from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from kubernetes import client, config
 from ruamel.yaml import YAML
 
 from assay_operator.api import ApiClient
+from cluster.access import Cluster
 
-MANIFEST = Path(__file__).parents[1] / "manifests" / "operator.yaml"
-SERVICE_ACCOUNT = "system:serviceaccount:assay-system:assay-operator"
+CHART = Path(__file__).parents[1] / "helm" / "assay"
+RELEASE, NAMESPACE = "assay", "assay-system"
+SERVICE_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-operator"
+_RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def configuration_of(kubeconfig, *, server=None):
@@ -33,16 +38,28 @@ def client_of(cluster, *, user=None):
     return api
 
 
+def install(cluster: Cluster, *, release: str = RELEASE, namespace: str = NAMESPACE, **values: Any) -> None:
+    """Install the chart, or upgrade to these values; without replicas it is all but the operator itself.
+
+    Definitions that are there belong to this release from then on, whoever applied them.
+    """
+    labelled = {"name": namespace, "labels": _RESTRICTED}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labelled})
+    place = (release, CHART, f"--namespace={namespace}", "--take-ownership", "--values=-")
+    cluster.helm("upgrade", "--install", *place, "--wait", stdin=json.dumps(values))
+
+
+def uninstall(cluster: Cluster, *, release: str = RELEASE, namespace: str = NAMESPACE) -> None:
+    """Uninstall the chart; definitions stay."""
+    cluster.helm("uninstall", release, f"--namespace={namespace}", "--ignore-not-found", "--wait")
+
+
 @contextmanager
-def installed(cluster):
+def installed(cluster: Cluster) -> Iterator[None]:
     """What the operator is installed with, but the operator itself; nobody is asked any more when it ends."""
-    yaml = YAML(typ="safe", pure=True)
-    documents = [item for item in yaml.load_all(MANIFEST) if item["kind"] != "Deployment"]
-    text = StringIO()
-    yaml.dump_all(documents, text)
-    registration = ("validatingwebhookconfiguration", "assay-operator", "--ignore-not-found")
-    was_there = cluster.kubectl("get", *registration)
-    cluster.apply_text(text.getvalue())
+    if cluster.helm("list", f"--namespace={NAMESPACE}", "--short", f"--filter=^{RELEASE}$").strip():
+        yield
+        return
+    install(cluster, replicas=0)
     yield
-    if not was_there:
-        cluster.kubectl("delete", *registration)
+    uninstall(cluster)

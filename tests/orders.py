@@ -50,6 +50,7 @@ def a_gpu_profile(**spec: Any) -> ProfileSpec:
                 "cpus": 96,
                 "memoryGib": 900,
                 "sharedMemoryGib": 64,
+                "topology": {"level": "cloud.provider.com/topology-rack"},
                 "environment": {"NCCL_DEBUG": "WARN", "HOME": "/not/taken"},
                 "graceSeconds": 900,
             },

@@ -113,13 +113,14 @@ def _watch(options: Options, registry: kopf.OperatorRegistry, synced: threading.
     It ends by itself when a kind that it watches is taken away; then it begins anew without it. It gets no flag to be
     stopped by: it would wait for one in a thread that outlives it, and the loop for that thread.
     """
+    clusterwide = not options.watch_namespaces
     while True:
         try:
             asyncio.run(
                 kopf.operator(
                     registry=registry,
-                    settings=settings_of(),
-                    clusterwide=not options.watch_namespaces,
+                    settings=settings_of(clusterwide=clusterwide),
+                    clusterwide=clusterwide,
                     namespaces=options.watch_namespaces,
                     ready_flag=synced,
                 )

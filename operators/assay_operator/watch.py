@@ -63,9 +63,14 @@ def _login(**about: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**about) or kopf.login_with_kubeconfig(**about)
 
 
-def settings_of() -> kopf.OperatorSettings:
-    """Return kopf's settings: it posts nothing, peers with nobody and keeps nothing in objects."""
+def settings_of(*, clusterwide: bool) -> kopf.OperatorSettings:
+    """Return kopf's settings: it posts nothing, peers with nobody and keeps nothing in objects.
+
+    Who looks after some namespaces alone may list neither namespaces nor definitions: it takes those it was told of for there,
+    and asks once, at its start, which kinds are served. A workload of a kind that comes later is asked for, not watched.
+    """
     settings = kopf.OperatorSettings()
+    settings.scanning.disabled = not clusterwide
     settings.peering.standalone = True
     settings.posting.enabled = False
     settings.watching.server_timeout = 300  # seconds: a connection that died unnoticed is replaced

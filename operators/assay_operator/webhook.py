@@ -87,7 +87,7 @@ class Webhook:
         loop = asyncio.get_running_loop()
         review: Plain = {}
         try:
-            review = await asyncio.to_thread(_parsed, body)
+            review = await asyncio.to_thread(parsed, body)
             async with asyncio.timeout(_patience(request.query.get("timeout"))):
                 response = await loop.run_in_executor(self._pool, self._judge, review)
         except BadReviewError as error:
@@ -107,14 +107,24 @@ class Webhook:
         return web.json_response(response)
 
 
-def _parsed(body: bytes) -> Plain:
+def parsed(body: bytes) -> Plain:
+    """Read what an API server sent.
+
+    Raises:
+        BadReviewError: it is no JSON object.
+
+    """
     try:
-        review = json.loads(body)
+        review = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadReviewError(f"found no JSON ({error}), expected an AdmissionReview") from error
     if not isinstance(review, dict):
         raise BadReviewError("found no object, expected an AdmissionReview")
     return review
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _patience(timeout: str | None) -> float:

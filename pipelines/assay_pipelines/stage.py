@@ -43,7 +43,7 @@ from assay.artifacts.documents import (
     SourceFile,
     StageDocument,
 )
-from assay.artifacts.environment import environment
+from assay.artifacts.environment import environment, origin
 from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key
@@ -314,6 +314,7 @@ def _record(run: StageRun, summary: dict[str, Any]) -> Record:
         identity=run.stage,
         outputs=Outputs(files=dict(sorted(run.uploaded().items())), summary=summary),
         provenance=Provenance(
+            origin=origin(),
             attempt=run.attempt.number,
             inputs=dict(sorted(run.inputs.items())),
             execution=run.execution,

@@ -54,6 +54,7 @@ def _kubernetes(command: str) -> Program:
 # In the order of use, so that whoever builds all of them has the first ones early.
 PROGRAMS = {
     "minio": Program("minio", "github.com/minio/minio"),
+    "helm": Program("helm", "helm.sh/helm/v3/cmd/helm"),
     "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": _kubernetes("kube-apiserver"),
     "kubectl": _kubernetes("kubectl"),
@@ -69,6 +70,7 @@ PROGRAMS = {
     "jobset": Program("jobset", "sigs.k8s.io/jobset"),
     "trainer": Program("trainer", "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"),
     "kueue": Program("kueue", "sigs.k8s.io/kueue/cmd/kueue"),
+    "kwok": Program("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a test holds of a running cluster: addresses, credentials, files, and `kubectl`."""
+"""What a test holds of a running cluster: addresses, credentials, files, `kubectl` and `helm`."""
 
 import json
 import os
@@ -17,12 +17,13 @@ class Cluster:
     kubeconfig: Path
     api: str  # a URL
     kubectl_program: Path
+    helm_program: Path
     host: str  # where pods and the API server reach what listens on the host
     node: str
     s3_endpoint: str
     s3_access_key: str
     s3_secret_key: str
-    audit_log: Path  # one JSON object for each write that the API server answered
+    audit_log: Path  # one JSON object for each request that `daemons` has the API server note
     logs: Path  # a folder with one log for each daemon
     image: str  # assay's own programs, with the digest
     base_image: str  # a shell, and no Python
@@ -39,8 +40,15 @@ class Cluster:
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl as the administrator; return what it printed, or raise with what it said."""
+        return self._run(self.kubectl_program, *arguments, stdin=stdin)
+
+    def helm(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        """Run helm as the administrator, as `kubectl` runs kubectl."""
+        return self._run(self.helm_program, *arguments, stdin=stdin)
+
+    def _run(self, program: Path, *arguments: str | Path, stdin: str | None) -> str:
         done = subprocess.run(
-            [self.kubectl_program, "--kubeconfig", self.kubeconfig, *arguments],
+            [program, "--kubeconfig", self.kubeconfig, *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -48,10 +56,9 @@ class Cluster:
             env=_without_proxy(),
         )
         if done.returncode:
-            raise RuntimeError(
-                f"`kubectl {' '.join(arguments)}` ended with {done.returncode}, expected 0: {done.stderr.strip()} "
-                f"(the daemons' logs: {self.logs})"
-            )
+            said = f"{done.stderr.strip()} (the daemons' logs: {self.logs})"
+            words = " ".join(map(str, arguments))
+            raise RuntimeError(f"`{program.name} {words}` ended with {done.returncode}, expected 0: {said}")
         return done.stdout
 
     def get(self, *arguments: str) -> Any:
@@ -81,7 +88,7 @@ class Cluster:
                 return
 
     def audit(self) -> list[dict]:
-        """Return every write so far; the line of the latest may appear a moment after its answer."""
+        """Return every write so far, and all that `site.AUDITED` asked; the latest line may appear a moment after its answer."""
         whole_lines = self.audit_log.read_text().split("\n")[:-1]
         return [json.loads(line) for line in whole_lines]
 
@@ -90,7 +97,10 @@ class Cluster:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, str]) -> Self:
-        paths = {name: Path(fields[name]) for name in ("kubeconfig", "kubectl_program", "audit_log", "logs")}
+        paths = {
+            name: Path(fields[name])
+            for name in ("kubeconfig", "kubectl_program", "helm_program", "audit_log", "logs")
+        }
         return cls(**(dict(fields) | paths))
 
 

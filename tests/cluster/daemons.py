@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.site import NODE, PAUSE_IMAGE, USERS, Site, mounted_in_every_container
+from cluster.site import AUDITED, NODE, PAUSE_IMAGE, USERS, Site, mounted_in_every_container
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 ETCD = "127.0.0.1:2379"
@@ -168,6 +168,7 @@ _AUDIT_POLICY = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
+        {"level": "Metadata", "userGroups": [f"system:serviceaccounts:{AUDITED}"]},
         {"level": "None", "verbs": ["get", "list", "watch"]},
         {"level": "None", "resources": [{"group": "coordination.k8s.io"}, {"group": "events.k8s.io"}]},
         {"level": "None", "resources": [{"group": "", "resources": ["events"]}]},

@@ -130,6 +130,7 @@ def _start(folder: Path, programs: dict[str, Path], parent: int | None) -> Clust
         kubeconfig=site.kubeconfig(),
         api=site.api,
         kubectl_program=programs["kubectl"],
+        helm_program=programs["helm"],
         host=str(site.host),
         node=str(site.node),
         s3_endpoint=site.minio,

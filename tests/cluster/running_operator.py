@@ -25,11 +25,10 @@ from assay.artifacts.documents import Record
 from assay.stores.open import open_to_read
 from assay.stores.store import Store
 from cluster.access import Cluster
+from operator_access import NAMESPACE, install
 
 ROOT = Path(__file__).parents[2]
-NAMESPACE = "assay-system"
 PATIENCE_SECONDS = 60
-_NOT_HERE = {"Deployment", "PodDisruptionBudget", "Service"}  # it runs beside the cluster, not in it
 
 
 class RunningOperator:
@@ -43,18 +42,12 @@ class RunningOperator:
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
-        """Apply what a cluster owner applies, and let the API server find the webhook on the host."""
-        manifests = ROOT / "manifests"
-        for path in [*sorted((manifests / "crds").glob("*.yaml")), manifests / "trainjob-runtime.yaml"]:
-            self.cluster.apply_text(path.read_text())
-        for item in YAML(typ="safe").load_all((ROOT / "manifests" / "operator.yaml").read_text()):
-            if item["kind"] == "ValidatingWebhookConfiguration":
-                for webhook in item["webhooks"]:
-                    webhook["clientConfig"] = {
-                        "url": f"https://{self.cluster.host}:{self._ports[0]}/validate"
-                    }
-            if item["kind"] not in _NOT_HERE:
-                self.cluster.apply(item)
+        """Install what a cluster owner installs, and let the API server find the webhook on the host."""
+        install(self.cluster, replicas=0, trainerRuntime={"enabled": True})
+        found = {"url": f"https://{self.cluster.host}:{self._ports[0]}/validate"}
+        patch = [{"op": "replace", "path": "/webhooks/0/clientConfig", "value": found}]
+        registration = ("validatingwebhookconfiguration", "assay-operator")
+        self.cluster.kubectl("patch", *registration, "--type=json", f"--patch={json.dumps(patch)}")
         token = self.cluster.kubectl(
             "create", "token", "assay-operator", f"--namespace={NAMESPACE}", "--duration=24h"
         ).strip()

@@ -15,6 +15,8 @@ PAUSE_IMAGE = "assay.test/pause:dev"
 # Who asks the API server for what: each has a token of its own, so that the audit log tells them apart.
 USERS = ("admin", "kubelet", "controller-manager", "scheduler", "proxy", "dns")
 
+AUDITED = "assay-teams"  # a namespace of whose service accounts the log has every request, reads too
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
@@ -79,7 +81,7 @@ class Site:
 
 
 IN_PODS = Path("/opt/assay")  # a place that no pod's own volumes hide, wherever the checkout is
-CODE = ("src", "pipelines", "tests")
+CODE = ("src", "operators", "pipelines", "tests")
 
 
 def mounted_in_every_container(scripts: Path) -> dict[Path, Path]:

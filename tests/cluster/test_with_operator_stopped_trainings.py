@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -13,7 +12,15 @@ from assay.stores.claims import attempts
 from assay.stores.open import open_to_read
 from cluster.access import Cluster
 from cluster.running_operator import RunningOperator, Team, eventually
-from cluster.trainings import SPEC, Trained, a_team_that_trains_by, training_pods, what_a_team_left
+from cluster.trainings import (
+    SPEC,
+    Trained,
+    a_team_that_trains_by,
+    paused,
+    processes,
+    training_pods,
+    what_a_team_left,
+)
 
 EVERY_STEP = {**SPEC, "execution": {"train": {"resumeEveryMinutes": 0}}}
 EVICTED, KILLED = "evicted", "killed"
@@ -100,34 +107,10 @@ def last_state(team: Team, here: Trained) -> int:
     return max((step for step, count in shares.items() if count == WORLD), default=0)
 
 
-def processes(team: Team) -> list[psutil.Process]:
-    """Return the processes in a team's pods that train."""
-    pods = {pod["name"] for pod in training_pods(team)}
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("HOSTNAME") in pods:
-                found.append(process)
-    return found
-
-
 def is_rank(process: psutil.Process, rank: int) -> bool:
     """Whether a process is one that torchrun started, of that rank."""
     variables = process.environ()
     return "LOCAL_RANK" in variables and variables["RANK"] == str(rank)
-
-
-@contextmanager
-def paused(training: list[psutil.Process]) -> Iterator[None]:
-    """Let nothing of a training happen meanwhile, so that it does not end before it is stopped."""
-    for process in training:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in training:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
 
 
 def hold(team: Team, policy: str) -> None:

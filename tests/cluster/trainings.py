@@ -3,9 +3,12 @@
 import io
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -97,6 +100,30 @@ def training_pods(team: Team) -> list[dict[str, Any]]:
     chosen = ("--selector=assay.dev/kind=train", "--field-selector=status.phase=Running")
     pods = team.cluster.get("pods", f"--namespace={team.namespace}", *chosen)["items"]
     return [pod["metadata"] for pod in pods]
+
+
+def processes(team: Team) -> list[psutil.Process]:
+    """Return the processes in a team's pods that train."""
+    pods = {pod["name"] for pod in training_pods(team)}
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("HOSTNAME") in pods:
+                found.append(process)
+    return found
+
+
+@contextmanager
+def paused(training: list[psutil.Process]) -> Iterator[None]:
+    """Let nothing of a training happen meanwhile, so that it does not end before it is stopped."""
+    for process in training:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in training:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def bound(team: Team) -> list[str]:

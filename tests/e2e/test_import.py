@@ -1,5 +1,6 @@
 """Runs of lm-evaluation-harness made elsewhere become verdicts, and go back to its own shape."""
 
+import functools
 import json
 
 import pytest
@@ -10,18 +11,23 @@ from e2e.cli import assay
 
 @pytest.mark.timeout(900)  # two harnesses are loaded, here and in the program
 def test_runs_made_elsewhere_are_compared_and_exported_with_the_harness_own_figures(
-    log_samples, make_model, tmp_path
+    log_samples, make_model, minio_server, tmp_path
 ):
     logged = {
         f"{arm}/0": log_samples(make_model(seed=seed), "inner", "writing")
         for seed, arm in enumerate(("base", "tuned"))
     }
-    spec, store = tmp_path / "study.yaml", tmp_path / "store"
-    made = assay("import", spec, *(f"{label}={folder}" for label, folder in logged.items()))
+    bucket = f"s3://{minio_server.bucket}/imports"
+    for file in (path for path in logged["tuned/0"].rglob("*") if path.is_file()):
+        name = f"imports/tuned/{file.relative_to(logged['tuned/0'])}"
+        minio_server.client().fput_object(minio_server.bucket, name, str(file))
+    spec, store = tmp_path / "study.yaml", f"{bucket}/store"
+    asked = functools.partial(assay, **minio_server.environment)
+    made = asked("import", spec, f"base/0={logged['base/0']}", f"tuned/0={bucket}/tuned")
     assert made.returncode == 0, made.stderr
-    ran = assay("run", spec, "--store", store)
+    ran = asked("run", spec, "--store", store)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    compared = assay("compare", spec, "--store", store, "-o", "json", "--to", tmp_path / "results")
+    compared = asked("compare", spec, "--store", store, "-o", "json", "--to", tmp_path / "results")
     assert compared.returncode == 0, compared.stderr
 
     (comparison,) = json.loads(compared.stdout)["comparisons"]

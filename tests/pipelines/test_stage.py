@@ -1,8 +1,13 @@
 """What every program tells before its own work begins."""
 
+from assay.artifacts.documents import Origin
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import progress_key, resume_key
+from assay.stores.records import load_record
+from assay.workloads.names import workload_name
+from assay.workloads.pods import environment
 from assay_pipelines.stage import EXIT_DONE, EXIT_TRY_AGAIN, run_program
+from orders import IMAGES, an_order
 
 
 def test_a_store_that_does_not_open_is_told_for_another_attempt_to_follow(tmp_path, capsys):
@@ -32,3 +37,23 @@ def test_what_attempts_left_goes_once_the_stage_is_done(bench):
 
     assert run_program(Kind.CLEAN, lambda _run: {}, argv) == EXIT_DONE
     assert list(bench.store.keys(resume_key(ref, ""))) == []
+
+
+def test_a_record_names_the_image_the_namespace_and_the_workload_that_made_it(bench, monkeypatch):
+    ref, argv = bench.claimed(Kind.CLEAN, {})
+    order = an_order(Kind.CLEAN, fingerprint=ref.fingerprint)
+    for variable in environment(order):
+        if "value" in variable:
+            monkeypatch.setenv(variable["name"], variable["value"])
+
+    assert run_program(Kind.CLEAN, lambda _run: {}, argv) == EXIT_DONE
+    assert load_record(bench.store, ref).provenance.origin == Origin(
+        image=IMAGES["clean"], namespace="research", workload=workload_name(ref, 1)
+    )
+
+
+def test_the_record_of_a_laptop_names_no_workload(bench):
+    ref, argv = bench.claimed(Kind.CLEAN, {})
+
+    assert run_program(Kind.CLEAN, lambda _run: {}, argv) == EXIT_DONE
+    assert load_record(bench.store, ref).provenance.origin is None

@@ -9,6 +9,7 @@ A spec model is closed (unknown fields are errors), frozen, camelCase outside an
   `Neutral` (a value that is left out of fingerprints, so that fields added later keep every cache).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, get_args
 
@@ -61,21 +62,25 @@ class OneOf(SpecModel):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        present = [spelled(type(self), name) for name in self.one_of if getattr(self, name) is not None]
-        members = ", ".join(spelled(type(self), name) for name in self.one_of)
+        present = [name for name in self.one_of if getattr(self, name) is not None]
         if not present and not self.none_allowed:
             for name in self.one_of:
                 if name in self.model_fields_set:
                     raise fault(*left_empty(type(self), name))
+            members = ", ".join(self._spelled(self.one_of))
             raise fault(f"found none of {members}, expected exactly one of them", "Add one.")
         if len(present) > 1:
+            found, members = " and ".join(self._spelled(present)), ", ".join(self._spelled(self.one_of))
             number = "at most one" if self.none_allowed else "exactly one"
-            raise fault(f"found {' and '.join(present)}, expected {number} of {members}", "Keep one of them.")
+            raise fault(f"found {found}, expected {number} of {members}", "Keep one of them.")
         for name, member in self.companions.items():
             if getattr(self, name) is not None and getattr(self, member) is None:
                 field, beside = spelled(type(self), name), spelled(type(self), member)
                 raise fault(f"found {field} without {beside}, expected it only beside {beside}", "Remove it.")
         return self
+
+    def _spelled(self, names: Iterable[str]) -> list[str]:
+        return [spelled(type(self), name) for name in names]
 
     @property
     def chosen(self) -> str:

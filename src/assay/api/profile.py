@@ -1,11 +1,11 @@
 """The Profile: how a platform team runs things. Its store prefix is a trust domain."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assay.api.experiment import Metadata
-from assay.api.model import DATA_PATTERN, IMAGE_PATTERN, STORE_PATTERN, Name, SpecModel
+from assay.api.model import DATA_PATTERN, IMAGE_PATTERN, STORE_PATTERN, Name, Rule, SpecModel, fault
 
 Text = Annotated[str, Field(max_length=2048)]
 Label = Annotated[str, Field(max_length=63)]
@@ -64,19 +64,49 @@ class CleanPool(Pool):
     max_workers: int = Field(4, ge=1, le=4096, description="Most Ray workers; the fewest are none.")
 
 
+class Topology(SpecModel):
+    """How near to each other the nodes of one training are (Kueue's topology-aware scheduling)."""
+
+    level: str = Field(
+        min_length=1,
+        max_length=317,
+        description="A node label whose value they share, such as `cloud.provider.com/topology-rack`: a level of the Topology of the queue's flavor.",
+    )
+    required: bool = Field(
+        True,  # noqa: FBT003 -- pydantic's default
+        description="Whether a training waits for such nodes; false: it takes others where there are none.",
+    )
+
+
 class TrainPool(Pool):
     """GPU nodes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.topology) || has(self.queue)", "topology needs a queue: Kueue places by it"),
+    )
 
     workload: Literal["PyTorchJob", "RayJob", "TrainJob"] = Field(
         "PyTorchJob", description="What carries a training."
     )
     nodes: int = Field(1, ge=1, le=1024, description="Nodes per training.")
     gpus_per_node: int = Field(0, ge=0, le=64, description="GPUs per node; 0 trains on CPU.")
+    topology: Topology | None = Field(
+        None, description="How near to each other the nodes of one training are; absent: anywhere."
+    )
     shared_memory_gib: float = Field(1, gt=0, le=65536, description="Size of /dev/shm, in GiB.")
     environment: dict[str, Text] = Field({}, max_length=64, description="Variables such as NCCL's.")
     grace_seconds: int = Field(
         600, ge=0, le=86400, description="Time to upload a checkpoint after SIGTERM, in seconds."
     )
+
+    @model_validator(mode="after")
+    def _a_queue_places(self) -> Self:
+        if self.topology is not None and self.queue is None:
+            raise fault(
+                "found topology without queue, expected a queue: Kueue places by it",
+                "Name a LocalQueue, or remove topology.",
+            )
+        return self
 
 
 class EvaluatePool(Pool):

@@ -178,9 +178,18 @@ class Outputs(Document):
     )
 
 
+class Origin(Document):
+    """What ran an attempt in a cluster, as its workload says."""
+
+    image: str = Field(description="With its digest.")
+    namespace: str
+    workload: str = Field(description="Its name, such as `train-…-1`.")
+
+
 class Provenance(Document):
     """How the record came to be: true, but not part of what it is."""
 
+    origin: Origin | None = Field(None, description="Absent: it ran on no cluster.")
     attempt: int
     inputs: dict[str, str] = Field(description="ArtifactRef → digest of the outputs that were read.")
     execution: dict[str, Any]

@@ -1,9 +1,13 @@
-"""The environment class of this process: what of a machine and its libraries may move figures in the last digits."""
+"""What this process runs on: its environment class (what may move figures in the last digits), and its origin."""
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from assay.artifacts.documents import Origin
+
+ORIGIN = "ASSAY_ORIGIN"  # the variable in which a workload tells its program where it comes from
 _LIBRARIES = (
     *(
         "assay",
@@ -36,3 +40,9 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def origin() -> Origin | None:
+    """Return what a workload told of itself; None on no cluster."""
+    told = os.environ.get(ORIGIN)
+    return None if told is None else Origin.model_validate_json(told)

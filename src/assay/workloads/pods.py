@@ -9,11 +9,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from assay.api.profile import Pool
+from assay.api.profile import Pool, TrainPool
+from assay.artifacts.documents import Origin
+from assay.artifacts.environment import ORIGIN
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import stage_key
 from assay.errors import SpecError
-from assay.workloads.names import labels
+from assay.workloads.names import labels, workload_name
 from assay.workloads.objects import Object
 from assay.workloads.order import Order
 
@@ -76,6 +78,7 @@ def environment(order: Order) -> list[Object]:
         **hub_variables(order),
         "OMP_NUM_THREADS": str(order.attempt.execution.get("threads", 1)),
         "OPENBLAS_NUM_THREADS": "1",
+        ORIGIN: _origin(order),
         "PYTHONUNBUFFERED": "1",
     }
     if store.endpoint:
@@ -89,6 +92,11 @@ def hub_variables(order: Order) -> dict[str, str]:
     """Return what keeps the Hugging Face libraries from a hub, unless the profile allows one."""
     offline = "0" if order.profile.limits.hub_access else "1"
     return dict.fromkeys(("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), offline)
+
+
+def _origin(order: Order) -> str:
+    name = workload_name(order.ref, order.attempt.number)
+    return Origin(image=image_of(order), namespace=order.namespace, workload=name).encode().decode()
 
 
 def variable_list(variables: dict[str, str]) -> list[Object]:
@@ -189,3 +197,17 @@ def template(
     if pool.priority_class:
         spec["priorityClassName"] = pool.priority_class
     return {"metadata": {"labels": labels(order.ref, order.attempt.number)}, "spec": spec}
+
+
+def near(pod: Object, pool: TrainPool, *, group: str | None = None) -> Object:
+    """Return a pod template whose pods Kueue puts as near to each other as the pool says.
+
+    Templates of one `group` are placed together; Kueue lets two be in one, if either has a single pod.
+    """
+    if pool.topology is None:
+        return pod
+    wish = "required" if pool.topology.required else "preferred"
+    annotations = {f"kueue.x-k8s.io/podset-{wish}-topology": pool.topology.level}
+    if group is not None:
+        annotations["kueue.x-k8s.io/podset-group-name"] = group
+    return {**pod, "metadata": {**pod["metadata"], "annotations": annotations}}

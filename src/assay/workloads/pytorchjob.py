@@ -14,7 +14,7 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, holds
 from assay.workloads.order import Order
-from assay.workloads.pods import KEPT_SECONDS, Size, container, program, template
+from assay.workloads.pods import KEPT_SECONDS, Size, container, near, program, template
 from assay.workloads.sights import by_conditions, held_back
 from assay.workloads.torchrun import variables
 
@@ -44,14 +44,14 @@ def manifest(order: Order) -> Object:
                 "ttlSecondsAfterFinished": KEPT_SECONDS,
             },
             "pytorchReplicaSpecs": {
-                role: {"replicas": count, "restartPolicy": "Never", "template": _template(order)}
+                role: {"replicas": count, "restartPolicy": "Never", "template": _template(order, execution)}
                 for role, count in replicas.items()
             },
         },
     }
 
 
-def _template(order: Order) -> Object:
+def _template(order: Order, execution: TrainExecution) -> Object:
     pool = order.profile.pools.train
     one = container(
         order,
@@ -63,7 +63,8 @@ def _template(order: Order) -> Object:
     pod = template(
         order, pool, one, grace_seconds=pool.grace_seconds, shared_memory_gib=pool.shared_memory_gib
     )
-    return {**pod, "spec": {**pod["spec"], "shareProcessNamespace": True}}
+    pod = {**pod, "spec": {**pod["spec"], "shareProcessNamespace": True}}
+    return near(pod, pool, group=CONTAINER if execution.nodes > 1 else None)
 
 
 def sight(workload: Object) -> Sight:

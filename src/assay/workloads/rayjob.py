@@ -39,6 +39,7 @@ from assay.workloads.pods import (
     Size,
     container,
     environment,
+    near,
     program,
     resources,
     security,
@@ -168,7 +169,7 @@ def _fixed(order: Order) -> Object:
                 "minReplicas": execution.nodes,
                 "maxReplicas": execution.nodes,
                 "rayStartParams": {"num-cpus": str(execution.processes_per_node), **_SMALL_STORE},
-                "template": worker,
+                "template": near(worker, pool),
             }
         ],
     }

@@ -2,7 +2,7 @@
 
 A TrainJob has no pod template: it names a runtime, sets its trainer, and patches some of its pods' fields. What it cannot set
 (that nothing is tried again, that no token is mounted) stands in the runtime that is installed beside the operator
-(`manifests/trainjob-runtime.yaml`, docs/decisions/0014). Read in Trainer v2.3.0; what decided the shape:
+(`helm/assay/templates/trainer-runtime.yaml`, docs/decisions/0014). Read in Trainer v2.3.0; what decided the shape:
 
 * The trainer's container is called `node`, in the runtime's job `node`; its variables are the trainer's, never a patch's. The
   Torch plugin adds PET_NNODES, PET_NPROC_PER_NODE, PET_NODE_RANK, PET_MASTER_ADDR and PET_MASTER_PORT, which torchrun reads
@@ -20,7 +20,7 @@ from assay.reconcile.facts import Sight
 from assay.workloads.names import metadata
 from assay.workloads.objects import Object, at, items, number
 from assay.workloads.order import Order
-from assay.workloads.pods import Size, container, program, template
+from assay.workloads.pods import Size, container, near, program, template
 from assay.workloads.sights import by_conditions, held_back
 from assay.workloads.torchrun import variables
 
@@ -42,7 +42,7 @@ def manifest(order: Order) -> Object:
     execution = TrainExecution.model_validate(order.attempt.execution)
     size = Size(cpus=pool.cpus, memory_gib=pool.memory_gib, gpus=pool.gpus_per_node)
     one = container(order, NODE, size, env=variables(order))
-    pod = template(order, pool, one, shared_memory_gib=pool.shared_memory_gib)
+    pod = near(template(order, pool, one, shared_memory_gib=pool.shared_memory_gib), pool)
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": KIND,

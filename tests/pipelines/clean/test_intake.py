@@ -118,6 +118,19 @@ def test_a_packed_file_that_breaks_off_keeps_its_rows_and_tells_the_rest(tmp_pat
     assert any("breaks off" in detail for detail in rejected(table))
 
 
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+def test_a_file_packed_to_fill_a_memory_is_read_no_further_than_chats_would_be(packing, tmp_path):
+    path = tmp_path / f"bomb.jsonl{'.gz' if packing == 'gzip' else '.zst'}"
+    with pa.output_stream(str(path), compression=packing) as file:
+        file.write(b'{"text": "a"}\n')
+        for _ in range(100):
+            file.write(b"\n" * (4 << 20))
+
+    table = take(path)
+    assert kept(table) == ["a"]
+    assert any("unpacks to more than 200 times its size" in detail for detail in rejected(table))
+
+
 def test_a_file_that_is_empty_holds_no_rows(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"")

@@ -46,11 +46,11 @@ def nodes(schema, path="", *, times=1):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_published_definition_is_the_one_made_from_the_models(name):
-    path = ROOT / "manifests" / "crds" / f"{name}.assay.dev.yaml"
+    path = ROOT / "helm" / "assay" / "files" / "crds" / f"{name}.assay.dev.yaml"
     if os.environ.get("ASSAY_WRITE_GOLDENS"):
         path.write_text(crd_yaml(KINDS[name]))
     assert crd_yaml(KINDS[name]) == path.read_text(), (
-        "run again with ASSAY_WRITE_GOLDENS=1 and look at the difference"
+        "run again with ASSAY_WRITE_GOLDENS=1, then `make manifests`, and look at the difference"
     )
 
 

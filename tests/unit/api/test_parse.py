@@ -227,6 +227,17 @@ def test_a_profile_is_parsed_by_the_same_rules():
     assert parse_profile(text.replace("http://x", "s3://x"), "p.yaml").spec.store.uri == "s3://x"
 
 
+def test_nodes_near_to_each_other_need_a_queue_that_finds_them():
+    text = (
+        "apiVersion: assay.dev/v1alpha1\nkind: Profile\nmetadata: {name: a}\n"
+        "spec: {store: {uri: 's3://x/y'}, pools: {train: {topology: {level: rack}}}}\n"
+    )
+    with pytest.raises(SpecErrors, match="topology without queue"):
+        parse_profile(text, "p.yaml")
+    with_queue = parse_profile(text.replace("train: {", "train: {queue: gpu, "), "p.yaml")
+    assert with_queue.spec.pools.train.topology.level == "rack"
+
+
 @pytest.mark.parametrize(
     ("where", "line"),
     [

@@ -1,17 +1,13 @@
 """The second container of an evaluation that runs what models write."""
 
-from pathlib import Path
-
 import pytest
-from kubernetes.client import ApiClient, V1Job, V1NetworkPolicy
-from ruamel.yaml import YAML
+from kubernetes.client import ApiClient, V1Job
 
 from assay.artifacts.kinds import Kind
 from assay.workloads import job
 from assay_pipelines.sandbox.exchange import FOLDER
 from orders import PROFILES, an_order
 
-ROOT = Path(__file__).parents[3]
 ALLOWED = {"evaluate": {"codeExecution": True}}
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
@@ -69,21 +65,3 @@ def test_the_program_shares_the_exchange_alone_with_its_sandbox(profile):
 def test_the_job_comes_back_from_the_clients_model_as_it_went_in(profile):
     found = job.manifest(an_order(Kind.EVALUATE, profile, execution=ALLOWED))
     assert ApiClient().sanitize_for_serialization(V1Job.from_dict(found)) == found
-
-
-def test_the_published_network_policy_is_about_these_pods_and_lets_nobody_in():
-    found = YAML(typ="safe").load((ROOT / "manifests" / "networkpolicy.yaml").read_text())
-    spec, profile = found["spec"], PROFILES["cpu-plain"]
-    labels = job.manifest(an_order(Kind.EVALUATE, profile, execution=ALLOWED))["spec"]["template"][
-        "metadata"
-    ]["labels"]
-
-    assert spec["podSelector"]["matchLabels"].items() <= labels.items()
-    [kinds] = spec["podSelector"]["matchExpressions"]
-    assert labels[kinds["key"]] in kinds["values"]
-    assert (spec["policyTypes"], spec["ingress"]) == (["Ingress", "Egress"], [])
-    assert all(rule["to"] and rule["ports"] for rule in spec["egress"])
-    assert ApiClient().sanitize_for_serialization(V1NetworkPolicy.from_dict(found)) == {
-        **found,
-        "spec": {name: value for name, value in spec.items() if name != "ingress"} | {"ingress": []},
-    }

@@ -341,6 +341,17 @@ def test_a_profile_says_what_carries_a_training(workload):
     assert made(Kind.TRAIN, trained_by(workload, a_cpu_profile()))["kind"] == workload
 
 
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_the_pods_of_a_training_are_placed_together_where_kueue_can_group_them(nodes):
+    pools = {"train": {"nodes": nodes, "queue": "gpu", "topology": {"level": "rack", "required": False}}}
+    roles = made(Kind.TRAIN, a_cpu_profile(pools=pools))["spec"]["pytorchReplicaSpecs"]
+
+    found = [role["template"]["metadata"]["annotations"] for role in roles.values()]
+    assert [one["kueue.x-k8s.io/podset-preferred-topology"] for one in found] == ["rack"] * min(nodes, 2)
+    together = {one.get("kueue.x-k8s.io/podset-group-name") for one in found}
+    assert together == ({None} if nodes == 1 else {"pytorch"})  # a group is of two, and one has one pod
+
+
 def test_a_training_that_began_under_another_profile_is_looked_for_too():
     found = [carrier.kind for carrier in carriers_of(Kind.TRAIN, trained_by("TrainJob", a_cpu_profile()))]
     assert found == ["TrainJob", "PyTorchJob", "RayJob"]

@@ -25,6 +25,8 @@ PIECE_BYTES = 4 << 20
 MOST_BYTES = 16 << 20  # a task holds about ten times its piece
 PIECES_AT_LEAST = 8  # before pieces grow: no core shall wait for the last one
 ROWS_PER_PIECE = 8192
+MOST_UNPACKED = 200  # times a packed file's size: chats pack to a tenth, and what packs better by far was made to fill a memory
+ALWAYS_UNPACKED = 64 << 20  # bytes, however small the file
 BLANK = b" \t\r\n\xef\xbb\xbf"
 
 LINES, ARRAY, CHATS, BROKEN = "lines", "array", "chats", "broken"
@@ -167,6 +169,7 @@ class _Reader:
             if packing == ZSTD
             else path.open("rb")
         )
+        self._left = max(path.stat().st_size * MOST_UNPACKED, ALWAYS_UNPACKED) if packing else None
         self._damage: tuple[type[Exception], ...] = (
             (OSError, pa.ArrowInvalid) if packing == ZSTD else (EOFError, gzip.BadGzipFile, zlib.error)
         )
@@ -189,6 +192,11 @@ class _Reader:
             except self._damage as error:
                 self.broken = f"found a file that breaks off ({error}), expected a whole one"
                 part = b""
+            if self._left is not None:
+                self._left -= len(part)
+                if self._left < 0:
+                    self.broken = f"found a file that unpacks to more than {MOST_UNPACKED} times its size, expected chats"
+                    part = b""
             self.ended = not part
             parts.append(part)
             size -= len(part)
