@@ -1,7 +1,6 @@
 """A team's own image between assay's containers: what it computes counts as here, and it meets no credential."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from assay.artifacts.documents import Failure
 from assay.artifacts.layout import failure_key
 from assay.stores.open import open_to_read
-from assay.workloads.names import attempt_of
+from assay.workloads.names import attempt_of, workload_name
 from cluster.here import carried_out_here
 from cluster.running_operator import Team, eventually, records, small_pools
 
@@ -90,23 +89,18 @@ def test_a_teams_own_programs_leave_what_they_leave_here_and_find_no_credential(
     own.apply("own", asked)
 
     assert own.finished("own")["phase"] == "Succeeded"
-    for name, text in {"keep.py": KEEP, "look.py": LOOK, "lines.jsonl": LINES}.items():
+    there = {record.identity.spec["output"]: record for record in own.records().values()}
+    kept, looked = there["dataset"], there["scores"]
+    for name, text in {"keep.py": KEEP, "lines.jsonl": LINES}.items():
         (tmp_path / name).write_text(text)
-    here, there = records(carried_out_here(asked, tmp_path)), own.records()
-    assert {key: record.outputs for key, record in there.items()} == {
-        key: record.outputs for key, record in here.items()
-    }
-    scores = [record.outputs.summary for record in there.values() if "tasks" in record.outputs.summary]
-    assert [score["tasks"]["secrets"]["final"]["score"] for score in scores] == [0]
-    images = {record.provenance.environment["image"] for record in there.values()}
-    assert images == {own.cluster.image}
-    assert all(record.provenance.inputs for key, record in there.items() if "tasks" in record.outputs.summary)
-    jobs = {attempt_of(job)[0].fingerprint: job for job in own.workloads("jobs")}  # type: ignore[index]
-    [first] = [record.identity for record in there.values() if record.identity.spec["output"] == "dataset"]
-    name = jobs[first.fingerprint]["metadata"]["name"]
-    log = own.cluster.kubectl("logs", f"--namespace={own.namespace}", f"--selector=job-name={name}")
+    [here] = records(carried_out_here({**asked, "pipeline": asked["pipeline"][:1]}, tmp_path)).values()
+    assert (kept.identity, kept.outputs) == (here.identity, here.outputs)
+    assert kept.provenance.environment["image"] == own.cluster.image
+    assert looked.outputs.summary["tasks"]["secrets"]["final"]["score"] == 0
+    assert list(looked.provenance.inputs) == [kept.identity.ref]
+    name = workload_name(kept.identity.ref, kept.provenance.attempt)
+    log = own.cluster.kubectl("logs", f"--namespace={own.namespace}", f"job/{name}")
     assert log == "keeps what is long enough\n"
-    shutil.rmtree(tmp_path / "store")
 
 
 @pytest.mark.timeout(600)
@@ -115,10 +109,14 @@ def test_a_program_that_fails_is_told_with_its_exit_code_and_tried_once(own: Tea
 
     status = own.finished("failing")
     assert status["phase"] == "Failed"
-    told = json.dumps(status)
-    assert "ProgramFailed" in told
+    [job] = own.workloads("jobs")
+    ref, number = attempt_of(job) or pytest.fail("a job of no attempt")
+    failure = Failure.decode(
+        open_to_read(own.store, own.cluster.s3_environment).get(failure_key(ref, number)) or b"{}"
+    )
+    assert (failure.reason, failure.retry) == ("ProgramFailed", "never")
+    [told] = [stage["message"] for stage in status["stages"] if stage["state"] == "failed"]
     assert "the program's command: found exit code 3, expected 0" in told
-    assert len(own.workloads("jobs")) == 1
 
 
 @pytest.mark.timeout(600)

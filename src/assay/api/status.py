@@ -36,7 +36,7 @@ class StageStatus(StatusModel):
     """How one stage stands."""
 
     name: str = Field(max_length=512, description="Arm, stage and coordinates, such as base/sft[seed=1].")
-    kind: str = Field(max_length=63, description="clean, train, generate, evaluate or compare.")
+    kind: str = Field(max_length=63, description="clean, train, generate, evaluate, program or compare.")
     state: str = Field(max_length=63, description="done, running, ready, waiting, failed or blocked.")
     attempt: int = Field(0, ge=0, description="Number of the latest attempt, from 1; 0 before the first.")
     message: Line = Field("", description="What it waits for, or why it failed.")

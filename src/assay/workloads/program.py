@@ -32,7 +32,7 @@ NAME = "program"  # of the command's container
 DEFAULT = "kubectl.kubernetes.io/default-container"  # whose log `kubectl logs` prints
 
 _EXCHANGE = {"name": "exchange", "mountPath": "/exchange"}
-_STANDING_BY = Size(cpus=0.05, memory_gib=0.5)
+_STANDING_BY = Size(cpus=0.05, memory_gib=0.25)
 
 
 def pod(order: Order) -> Object:
