@@ -168,6 +168,7 @@ _AUDIT_POLICY = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
+        {"level": "None", "nonResourceURLs": ["*"]},
         {"level": "Metadata", "userGroups": [f"system:serviceaccounts:{AUDITED}"]},
         {"level": "None", "verbs": ["get", "list", "watch"]},
         {"level": "None", "resources": [{"group": "coordination.k8s.io"}, {"group": "events.k8s.io"}]},
