@@ -123,6 +123,8 @@ def _watch(options: Options, registry: kopf.OperatorRegistry, synced: threading.
                     clusterwide=clusterwide,
                     namespaces=options.watch_namespaces,
                     ready_flag=synced,
+                    # Otherwise it is named for the user, who has no name in an image. kopf keeps that kind of text to itself.
+                    identity=options.identity,  # type: ignore[arg-type]
                 )
             )
         except Exception:  # noqa: BLE001 -- whatever it is, without a watch nothing is carried out
