@@ -39,7 +39,8 @@ class Targets:
                 did_you_mean(name, names, "Name one of them."),
             )
         if found.kind not in reference.refers.kinds:
-            kinds = " or ".join(kind.value for kind in reference.refers.kinds)
+            *others, last = (kind.value for kind in reference.refers.kinds)
+            kinds = f"{', '.join(others)} or {last}" if others else last
             raise SpecError(
                 where,
                 f"found {reference.target!r}, a {found.kind.value} stage, expected a {kinds} stage",

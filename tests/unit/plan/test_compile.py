@@ -113,7 +113,7 @@ def test_a_reference_to_another_arm_is_at_the_same_coordinates():
         ([{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "b/cleaned"}}}]}], "arm 'b'"),
         (
             [{"name": "a", "stages": [{"name": "sft", "train": {"data": {"from": "sft"}}}]}],
-            "a train stage, expected a clean or generate stage",
+            "a train stage, expected a clean, generate or program stage",
         ),
         (
             [{"name": "a", "stages": [{"name": "sft", "train": {"model": {"from": "sft"}}}]}],
