@@ -44,10 +44,12 @@ class RunningOperator:
 
     def install(self) -> None:
         """Install what a cluster owner installs, and let the API server find the webhook on the host."""
+        registration = ("validatingwebhookconfiguration", "assay-operator")
+        # Helm would lay its own words over those of an earlier session here.
+        self.cluster.kubectl("delete", *registration, "--ignore-not-found")
         install(self.cluster, replicas=0, trainerRuntime={"enabled": True})
         found = {"url": f"https://{self.cluster.host}:{self._ports[0]}/validate"}
         patch = [{"op": "replace", "path": "/webhooks/0/clientConfig", "value": found}]
-        registration = ("validatingwebhookconfiguration", "assay-operator")
         self.cluster.kubectl("patch", *registration, "--type=json", f"--patch={json.dumps(patch)}")
         token = self.cluster.kubectl(
             "create", "token", "assay-operator", f"--namespace={NAMESPACE}", "--duration=24h"
