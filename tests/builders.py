@@ -5,6 +5,7 @@ from typing import Any
 from assay.api.experiment import Experiment
 from assay.artifacts.canonical import digest
 from assay.artifacts.documents import Location
+from assay.artifacts.kinds import Kind
 from assay.plan.arms import expand
 from assay.plan.compile import Resolved, compile_plan, wanted_inputs
 from assay.plan.plan import Plan
@@ -113,3 +114,20 @@ def a_cleaning(came: int, rejected: int = 0) -> Plain:
     """Return the summary of a cleaning that rejects so many rows and drops none."""
     source = {"in": came, "rejected": rejected}
     return {"rows": came - rejected, "sources": {"chats": source}, "steps": [], "splits": {}}
+
+
+# The least that a report can be drawn from, for stages that nobody carried out.
+SUMMARIES: dict[Kind, Plain] = {
+    Kind.CLEAN: a_cleaning(12),
+    Kind.TRAIN: {
+        "rows": 12,
+        "tokens": 99,
+        "steps": 3,
+        "trainingLoss": 2.5,
+        "parameters": 9,
+        "curve": {"step": [1, 2, 3], "loss": [3.0, 2.7, 2.5]},
+    },
+    Kind.GENERATE: {},
+    Kind.EVALUATE: {"tasks": {}},
+    Kind.COMPARE: {},
+}

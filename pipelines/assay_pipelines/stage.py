@@ -385,5 +385,5 @@ def _verified_source(file: SourceFile, local: Path) -> Path:
         "SourceChanged",
         file.uri,
         f"found {'other bytes' if info else 'nothing'}, expected the {file.size} bytes of when the plan was made",
-        "Restore the file, or plan again: run the same command; in a cluster, delete the Experiment and apply it again.",
+        "Restore the file, or plan again: run the same command; in a cluster, `kubectl assay replan`.",
     )

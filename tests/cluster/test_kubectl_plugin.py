@@ -29,7 +29,7 @@ from assay.stores.open import open_store
 from assay.stores.store import Store
 from assay.workloads.names import labels
 from bench import Bench
-from builders import a_cleaning, a_pipeline, a_plan, an_experiment
+from builders import SUMMARIES, a_cleaning, a_pipeline, a_plan, an_experiment
 from cluster.access import Cluster
 
 pytestmark = pytest.mark.timeout(900)  # the first of them starts the cluster
@@ -43,20 +43,6 @@ COMPARE = {
 }
 ROLE = "training.kubeflow.org/replica-type"
 QUEUED = "ClusterQueue gpu: 8 of 8 in use"
-SUMMARIES = {
-    Kind.CLEAN: a_cleaning(12),
-    Kind.TRAIN: {
-        "rows": 12,
-        "tokens": 99,
-        "steps": 3,
-        "trainingLoss": 2.5,
-        "parameters": 9,
-        "curve": {"step": [1, 2, 3], "loss": [3.0, 2.7, 2.5]},
-    },
-    Kind.GENERATE: {},
-    Kind.EVALUATE: {"tasks": {}},
-    Kind.COMPARE: {},
-}
 
 
 class Team:

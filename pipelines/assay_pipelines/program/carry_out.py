@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def _ended(command: tuple[str, ...], exchange: Path, environment: dict[str, str]
             cwd=exchange / CODE,
             env=environment,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # so that its children end with it
             preexec_fn=die_with_parent,  # noqa: PLW1509 -- one call of the kernel, which needs no lock
         )
     except OSError as error:
@@ -77,16 +79,21 @@ def _ended(command: tuple[str, ...], exchange: Path, environment: dict[str, str]
             "ProgramFailed",
             "program.command",
             f"found {command[0]!r}: {error.strerror}, expected a program that can be started",
-            "Name one that is on PATH, or one beside the code, as ./run.sh.",
+            "Name one that is on PATH; a file of the code is given to one, as [sh, run.sh].",
         ) from error
     try:
         code = process.wait()
     except BaseException:  # it was asked to end, and so is the command
-        process.send_signal(signal.SIGTERM)
-        try:
+        _signal(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         raise
+    finally:
+        _signal(process, signal.SIGKILL)  # and what it left behind
+        process.wait()
     return code if code >= 0 else 128 - code
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -88,7 +88,8 @@ def _scores(path: Path) -> Iterable[Mapping[str, Any]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_ROWS):
             for row in batch.to_pylist():
-                yield {**row, "score": row.pop("outcome") / row["weight"]}
+                outcome = row.pop("outcome")
+                yield {**row, "score": outcome / row["weight"]}
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -75,29 +75,31 @@ def scores_of(path: Path, tasks: Sequence[ScoredTask]) -> list[Measured]:
         Malformed: a line is no score, is of another task, or is there twice; or a task has none.
 
     """
-    found: dict[str, dict[str, Outcome]] = {task.name: {} for task in tasks}
+    found: dict[str, dict[str, dict[str, Outcome]]] = {task.name: {} for task in tasks}  # by checkpoint
     for place, line in _lines(path, _SCORE, needed=("task", "doc_id", "score")):
         task, item = line["task"], line["doc_id"]
         if task not in found:
             raise Malformed(place, f"task {task!r}", f"one that the stage declares: {', '.join(found)}")
-        if item in found[task]:
-            raise Malformed(place, f"doc_id {item!r} of task {task} again", "each item once")
-        found[task][item] = _outcome(place, line)
-    for name, outcomes in found.items():
-        if not outcomes:
+        outcomes = found[task].setdefault(line.get("checkpoint", FINAL), {})
+        if item in outcomes:
+            raise Malformed(place, f"doc_id {item!r} of task {task} again", "each item of a checkpoint once")
+        outcomes[item] = _outcome(place, line)
+    for name, checkpoints in found.items():
+        if not checkpoints:
             raise Malformed(
                 path.name, f"no score of task {name}", "some of every task that the stage declares"
             )
     return [
         Measured(
             task=task.name,
-            checkpoint=FINAL,
-            outcomes=tuple(found[task.name].values()),
+            checkpoint=checkpoint,
+            outcomes=tuple(outcomes.values()),
             unit=task.unit,
             higher_is_better=task.higher_is_better,
             chance=task.chance,
         )
         for task in tasks
+        for checkpoint, outcomes in found[task.name].items()
     ]
 
 
@@ -105,10 +107,7 @@ def _lines(path: Path, known: dict[str, Any], needed: Sequence[str]) -> Iterator
     with path.open("rb") as file:
         for number, text in enumerate(file, start=1):
             place = f"{path.name}, line {number}"
-            try:
-                line = json.loads(text, parse_constant=_refuse)
-            except ValueError as error:
-                raise Malformed(place, f"no JSON ({error})", "a JSON object on every line") from error
+            line = _parsed(place, text)
             if not isinstance(line, dict):
                 raise Malformed(place, "other JSON", "an object")
             for name in needed:
@@ -122,8 +121,27 @@ def _lines(path: Path, known: dict[str, Any], needed: Sequence[str]) -> Iterator
             yield place, line
 
 
+def _parsed(place: str, text: bytes) -> Any:
+    try:
+        line = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in text:
+            json.dumps(line, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(place, "half of a surrogate pair", "text that can be encoded") from error
+    except (ValueError, RecursionError) as error:
+        raise Malformed(place, f"no JSON ({error})", "a JSON object on every line") from error
+    return line
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(f"found {constant}")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"found {digits}, beyond all numbers")
+    return number
 
 
 def _called(kind: Any) -> str:
@@ -146,10 +164,7 @@ def _row(place: str, line: dict[str, Any]) -> dict[str, Any]:
     name = line.get("id")
     if name is not None and not _ID.fullmatch(name):
         raise Malformed(place, f"id {name[:60]!r}", "the id of a chat that it read, or none")
-    try:
-        digest = content_hash([(turn["role"], turn["content"]) for turn in messages]).hex()
-    except UnicodeEncodeError as error:
-        raise Malformed(place, "half of a surrogate pair", "text that can be encoded") from error
+    digest = content_hash([(turn["role"], turn["content"]) for turn in messages]).hex()
     meta = canonical_json(line.get("meta", {})).decode()
     return {
         "id": name or digest,
@@ -171,7 +186,10 @@ def _numbered(table: pa.Table) -> pa.Table:
 
 
 def _outcome(place: str, line: dict[str, Any]) -> Outcome:
-    score, weight = float(line["score"]), float(line.get("weight", 1))
+    try:
+        score, weight = float(line["score"]), float(line.get("weight", 1))
+    except OverflowError as error:
+        raise Malformed(place, "a number beyond all numbers", "finite numbers") from error
     if not math.isfinite(score * weight) or weight <= 0:
         raise Malformed(place, f"score {score} and weight {weight}", "finite numbers, the weight above 0")
     return Outcome(

@@ -22,7 +22,8 @@ from assay_pipelines.outcomes import summary, write_outcomes
 from assay_pipelines.program.lines import Malformed, dataset_of, scores_of
 from assay_pipelines.stage import StageRun
 
-_WEIGHTS, _INDEX = ".safetensors", "model.safetensors.index.json"
+_WEIGHTS, _WHOLE, _INDEX = ".safetensors", "model.safetensors", "model.safetensors.index.json"
+_NOT_DATA = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth", ".py"})
 
 
 def take(run: StageRun, words: Program, folder: Path) -> dict[str, Any]:
@@ -83,9 +84,13 @@ def _model(run: StageRun, folder: Path, files: list[str]) -> dict[str, Any]:
         raise Malformed("config.json", "no model_type", "a model's configuration, as transformers writes it")
     if not any(name.startswith("tokenizer") for name in files):
         raise Malformed("", "no tokenizer", "the model's own, as save_pretrained writes it")
+    if others := [name for name in files if Path(name).suffix in _NOT_DATA]:
+        raise Malformed(
+            others[0], "a file that runs code when it is read", "weights as safetensors, and no code"
+        )
     weights = [name for name in files if name.endswith(_WEIGHTS) and "/" not in name]
-    if not weights:
-        raise Malformed("", "no *.safetensors", "weights, which are taken in no other form")
+    if _WHOLE not in weights and _INDEX not in files:
+        raise Malformed("", f"neither {_WHOLE} nor {_INDEX}", "weights, which are taken in no other form")
     if _INDEX in files:
         named = _json(folder, files, _INDEX).get("weight_map")
         if not isinstance(named, dict) or not set(named.values()) <= set(weights):
@@ -109,7 +114,7 @@ def _json(folder: Path, files: list[str], name: str) -> dict[str, Any]:
         raise Malformed("", f"no {name}", "a Hugging Face model folder")
     try:
         found = json.loads((folder / name).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(name, str(error), "JSON") from error
     if not isinstance(found, dict):
         raise Malformed(name, "other JSON", "an object")

@@ -40,7 +40,7 @@ Plain = dict[str, Any]
 
 _KUEUE = "kueue.x-k8s.io/v1beta2"
 _ASSAY = f"{GROUP}/{VERSION}"
-_INVALID = 422
+_FORBIDDEN, _INVALID = 403, 422
 _FRESH_SECONDS = 60.0  # for which what a watch told is believed
 _PARTS = 5  # of a claimant
 
@@ -150,11 +150,17 @@ class ClusterBackend:
             if place is None or place.cluster != self._claimant.cluster:
                 sights[key] = Sight(phase=Phase.UNKNOWN)
                 continue
-            found = self._find(ref, attempt, place.namespace)
+            here = place.namespace == self._claimant.namespace
+            try:
+                found = self._find(ref, attempt, place.namespace)
+            except ClusterError as error:
+                if here or error.status != _FORBIDDEN:
+                    raise
+                sights[key] = Sight(phase=Phase.UNKNOWN)  # another operator's namespace: its heartbeat tells
+                continue
             if found is None:
                 sights[key] = Sight(phase=Phase.ABSENT)
                 continue
-            here = place.namespace == self._claimant.namespace
             sights[key] = _sight(found, joined=not here or self._claimant.uid in owners(found))
             if sights[key].waits and here:
                 waiting.append((key, found))

@@ -30,12 +30,12 @@ def variables(folder: str, threads: int) -> dict[str, str]:
     }
 
 
-def program_failed(code: int) -> StageError:
-    """Say that a command did not end with 0; one that a signal ended has 128 and its number."""
+def program_failed(code: int, why: str = "") -> StageError:
+    """Say that a command did not end with 0; one that a signal ended has 128 and its number, one that could not start a reason."""
     return StageError(
         "ProgramFailed",
         "the program's command",
-        f"found exit code {code}, expected 0",
+        f"found exit code {code}{f' ({why[:500]})' if why else ''}, expected 0",
         "Its log says why.",
         retry=Retry.LATER if code in (TRY_AGAIN, *_KILLED) else Retry.NEVER,
     )

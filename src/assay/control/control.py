@@ -27,7 +27,7 @@ from assay.reconcile.decide import (
 )
 from assay.reconcile.facts import Observed, Policy
 from assay.stores.claims import claim, declare_stage, declare_use, read_claim, renew
-from assay.stores.registered import Registration, register
+from assay.stores.registered import Registration, asked, register
 from assay.stores.store import Store
 
 Watch = Callable[[Plan, Decision], None]
@@ -146,6 +146,7 @@ class Control:
             if stage.kind is Kind.COMPARE:
                 states = [decision.judgements[ref].state for ref in stage.reads]
                 registration = Registration(
+                    question=asked(stage.document.spec),
                     comparison=stage.document.spec["comparison"],
                     plan=self._policy.terms.digest,
                     results=states.count(State.DONE),

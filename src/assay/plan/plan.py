@@ -102,8 +102,9 @@ class Plan(Document):
 
     @property
     def digest(self) -> str:
-        """Identifies the plan: 64 hexadecimal digits."""
-        return digest("assay.plan/1", self.model_dump(mode="json", by_alias=True))
+        """Identifies the plan, wherever and how it runs: 64 hexadecimal digits. What a later version adds changes none."""
+        said = self.model_dump(mode="json", by_alias=True, exclude={"execution"}, exclude_defaults=True)
+        return digest("assay.plan/1", said)
 
 
 def _strings(value: Any) -> Iterator[str]:

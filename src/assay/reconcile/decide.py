@@ -34,6 +34,8 @@ class State(StrEnum):
 REUSED = "Reused"
 """The reason of a stage that was done before this launcher asked."""
 
+_NOT_TRUSTED = frozenset({"RecordNotTrusted", "InputNotTrusted"})
+
 FINAL = frozenset({State.DONE, State.FAILED, State.BLOCKED})
 _LEFT = frozenset({State.READY, State.WAITING})
 
@@ -184,7 +186,7 @@ def judge(
 ) -> Judgement:
     """Say how one stage stands."""
     if fact.done and fact.damage is None:
-        return _done(fact, policy)
+        return _done(fact, inputs, policy)
     last = fact.attempts[-1] if fact.attempts else None
     if last is not None and _runs(last, now, policy):
         return _running(last, now, policy)
@@ -200,8 +202,13 @@ def judge(
     return _next_attempt(fact, now, policy)
 
 
-def _done(fact: StageFact, policy: Policy) -> Judgement:
-    """A stage with a record that is whole: use it, if its maker is trusted."""
+def _done(fact: StageFact, inputs: Mapping[ArtifactRef, Judgement], policy: Policy) -> Judgement:
+    """A stage with a record that is whole: use it, if its maker is trusted, and those of what it read."""
+    foreign = [ref for ref, judgement in inputs.items() if judgement.reason in _NOT_TRUSTED]
+    if foreign:
+        return Judgement(
+            state=State.BLOCKED, reason="InputNotTrusted", message=f"read {foreign[0]}", attempt=_latest(fact)
+        )
     if policy.trusted and fact.image.rpartition("@")[2] not in policy.trusted:
         message = (
             f"the record: found that {fact.image or 'no image'} made it, expected one that the Profile trusts. "

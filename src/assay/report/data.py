@@ -68,7 +68,7 @@ def _registration(stage: PlannedStage, registered: Mapping[str, Registration]) -
     """Say whether a comparison was asked before any of its answers was there; None where no plan was ever approved."""
     if not registered:
         return None
-    found = registered.get(asked(stage.document.spec["comparison"]))
+    found = registered.get(asked(stage.document.spec))
     if found is None:
         return {"exploratory": True, "told": "exploratory: it is not what was approved"}
     if found.results:

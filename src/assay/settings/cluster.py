@@ -90,7 +90,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         parallel=min(wanted.parallel or profile.limits.parallel, profile.limits.parallel),
         store=store,
     )
-    since = max(known.frozen_at, asked_again_at(experiment) or known.frozen_at)
+    since = max(known.frozen_at, asked_again_at(experiment, now()) or known.frozen_at)
     policy = replace(
         policy_of(wanted, since=since, suspended=experiment.spec.suspend),
         needs=needs_of(wanted, profile),
@@ -146,13 +146,16 @@ def terms_of(
     )
 
 
-def asked_again_at(experiment: Experiment) -> datetime | None:
-    """Return when somebody asked that failures before then be forgotten: an annotation, RFC 3339; None when nobody did."""
+def asked_again_at(experiment: Experiment, at_most: datetime) -> datetime | None:
+    """Return when somebody asked that failures before then be forgotten: an annotation, RFC 3339; None when nobody did.
+
+    Their clock may be ahead: what fails from now on is not forgotten.
+    """
     try:
         found = datetime.fromisoformat(experiment.metadata.annotation(RETRY))
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
+    return min(found, at_most) if found.tzinfo is not None else None
 
 
 def not_allowed(plan: Plan, execution: Execution, limits: Limits) -> list[SpecError]:

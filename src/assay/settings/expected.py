@@ -16,6 +16,7 @@ from assay.plan.plan import Plan
 from assay.stores.claims import read_claim
 from assay.stores.records import load_record
 from assay.stores.store import Store
+from assay.workloads.carrier import pool_of
 from assay.workloads.execution import gpus_of
 
 _MOST = 200  # stages of each kind that are looked at, beside the plan's own
@@ -47,8 +48,8 @@ class EarlierStages:
         if record is None:
             return None
         told = record.provenance
-        gpus = read_claim(store, ref, told.attempt).gpus if told.gpu else 0
-        gpus = told.gpus if gpus is None else gpus
+        claimed = read_claim(store, ref, told.attempt).gpus
+        gpus = told.gpus if claimed is None else claimed
         pace = told.figures.get("tokensPerSecond")
         found = Earlier(
             document=record.identity,
@@ -64,9 +65,7 @@ class EarlierStages:
 
 def machines_of(execution: Execution, profile: ProfileSpec) -> Machines:
     """Return what a Profile's pools have."""
-    train = gpu_name(profile.pools.train.selector, "")
-    answering = gpu_name(profile.pools.evaluate.selector, "")
-    names = {kind: train if kind is Kind.TRAIN else answering for kind in Kind}
+    names = {kind: gpu_name(pool_of(kind, profile).selector, "") for kind in Kind}
     return Machines(gpus=gpus_of(execution, profile), names=names)
 
 

@@ -1,6 +1,7 @@
 """What an experiment asked before it had answers: its comparisons, registered when its plan was approved.
 
-The first registration of a comparison counts, so that an edit which is taken back is what it was. Whoever may write to the store
+A question is the comparison and all runs that it is asked of: more seeds, other arms or other data are another question. The first
+registration of a question counts, so that an edit which is taken back is what it was. Whoever may write to the store
 may write here: it shows a team what it asked when, and holds nobody to it.
 """
 
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from assay.artifacts.canonical import digest
+from assay.artifacts.canonical import canonical_json, digest
 from assay.artifacts.documents import Document
 from assay.artifacts.layout import experiment_key
 from assay.stores.documents import read_document
@@ -19,28 +20,32 @@ Plain = Mapping[str, Any]
 
 
 class Registration(Document):
-    """One comparison, as it was when its plan was approved."""
+    """One question, as it was when its plan was approved."""
 
+    question: str = Field(description="64 hexadecimal digits.")
     comparison: dict[str, Any]
     plan: str = Field(description="The plan's digest.")
     results: int = Field(description="How many of the evaluations that it reads were done by then.")
 
 
-def asked(comparison: Plain) -> str:
-    """Return what tells a comparison from any other: 64 hexadecimal digits."""
-    return digest("assay.comparison/1", comparison)
+def asked(spec: Plain) -> str:
+    """Return what tells the question of a compare stage's spec from any other, whichever of its runs have failed: 64 hexadecimal digits."""
+    runs = [{"arm": arm["arm"], **run} for arm in spec["arms"] for run in arm["runs"]]
+    return digest(
+        "assay.question/1", [spec["comparison"], sorted([*runs, *spec["missing"]], key=canonical_json)]
+    )
 
 
 def register(store: Store, experiment: str, registration: Registration) -> None:
-    """Keep a registration, unless the comparison was registered before."""
-    store.create(_key(experiment, asked(registration.comparison)), registration.encode())
+    """Keep a registration, unless the question was registered before."""
+    store.create(_key(experiment, registration.question), registration.encode())
 
 
 def registrations(store: Store, experiment: str) -> dict[str, Registration]:
     """Return what an experiment (`<namespace>/<name>`) has registered, by what it asked."""
     names = [info.key for info in store.keys(f"{experiment_key(experiment, 'registered')}/")]
     found = (read_document(store, name, Registration) for name in sorted(names))
-    return {asked(item.comparison): item for item in found if item is not None}
+    return {item.question: item for item in found if item is not None}
 
 
 def _key(experiment: str, question: str) -> str:

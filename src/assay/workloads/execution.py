@@ -23,6 +23,7 @@ def gpus_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, int]:
         Kind.TRAIN: train.nodes * train.gpus_per_node,
         Kind.GENERATE: evaluate.gpus,
         Kind.EVALUATE: evaluate.gpus * execution.evaluate.pods,
+        Kind.PROGRAM: profile.pools.program.gpus,
         Kind.COMPARE: 0,
     }
 

@@ -93,7 +93,7 @@ def ending(pods: list[Object]) -> Failure | None:
                     "Have the Profile's pool program give more memoryGib.",
                     retry=Retry.LATER,
                 )
-            error = program_failed(number(ended, "exitCode"))
+            error = program_failed(number(ended, "exitCode"), text(ended, "message"))
             return Failure(reason=error.reason, message=str(error), retry=error.retry)
     return None
 
@@ -123,7 +123,7 @@ def _command(order: Order, size: Size) -> Object:
         "name": NAME,
         "image": spec.get("image", image_of(order)),  # a dry run's order has no spec
         # as written: the kubelet would replace what looks like one of its references
-        "command": [word.replace("$(", "$$(") for word in spec.get("command", ())],
+        "command": [word.replace("$", "$$") for word in spec.get("command", ())],
         **({"workingDir": f"{exchange}/{CODE}"} if "code" in spec else {}),
         "env": variable_list({**HOMELESS, **hub_variables(order), **variables(exchange, threads)}),
         "resources": resources(size),

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -226,6 +228,10 @@ SCORE = {"task": "t", "doc_id": "a", "score": 1}
         ),
         ("scores", writes("scores.jsonl", '{"task": "t", "doc_id": "a", "score": NaN}'), "found NaN"),
         ("scores", writes("scores.jsonl", SCORE | {"weight": 0}), "the weight above 0"),
+        ("scores", writes("scores.jsonl", SCORE | {"score": 10**400}), "a number beyond all numbers"),
+        ("scores", writes("scores.jsonl", SCORE | {"doc_id": "\udc80"}), "surrogate"),
+        ("dataset", writes("chats.jsonl", '{"messages": [], "meta": {"a": 1e999}}'), "beyond all numbers"),
+        ("dataset", writes("chats.jsonl", "[" * 100_000), "line 1: found no JSON"),
         ("scores", writes("scores.jsonl", {"task": "t", "score": 1}), "found no doc_id"),
         ("scores", writes("scores.jsonl"), "found no score of task t, expected some of every task"),
         (
@@ -234,7 +240,12 @@ SCORE = {"task": "t", "doc_id": "a", "score": 1}
             "found no config.json, expected a Hugging Face model folder",
         ),
         ("model", writes("config.json", "{}"), "config.json: found no model_type"),
-        ("model", SHELL, "found no *.safetensors, expected weights"),
+        ("model", SHELL, "found neither model.safetensors nor model.safetensors.index.json"),
+        (
+            "model",
+            SHELL + writes("decoy.safetensors", "x") + "; " + writes("pytorch_model.bin", "x"),
+            "pytorch_model.bin: found a file that runs code when it is read",
+        ),
         ("model", SHELL + writes("model.safetensors", "x"), "model.safetensors: found"),
     ],
 )
@@ -246,6 +257,36 @@ def test_what_is_not_as_declared_is_told_and_never_recorded(carried_out, output,
     assert reason == "OutputMalformed"
     assert told in message
     assert failed.record is None
+
+
+def test_scores_that_are_written_back_as_they_were_read_are_the_same_scores(carried_out):
+    tasks = [{"name": "t"}]
+    lines = [
+        {"task": "t", "checkpoint": checkpoint, "doc_id": "a", "score": score, "weight": 2}
+        for checkpoint, score in (("epoch-1", 0.25), ("final", 0.5))
+    ]
+    first = carried_out(writes("scores.jsonl", *lines), output="scores", tasks=tasks)
+    copied = "import shutil; shutil.copy(inputs / 'of' / 'scores.jsonl', output)"
+    inputs = [{"name": "of", "from": str(first.record.identity.ref)}]
+    again = carried_out(copied, output="scores", tasks=tasks, inputs=inputs)
+
+    assert pq.read_table(again.path("outcomes.parquet")) == pq.read_table(first.path("outcomes.parquet"))
+    assert {name: told["score"] for name, told in again.summary["tasks"]["t"].items()} == {
+        "epoch-1": 0.25,
+        "final": 0.5,
+    }
+
+
+def test_what_a_command_started_ends_with_it(carried_out, tmp_path):
+    mark = tmp_path / "child"
+    child = f"sleep 300 & echo $! > {mark}"
+    carried_out(
+        f"import subprocess; subprocess.run(['sh', '-c', {child!r}])\n"
+        + writes("chats.jsonl", chat("Hi", "Ho"))
+    )
+
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int(mark.read_text())).status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,14 @@ def test_a_plan_survives_being_written_and_read():
     assert [stage.ref for stage in again.stages] == [stage.ref for stage in plan.stages]
 
 
+def test_a_plans_digest_is_of_what_it_does_and_not_of_where_or_how_much_at_once():
+    calm, parallel = (a_plan(execution=execution) for execution in ({}, {"parallel": 2, "retries": 0}))
+
+    assert calm.execution != parallel.execution
+    assert calm.digest == parallel.digest
+    assert calm.digest != a_plan(matrix=[SEEDS]).digest
+
+
 def test_a_stage_document_survives_being_written_and_read():
     for stage in a_plan(matrix=[SEEDS], compare=[CONTRAST]).stages:
         assert StageDocument.decode(stage.document.encode()).ref == stage.ref

@@ -289,6 +289,20 @@ def test_a_record_of_an_image_that_is_not_trusted_is_never_used():
     assert judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(done=True)}).state is State.DONE
 
 
+def test_what_was_made_of_a_record_that_is_not_trusted_is_not_used_either():
+    trusted = "sha256:" + "1" * 64
+    clean, train = CLEANS[0].ref, next(stage.ref for stage in PLAN.stages if CLEANS[0].ref in stage.reads)
+    facts = {
+        clean: StageFact(done=True),
+        train: StageFact(done=True, image=f"registry.example/train@{trusted}"),
+    }
+    policy = replace(POLICY, trusted=frozenset({trusted}))
+
+    judgement = judged(train, facts, policy)
+    assert (judgement.state, judgement.reason) == (State.BLOCKED, "InputNotTrusted")
+    assert judged(train, facts).state is State.DONE
+
+
 def test_what_waits_to_run_is_looked_at_again_soon():
     pending = an_attempt(phase=Phase.RUNNING, waits=True, note="queue gpu: 8 of 8 in use")
     judgement = judged(CLEANS[0].ref, {CLEANS[0].ref: StageFact(attempts=(pending,))})

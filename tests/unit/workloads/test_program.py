@@ -80,7 +80,7 @@ def test_a_command_is_not_read_as_the_kubelet_reads_references():
         "initContainers"
     ]
 
-    assert command["command"][-1] == "echo $$(HOME) $HOME"
+    assert command["command"][-1] == "echo $$(HOME) $$HOME"  # two stand for one
 
 
 def test_gpus_and_shared_memory_are_the_commands_alone():
