@@ -150,7 +150,9 @@ def test_the_operator_uses_every_right_that_it_has_and_asks_for_no_other(
     for name in ("second", "third"):  # the first to leave it drops its interest, the last one ends it
         team.apply(name, scores("new"))
     eventually(lambda: old not in jobs(team) and jobs(team, owners=2), "another Job in its place")
-    experiments = ("experiment", "second", "third", f"--namespace={team.namespace}")
+    team.apply("asks", scores("asked") | {"execution": {"approval": "manual"}})
+    eventually(lambda: team.condition("asks", "Approved"), "it looks for an approval")
+    experiments = ("experiment", "second", "third", "asks", f"--namespace={team.namespace}")
     cluster.kubectl("delete", *experiments)
     cluster.kubectl("delete", "quota", "none", f"--namespace={team.namespace}")
 

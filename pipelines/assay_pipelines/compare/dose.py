@@ -100,7 +100,9 @@ def _drawn(told: Mapping[str, Any], runs: Sequence[Run], task: str) -> _Curve:
     whole = tuple(_whole(ordered, amounts))
     if not whole:
         raise Unpaired("no replicate has finished at every dose")
-    return _Curve(told=told, runs=ordered, pair=paired(task, ordered, ()), amounts=amounts, whole=whole)
+    return _Curve(
+        told=told, runs=ordered, pair=paired(task, ordered, ()).linear, amounts=amounts, whole=whole
+    )
 
 
 def _whole(runs: Sequence[Run], amounts: Sequence[float]) -> Iterator[tuple[int, ...]]:

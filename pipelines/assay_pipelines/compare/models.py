@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,11 @@ class Couple:
             found = mcnemar(scores_a, scores_b, level=1 - alpha)
         else:
             how = Bootstrap(level=1 - alpha)
-            found = item_bootstrap(scores_a, scores_b, rng=rng, groups=self.pair.groups, how=how)
-            permuted = sign_flips(scores_a, scores_b, rng=rng)
+            linear_a, linear_b = self.pair.linear.a[row_a], self.pair.linear.b[row_b]
+            found = item_bootstrap(linear_a, linear_b, rng=rng, groups=self.pair.groups, how=how)
+            only_a, only_b = int(np.sum(scores_a > scores_b)), int(np.sum(scores_b > scores_a))
+            found = replace(found, only_a=only_a, only_b=only_b)
+            permuted = sign_flips(linear_a, linear_b, rng=rng)
         reading = read(
             found,
             names=(_called(run_a), _called(run_b)),

@@ -65,6 +65,7 @@ class Paired:
         left_out: how many items some run has and another lacks.
         a: scores of a's runs, shape (runs, items), scaled so that a row's mean is the run's score.
         b: the same of b.
+        weights: what each item counts for, shape (items,), scaled so that their mean is 1.
         like: how to read the scores.
         groups: the part that each item belongs to; None where the task has none.
         prompts: the hash of each item's prompt.
@@ -75,6 +76,7 @@ class Paired:
     left_out: int
     a: FloatArray
     b: FloatArray
+    weights: FloatArray
     like: TaskScore
     groups: tuple[str, ...] | None
     prompts: tuple[str, ...]
@@ -83,6 +85,20 @@ class Paired:
     def binary(self) -> bool:
         """Whether every item is simply right or wrong, and counts as much as any other."""
         return all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (self.a, self.b))
+
+    @property
+    def linear(self) -> "Paired":
+        """Return the same scores as statistics want them: how an item varies, and not how much it counts for.
+
+        A score is a ratio of sums, as bits per byte are, where weights vary. An item then moves it by its outcome less what
+        its weight made one expect (the ratio estimator's linear form; Cochran 1977, 6.3). Rows keep their means.
+        """
+        shift = self.weights - 1
+        a, b = (
+            rows - rows.mean(axis=1, keepdims=True) * shift if rows.size else rows
+            for rows in (self.a, self.b)
+        )
+        return replace(self, a=a, b=b)
 
     def by_prompt(self) -> "Paired | None":
         """Return the same scores with the items of one prompt made one.
@@ -97,8 +113,9 @@ class Paired:
         places = {key: place for place, key in enumerate(sorted(first, key=first.__getitem__))}
         which = np.array([places[key] for key in asked])
         scale = len(first) / len(asked)
-        tied = [np.zeros((len(scores), len(first))) for scores in (self.a, self.b)]
-        for sums, scores in zip(tied, (self.a, self.b), strict=True):
+        rows = (self.a, self.b, self.weights[None])
+        tied = [np.zeros((len(scores), len(first))) for scores in rows]
+        for sums, scores in zip(tied, rows, strict=True):
             np.add.at(sums.T, which, scores.T * scale)
         kept = sorted(first.values())
         return replace(
@@ -106,6 +123,7 @@ class Paired:
             items=tuple(self.items[at] for at in kept),
             a=tied[0],
             b=tied[1],
+            weights=tied[2][0],
             groups=None if self.groups is None else tuple(self.groups[at] for at in kept),
             prompts=tuple(self.prompts[at] for at in kept),
         )
@@ -128,6 +146,7 @@ def paired(task: str, a: Sequence[Run], b: Sequence[Run]) -> Paired:
         raise Unpaired(f"the runs have no item of task {task} in common")
     first, like = found[0]
     for run, score in found[1:]:
+        _same_measure(task, (first, like), (run, score))
         for item in shared:
             _same_question(task, item, (first, like.items[item]), (run, score.items[item]))
     weights = np.array([like.items[item].weight for item in shared])
@@ -139,6 +158,7 @@ def paired(task: str, a: Sequence[Run], b: Sequence[Run]) -> Paired:
         left_out=len(every) - len(shared),
         a=rows[: len(a)],
         b=rows[len(a) :],
+        weights=weights / scale,
         like=like,
         groups=_groups(shared),
         prompts=tuple(like.items[item].prompt_hash for item in shared),
@@ -156,6 +176,16 @@ def _groups(items: Sequence[str]) -> tuple[str, ...] | None:
     """Return the part that each id begins with; None where some has none, or all are of one, or each of its own."""
     parts = [item.rpartition("/")[0] for item in items]
     return tuple(parts) if all(parts) and 1 < len(set(parts)) < len(parts) else None
+
+
+def _same_measure(task: str, one: tuple[Run, TaskScore], other: tuple[Run, TaskScore]) -> None:
+    for name in ("unit", "higher_is_better"):
+        mine, theirs = getattr(one[1], name), getattr(other[1], name)
+        if mine != theirs:
+            raise Unpaired(
+                f"{one[0].ref} and {other[0].ref} did not measure the same: "
+                f"{name.replace('_', ' ')} of task {task} is {mine!r} in one and {theirs!r} in the other"
+            )
 
 
 def _same_question(task: str, item: str, one: tuple[Run, Item], other: tuple[Run, Item]) -> None:

@@ -153,10 +153,11 @@ def _verdicts(
 
 
 def _posed(question: _Question, pair: Paired, margin: float | None) -> statistics.Comparison:
+    scores = pair.linear
     return statistics.Comparison(
         name=question.name,
-        a=arm_of(question.contrast.a, pair.a, pair.groups),
-        b=arm_of(question.contrast.b, pair.b, pair.groups),
+        a=arm_of(question.contrast.a, scores.a, pair.groups),
+        b=arm_of(question.contrast.b, scores.b, pair.groups),
         margin=margin,
         chance=pair.like.chance,
         higher_is_better=pair.like.higher_is_better,

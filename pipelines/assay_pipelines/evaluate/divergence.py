@@ -15,7 +15,7 @@ import torch
 
 from assay.errors import StageError
 from assay.statistics.distributions import t_quantile
-from assay_pipelines.evaluate.likelihood import Text, Window, cut, in_batches
+from assay_pipelines.evaluate.likelihood import Text, Window, cut, in_batches, not_empty
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 from assay_pipelines.outcomes import Measured, Outcome, hashed
@@ -47,8 +47,9 @@ def measure(task: str, texts: Sequence[Text], pair: Pair, work: Work) -> Measure
             "found other tokens than the reference's, expected the same",
             "Compare models of one family, such as a fine-tuned one and its base.",
         )
-    wanted = [text for text in texts if text.text]
-    windows = cut([text.text for text in wanted], pair.model)
+    wanted = not_empty(task, texts)
+    context = min(pair.model.context, pair.reference.context)  # both read the same windows
+    windows = cut([text.text for text in wanted], pair.model, context)
     nats: list[list[float]] = [[] for _ in wanted]
     lengths = Counter[int]()
     most = _LOGITS // pair.model.model.config.vocab_size

@@ -14,6 +14,7 @@ import torch
 from lm_eval.api.instance import Instance  # type: ignore[import-untyped]
 from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
 from lm_eval.models.utils import normalize_gen_kwargs  # type: ignore[import-untyped]
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from assay.artifacts.canonical import canonical_json, digest
 from assay.errors import StageError
@@ -165,10 +166,11 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
                 here = [places[at] for at in batch.places]
                 read = sum(len(prompts[at]) - len(batch.prefix) for at in batch.places)
                 written = len(here) * (self.max_length - room)
+                rows = [requests[place] for place in here]
                 one = Batch(
                     what=["generate", self._label, batch.prefix, what],
-                    rows=[requests[place] for place in here],
-                    make=partial(self._written, batch.prefix, digest("sampling", what)),
+                    rows=rows,
+                    make=partial(self._written, batch.prefix, what, rows),
                     size=Size(tokens=read + written, beginning=batch.prefix),
                 )
                 planned.append((here, one))
@@ -187,10 +189,15 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
         room: int = self.max_length - wanted
         return room
 
-    def _written(self, prefix: Tokens, seed: str, requests: Sequence[Instance]) -> list[str]:
+    def _written(
+        self, prefix: Tokens, what: list[Any], rows: Sequence[Instance], requests: Sequence[Instance]
+    ) -> list[str]:
+        """Answer some rows of a batch, all unless memory gave way; each part draws on its own."""
         self._begin(prefix if self._reusable else ())
         self.batch_size_per_gpu = len(requests)
-        torch.manual_seed(int(seed[:15], 16))
+        before = next(place for place, row in enumerate(rows) if row is requests[0])
+        drawn = digest("sampling", [*what, before] if before else what)
+        torch.manual_seed(int(drawn[:15], 16))
         texts: list[str] = super().generate_until(list(requests), disable_tqdm=True)
         return texts
 
@@ -212,6 +219,7 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
                 context[place, padding] = self.tokenizer.pad_token_id
                 options["attention_mask"][place, padding] = 0
             options["past_key_values"] = self._beginning.cache(self.model)
+        options["logits_processor"] = LogitsProcessorList([_Finite(self._label)])
         written: torch.Tensor = super()._model_generate(context, max_length, stop, **options)
         return written
 
@@ -222,3 +230,20 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
             f"found a context of {self.max_length} tokens, expected {wanted} {why}",
             "Ask with fewer examples or shorter items, or give the model a longer context.",
         )
+
+
+class _Finite(LogitsProcessor):
+    """Refuses to write on where a model gives no numbers, of which an empty answer, or a traceback, would come."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+
+    def __call__(self, _written: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if bool(torch.isnan(scores).any()):
+            raise StageError(
+                "ModelNotFinite",
+                f"model {self._label}",
+                "found logits that are no numbers, expected finite ones",
+                "Look at the training's losses; the weights are damaged, or the precision does not hold them.",
+            )
+        return scores

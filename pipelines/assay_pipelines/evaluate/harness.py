@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
 from assay.errors import StageError
 from assay_pipelines.evaluate.engine import TOLERANCE, Engine
-from assay_pipelines.evaluate.samples import ROLLING, first_filter, item_of, outcome_of, unit_of
+from assay_pipelines.evaluate.samples import ROLLING, first_filter, ids_of, outcome_of, unit_of
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
-from assay_pipelines.outcomes import Measured, Outcome
+from assay_pipelines.outcomes import Measured, Outcome, hashed
 
 Sample = dict[str, Any]  # what the harness logs of an item
 
@@ -126,13 +126,12 @@ def measure(task: HarnessTask, loaded: LoadedModel, work: Work, *, seed: int) ->
         metrics[name] = _metric(task.name, part, samples)
         prefix = f"{name}/" if len(task.parts) > 1 else ""
         asked = [
-            outcome_of(
+            as_shown(
+                outcome_of(sample, metrics[name], doc_id=f"{prefix}{item}", tokens=tokens_of(sample, engine)),
                 sample,
-                metrics[name],
-                doc_id=f"{prefix}{item_of(sample)}",
-                tokens=tokens_of(sample, engine),
+                engine,
             )
-            for sample in samples
+            for item, sample in zip(ids_of(samples), samples, strict=True)
         ]
         outcomes += asked
         if part.OUTPUT_TYPE == "multiple_choice":
@@ -190,6 +189,15 @@ def tokens_of(sample: Sample, engine: Engine) -> int:
         prompts[arguments[0]], more = engine.lengths(arguments, answers)
         written += more
     return sum(prompts.values()) + written
+
+
+def as_shown(outcome: Outcome, sample: Sample, engine: Engine) -> Outcome:
+    """Let the hash of a prompt that was cut say what was left of it: the harness' own is of the whole."""
+    prompts = {arguments[0] for arguments in sample["arguments"]} & engine.cut
+    if not prompts:
+        return outcome
+    left = [engine.tok_encode(prompt)[-engine.max_length :] for prompt in sorted(prompts)]
+    return replace(outcome, prompt_hash=hashed([outcome.prompt_hash, left]))
 
 
 def _is_near_tie(choices: Sequence[tuple[float, bool]]) -> bool:

@@ -19,7 +19,7 @@ from lm_eval.tasks._yaml_loader import load_yaml  # type: ignore[import-untyped]
 from assay.api.evaluate import Harness
 from assay_pipelines.evaluate.harness import HarnessTask, Sample, ask, set_few_shot, tokens_of
 from assay_pipelines.evaluate.problems import problems_of
-from assay_pipelines.evaluate.samples import item_of, outcome_of, unit_of
+from assay_pipelines.evaluate.samples import ids_of, outcome_of, unit_of
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
 from assay_pipelines.outcomes import Measured
@@ -114,10 +114,10 @@ def measured(
             outcome_of(
                 sample | {_METRIC: pass_at(1, verdicts), "filtered_resps": _modules(sample)},
                 _METRIC,
-                doc_id=item_of(sample),
+                doc_id=item,
                 tokens=read,
             )
-            for sample, verdicts, read in zip(samples, passed, tokens, strict=True)
+            for item, sample, verdicts, read in zip(ids_of(samples), samples, passed, tokens, strict=True)
         ),
         unit=unit_of(_METRIC),
         higher_is_better=True,

@@ -14,6 +14,7 @@ import torch
 from lm_eval.utils import get_rolling_token_windows  # type: ignore[import-untyped]
 from torch.nn.functional import cross_entropy
 
+from assay.errors import StageError
 from assay_pipelines.evaluate.dealing import Size
 from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.inference import LoadedModel
@@ -50,7 +51,7 @@ class Window:
 
 def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, work: Work) -> Measured:
     """Code every text with the model; empty ones weigh nothing and are left out."""
-    wanted = [text for text in texts if text.text]
+    wanted = not_empty(task, texts)
     coded = document_bits([text.text for text in wanted], loaded, work)
     outcomes = tuple(
         Outcome(
@@ -75,9 +76,27 @@ def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, work: Work) -
     )
 
 
+def not_empty(task: str, texts: Sequence[Text]) -> list[Text]:
+    """Return the texts that weigh anything.
+
+    Raises:
+        StageError: `BenchmarkMalformed`: none does.
+
+    """
+    wanted = [text for text in texts if text.text]
+    if not wanted:
+        raise StageError(
+            "BenchmarkMalformed",
+            f"task {task}",
+            f"found {len(texts)} texts and all of them empty, expected some to read",
+            "Look at its data.",
+        )
+    return wanted
+
+
 def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list[Coded]:
     """Return what each text costs."""
-    windows = cut(texts, loaded)
+    windows = cut(texts, loaded, loaded.context)
     costs: list[list[float]] = [[] for _ in texts]
     lengths = Counter[int]()
     most = _LOGITS // loaded.model.config.vocab_size
@@ -88,14 +107,14 @@ def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list
     return [Coded(bits=math.fsum(cost), tokens=lengths[document]) for document, cost in enumerate(costs)]
 
 
-def cut(texts: Sequence[str], loaded: LoadedModel) -> list[Window]:
-    """Cut texts into windows, the longest first: each token is a target once, with as much before it as fits."""
+def cut(texts: Sequence[str], loaded: LoadedModel, context: int) -> list[Window]:
+    """Cut texts into windows, the longest first: each token is a target once, with as much before it as fits a context."""
     encoded = loaded.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     windows = [
         Window(document=document, tokens=tokens, targets=targets)
         for document, ids in enumerate(encoded)
         for tokens, targets in get_rolling_token_windows(
-            token_list=ids, prefix_token=loaded.start, max_seq_len=loaded.context, context_len=1
+            token_list=ids, prefix_token=loaded.start, max_seq_len=context, context_len=1
         )
     ]
     return sorted(windows, key=lambda window: (-len(window.tokens), window.document))

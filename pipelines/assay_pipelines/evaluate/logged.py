@@ -15,7 +15,7 @@ from assay.api.imported import Logged
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.outputs import FINAL
 from assay.errors import StageError
-from assay_pipelines.evaluate.samples import ROLLING, item_of, outcome_of, unit_of
+from assay_pipelines.evaluate.samples import ROLLING, ids_of, outcome_of, unit_of
 from assay_pipelines.outcomes import Measured
 
 Plain = Mapping[str, Any]
@@ -35,8 +35,7 @@ class Part:
     @property
     def ids(self) -> list[str]:
         """Items' own ids, if each has another; else their places."""
-        own = [item_of(sample) for sample in self.samples]
-        return own if len(set(own)) == len(own) else [str(sample["doc_id"]) for sample in self.samples]
+        return ids_of(self.samples)
 
 
 def measured_of(parts: Mapping[str, Part]) -> list[Measured]:

@@ -35,9 +35,10 @@ def first_filter(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [sample for sample in samples if sample["filter"] == first]
 
 
-def item_of(sample: Mapping[str, Any]) -> str:
-    """Return an item's own id, or its place in the task."""
-    return str(sample["doc"].get("id", sample["doc_id"]))
+def ids_of(samples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return items' own ids, if each has another; else their places in the task."""
+    own = [str(sample["doc"].get("id", sample["doc_id"])) for sample in samples]
+    return own if len(set(own)) == len(own) else [str(sample["doc_id"]) for sample in samples]
 
 
 def outcome_of(sample: Mapping[str, Any], metric: str, *, doc_id: str, tokens: int = 0) -> Outcome:

@@ -21,7 +21,7 @@ SEMANTICS: dict[Kind, int] = {
     Kind.CLEAN: 3,
     Kind.TRAIN: 2,
     Kind.GENERATE: 2,
-    Kind.EVALUATE: 4,
+    Kind.EVALUATE: 5,
     Kind.PROGRAM: 1,
-    Kind.COMPARE: 3,
+    Kind.COMPARE: 4,
 }

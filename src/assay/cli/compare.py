@@ -138,6 +138,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
     """
     table = pa.Table.from_pylist(list(rows), schema=_COLUMNS)
+    path.parent.mkdir(parents=True, exist_ok=True)
     match path.suffix:
         case ".csv":
             pa_csv.write_csv(table, path)

@@ -182,7 +182,8 @@ def item_bootstrap(
     """
     first, second = _paired(a, b)
     places = strata("groups of items", first.size, groups)
-    parts, sign = _canonical([(first - second)[one] for one in places])
+    apart = _without_rounding(first - second)
+    parts, sign = _canonical([apart[one] for one in places])
     differences = np.concatenate(parts)
     effect = float(differences.mean())
     only_a, only_b = int(np.sum(first > second)), int(np.sum(second > first))
@@ -239,6 +240,12 @@ def _correlation(both: int, only_a: int, only_b: int, neither: int) -> float:
     return (min(excess, 0) + max(excess - half, 0)) / math.sqrt(margins)
 
 
+def _without_rounding(differences: FloatArray) -> FloatArray:
+    """Make differences equal that differ by no more than the order in which they were computed."""
+    unit = _ROUNDING * float(np.abs(differences).max())
+    return differences if unit == 0 else np.round(differences / unit) * unit
+
+
 def _canonical(parts: Sequence[FloatArray]) -> tuple[list[FloatArray], int]:
     """Sort the differences, negated (sign -1) if that comes later: one form for either order of the models."""
     forward, backward = [np.sort(part) for part in parts], [np.sort(-part) for part in parts]
@@ -293,7 +300,9 @@ def _bias_and_skew(parts: Sequence[FloatArray], means: FloatArray, effect: float
 
 def _share_below(means: FloatArray, value: float) -> float:
     """Share of resamples below `value`, ties by half, one resample added on either side."""
-    below = float(np.sum(means < value) + np.sum(means == value) / 2)
+    near = _ROUNDING * float(np.abs(means).max())
+    ties = np.abs(means - value) <= near
+    below = float(np.sum((means < value) & ~ties) + np.sum(ties) / 2)
     return (below + 1) / (means.size + 2)
 
 

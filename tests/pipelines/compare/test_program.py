@@ -480,3 +480,54 @@ def test_items_with_prompts_of_their_own_are_tied_to_none(bench, two_arms):
     (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(two_arms(0.8, 0.5))))["verdicts"]
 
     assert verdict["tiedPrompts"] is None
+
+
+def test_how_long_documents_are_does_not_widen_the_interval_of_what_a_byte_of_them_costs(bench, evaluated):
+    """Bits per byte are a ratio of sums: documents that all cost the same per byte vary in length alone."""
+    rng = np.random.default_rng(5)
+    lengths = np.exp(rng.normal(6, 1.2, 100))
+
+    def coded(seed, rate):
+        noise = np.random.default_rng(seed).normal(0, 0.01, lengths.size)
+        rows = [
+            Outcome(
+                doc_id=f"{at:03}",
+                doc_hash=f"doc {at}",
+                prompt_hash="",
+                target_hash="target",
+                prediction="",
+                outcome=float(length * (rate + one + 0.001 * seed)),
+                weight=float(length),
+            )
+            for at, (length, one) in enumerate(zip(lengths, noise, strict=True))
+        ]
+        return Measured(
+            task="text",
+            checkpoint="final",
+            outcomes=tuple(rows),
+            unit="bits per byte",
+            higher_is_better=False,
+        )
+
+    arms = {
+        arm: [run_of(evaluated(arm, seed, coded(seed, rate)), seed) for seed in (1, 2, 3)]
+        for arm, rate in (("one", 0.9), ("other", 1.2))
+    }
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    low, high = verdict["interval"]["low"], verdict["interval"]["high"]
+    assert low < verdict["effect"] < high
+    assert verdict["effect"] == pytest.approx(-0.3, abs=0.01)
+    assert high - low < 0.02  # by lengths alone it would be a fifth
+
+
+def test_runs_that_measured_differently_are_not_compared(bench, evaluated):
+    units = {"one": {"unit": "accuracy"}, "other": {"unit": "perplexity", "higher_is_better": False}}
+    arms = {
+        arm: [run_of(evaluated(arm, seed, measured(right(0.5, seed), **how)), seed) for seed in (1, 2, 3)]
+        for arm, how in units.items()
+    }
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))
+
+    assert document["verdicts"] == []
+    assert "did not measure the same: unit of task quiz is" in document["missing"][0]["reason"]

@@ -1,5 +1,6 @@
 """Our engine beside the harness' own, on models with random weights."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -17,8 +18,10 @@ from transformers import (
 
 from assay.errors import StageError
 from assay_pipelines.evaluate.engine import TOLERANCE, Engine
+from assay_pipelines.evaluate.harness import as_shown
 from assay_pipelines.evaluate.reuse import reusable
 from assay_pipelines.inference import load_model
+from assay_pipelines.outcomes import Outcome
 
 EXAMPLES = "Which planet is nearest to the sun? Answer: Mercury. How do I bake bread? Answer: Mix flour. " * 2
 QUESTIONS = (
@@ -243,3 +246,42 @@ def test_a_row_that_memory_does_not_hold_is_refused(llama, working):
         engine_of(llama, working()).loglikelihood(choosing(), disable_tqdm=True)
 
     assert refusal.value.reason == "OutOfMemory"
+
+
+def test_what_is_drawn_after_memory_gave_way_is_not_drawn_again(llama, working):
+    options = {"until": [], "max_gen_toks": 8, "do_sample": True, "temperature": 1.0}
+    repeated = asked("generate_until", *[("Which is red?", options)] * 8)
+    work = working()
+    work.rows = 4  # as after half a batch was tried
+
+    written = engine_of(llama, work).generate_until(repeated, disable_tqdm=True)
+    assert len(set(written)) > 4
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_model_that_gives_no_numbers_writes_nothing(llama, working, sampled):
+    options = {"until": ["."], "max_gen_toks": 4, "do_sample": sampled, "temperature": 0.8 * sampled}
+    broken = copy.deepcopy(llama.model)
+    with torch.no_grad():
+        broken.lm_head.weight.fill_(float("nan"))
+
+    with pytest.raises(StageError) as refusal:
+        engine_of(replace(llama, model=broken), working()).generate_until(
+            asked("generate_until", ("Which is red?", options)), disable_tqdm=True
+        )
+    assert refusal.value.reason == "ModelNotFinite"
+
+
+def test_a_prompt_that_was_cut_is_known_by_what_was_left_of_it(llama, working):
+    hashes = set()
+    for context in (40, 48, 1024):
+        engine = engine_of(replace(llama, context=context), working())
+        [request, *_] = writing()
+        engine.generate_until([request], disable_tqdm=True)
+        outcome = Outcome(
+            doc_id="a", doc_hash="", prompt_hash="whole", target_hash="", prediction="", outcome=1.0
+        )
+        hashes.add(as_shown(outcome, {"arguments": [request.args]}, engine).prompt_hash)
+
+    assert len(hashes) == 3
+    assert "whole" in hashes

@@ -109,3 +109,21 @@ def test_models_of_other_tokens_are_not_compared(llama, base, working):
             "drift", [Text(id="a", text="Rain")], Pair(llama, replace(base, tokenizer=tokenizer)), working()
         )
     assert refusal.value.reason == "TokenizerUnfit"
+
+
+def test_a_reference_of_a_shorter_context_is_read_within_it(llama, base, working):
+    short = replace(base, context=8)
+    measured = diverging("drift", [Text(id="a", text=TEXTS[0])], Pair(llama, short), working())
+
+    assert measured.score > 0
+
+
+@pytest.mark.parametrize("texts", [[], [Text(id="a", text="")]])
+def test_texts_that_are_all_empty_are_refused(llama, working, texts):
+    for measuring in (
+        lambda: measure("text", texts, llama, working()),
+        lambda: diverging("drift", texts, Pair(llama, llama), working()),
+    ):
+        with pytest.raises(StageError) as refusal:
+            measuring()
+        assert refusal.value.reason == "BenchmarkMalformed"
