@@ -1,12 +1,8 @@
 """One real Ray for the tests that need it."""
 
 import pytest
-from hypothesis import settings
 
 from assay_pipelines.clean import blocks
-
-settings.register_profile("clean", deadline=None)  # the first example imports
-settings.load_profile("clean")
 
 
 @pytest.fixture(scope="session")

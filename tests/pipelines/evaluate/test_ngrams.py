@@ -38,7 +38,7 @@ def plain_bits(texts, learnt, order):
 
 
 @given(TEXTS, TEXTS, st.integers(1, LONGEST))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_texts_cost_what_the_definition_says(texts, learnt, order):
     assert coded_bits(texts, learnt, order=order) == pytest.approx(plain_bits(texts, learnt, order))
 

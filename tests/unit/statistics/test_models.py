@@ -116,7 +116,7 @@ def test_the_bootstrap_in_parts_is_the_bootstrap_at_once(monkeypatch):
 @given(
     st.integers(0, 2**32 - 1), st.sampled_from([PERCENTILE, BCA]), st.booleans(), st.sampled_from([30, 300])
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_bootstrap_is_blind_to_item_order_and_mirrored_when_the_models_are_exchanged(
     seed, how, binary, n
 ):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -59,7 +59,6 @@ def test_power_of_no_effect_is_about_half_of_alpha():
 
 
 @given(st.integers(2, 12), st.integers(2, 5000), st.floats(1e-4, 1), st.floats(0, 1), st.floats(0.3, 0.95))
-@settings(deadline=None)
 def test_the_minimum_detectable_difference_is_detected_with_the_wanted_power(
     runs, items, run_sd, item_sd, wanted
 ):

@@ -128,7 +128,7 @@ def test_an_arm_against_a_level_without_items_is_the_one_sample_t_test():
 
 
 @given(SEEDS, RUNS, RUNS, ITEMS, st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_exchanging_the_arms_mirrors_the_estimate(seed, runs_a, runs_b, items, binary):
     rng = np.random.default_rng(seed)
     a, b = (an_arm(rng, runs, items, binary=binary) for runs in (runs_a, runs_b))
@@ -139,7 +139,7 @@ def test_exchanging_the_arms_mirrors_the_estimate(seed, runs_a, runs_b, items, b
 
 
 @given(SEEDS, RUNS, RUNS, ITEMS, st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_runs_and_of_items_changes_nothing(seed, runs_a, runs_b, items, binary):
     rng = np.random.default_rng(seed)
     a, b = (an_arm(rng, runs, items, binary=binary) for runs in (runs_a, runs_b))
@@ -152,7 +152,7 @@ def test_the_order_of_runs_and_of_items_changes_nothing(seed, runs_a, runs_b, it
 
 
 @given(SEEDS, RUNS, ITEMS, st.floats(0.5, 0.999), st.floats(1e-6, 1e6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_interval_holds_the_effect_has_width_and_scales_with_the_unit(seed, runs, items, level, unit):
     rng = np.random.default_rng(seed)
     a, b = an_arm(rng, runs, items), an_arm(rng, 3, items)
@@ -165,7 +165,7 @@ def test_the_interval_holds_the_effect_has_width_and_scales_with_the_unit(seed, 
 
 
 @given(SEEDS, RUNS, RUNS, st.floats(0.001, 0.2), st.floats(0.01, 3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_p_and_interval_agree_on_difference_and_on_equivalence(seed, runs_a, runs_b, alpha, margin):
     rng = np.random.default_rng(seed)
     estimate = difference(an_arm(rng, runs_a, shift=0.3), an_arm(rng, runs_b))

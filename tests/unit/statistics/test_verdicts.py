@@ -218,7 +218,7 @@ A_COMPARISON = st.builds(
 
 
 @given(A_COMPARISON)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_exchanging_the_arms_mirrors_the_verdict(forth):
     there, back = verdict(forth), verdict(dataclasses.replace(forth, a=forth.b, b=forth.a))
     assert back.word == MIRROR.get(there.word, there.word)
