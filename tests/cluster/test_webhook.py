@@ -149,7 +149,7 @@ class Served:
 
 @pytest.fixture
 def served(cluster, namespace, tmp_path):
-    cluster.kubectl("apply", "--server-side", "--filename", str(CRDS))
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(CRDS))
     definitions = ("crd/experiments.assay.dev", "crd/profiles.assay.dev")
     cluster.wait("jsonpath={.status.acceptedNames.plural}", *definitions)  # before that it has no conditions
     cluster.wait("condition=Established", *definitions)
