@@ -82,7 +82,7 @@ def _change(tree: Any, rng: random.Random) -> None:
     other, inner = rng.choice(places)
     ways = rng.random()
     if isinstance(holder[key], int | float) and ways < 0.4:
-        holder[key] = rng.choice((holder[key] + 1, holder[key] * 2, holder[key] / 2, 1))
+        holder[key] = rng.choice((holder[key] + 1, holder[key] * 2, holder[key] // 2, 1))
     elif ways < 0.5:
         holder[key] = copy.deepcopy(rng.choice(VALUES))
     elif ways < 0.6:

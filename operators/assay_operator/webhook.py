@@ -135,8 +135,13 @@ def _patience(timeout: str | None) -> float:
 
 def _is_settled(value: Mapping[str, Any], old: Any) -> bool:
     """Whether nothing is asked for anew: labels and finalizers of what is at fault can still be changed."""
-    is_going = bool((value.get("metadata") or {}).get("deletionTimestamp"))
+    is_going = bool(_metadata(value).get("deletionTimestamp"))
     return is_going or (isinstance(old, Mapping) and old.get("spec") == value.get("spec"))
+
+
+def _metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = value.get("metadata")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _judged(value: Mapping[str, Any], kind: str) -> tuple[Sequence[SpecError], list[str]]:
@@ -163,7 +168,7 @@ def _status(request: Mapping[str, Any], value: Mapping[str, Any], faults: Sequen
     lines = [str(fault) for fault in faults[:_MOST_FAULTS]]
     if len(faults) > _MOST_FAULTS:
         lines.append(f"and {len(faults) - _MOST_FAULTS} more")
-    name = (value.get("metadata") or {}).get("name") or request.get("name") or ""
+    name = _metadata(value).get("name") or request.get("name") or ""
     return {
         "status": "Failure",
         "code": 422,

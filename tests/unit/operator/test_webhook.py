@@ -175,6 +175,11 @@ def test_nonsense_is_a_bad_request_and_no_failure(body, tmp_path):
     assert (status, counted) == (400, ["error"])
 
 
+@pytest.mark.parametrize("metadata", [None, "text", [], 1])
+def test_an_object_whose_metadata_are_none_is_judged(metadata):
+    assert not answer(a_review(an_object() | {"metadata": metadata}))["response"]["allowed"]
+
+
 def test_a_spec_of_a_thousand_arms_is_judged(tmp_path):
     arms = [
         {
