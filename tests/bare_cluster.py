@@ -2,7 +2,6 @@
 
 import lzma
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.errors import ClusterError
 from assay_operator.api import ApiClient
 from cluster.programs import program
+from s3servers import free_ports
 
 ROOT = Path(__file__).parents[1]
 OURS = sorted((ROOT / "manifests" / "crds").glob("*.yaml"))
@@ -29,7 +29,7 @@ _CRD = "apiextensions.k8s.io/v1"
 @contextmanager
 def bare_cluster(folder: Path) -> Iterator[client.Configuration]:
     """Run them in an empty folder while the caller holds them; yield how they are reached, by whom nothing is refused."""
-    etcd, peers, port = _free_ports(3)
+    etcd, peers, port = free_ports(3)
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
     key = folder / "accounts.key"
@@ -107,13 +107,3 @@ def _eventually(ask: Any) -> None:
                 f"not so after {_PATIENCE_SECONDS} s: the API server serves what it was given"
             )
         time.sleep(0.1)
-
-
-def _free_ports(count: int) -> list[int]:
-    with_sockets = [socket.socket() for _ in range(count)]
-    for one in with_sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in with_sockets]
-    for one in with_sockets:
-        one.close()
-    return ports

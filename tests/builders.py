@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from assay.api.execution import Execution
 from assay.api.experiment import Experiment
+from assay.api.status import ExperimentStatus
 from assay.artifacts.canonical import digest
 from assay.artifacts.documents import Location
 from assay.artifacts.kinds import Kind
 from assay.plan.arms import expand
 from assay.plan.compile import Resolved, compile_plan, wanted_inputs
 from assay.plan.plan import Plan
+from assay.settings.kubectl import Applied
 
 Plain = dict[str, Any]
 
@@ -108,6 +111,19 @@ def a_plan(experiment: Experiment | None = None, contents: dict[str, str] | None
         for key, item in wanted.items()
     }
     return compile_plan(experiment, expansion, resolved)
+
+
+def an_applied(generation: int = 1, **status: Any) -> Applied:
+    """Return an experiment as `kubectl assay` finds it, of whose first generation the operator has told `status`."""
+    return Applied(
+        namespace="team",
+        name="study",
+        generation=generation,
+        profile="default",
+        suspended=False,
+        execution=Execution(),
+        status=ExperimentStatus(**{"observed_generation": 1, "phase": "Running", **status}),
+    )
 
 
 def a_cleaning(came: int, rejected: int = 0) -> Plain:

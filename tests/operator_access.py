@@ -49,6 +49,19 @@ def install(cluster: Cluster, *, release: str = RELEASE, namespace: str = NAMESP
     cluster.helm("upgrade", "--install", *place, "--wait", stdin=json.dumps(values))
 
 
+def give_credentials(cluster: Cluster, *, namespace: str) -> None:
+    """Make the Secret that the chart's values name: the operator's own credentials for the store."""
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "assay-operator-store", "namespace": namespace},
+            "stringData": {name: cluster.s3_environment[name] for name in keys},
+        }
+    )
+
+
 def uninstall(cluster: Cluster, *, release: str = RELEASE, namespace: str = NAMESPACE) -> None:
     """Uninstall the chart; definitions stay."""
     cluster.helm("uninstall", release, f"--namespace={namespace}", "--ignore-not-found", "--wait")

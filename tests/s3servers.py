@@ -85,7 +85,7 @@ def running_minio(folder: Path) -> Iterator[S3Server]:
         text=True,
         check=True,
     )
-    port, console = _free_ports(2)
+    port, console = free_ports(2)
     server = _server(port)
     ours = {
         "MINIO_ROOT_USER": server.access_key,
@@ -107,7 +107,7 @@ def seaweedfs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Ser
     (folder / "data").mkdir()
     roles = ("s3", "master", "volume", "filer")
     doors = [f"{role}.port{kind}" for role in roles for kind in ("", ".grpc")]
-    ports = dict(zip(doors, _free_ports(len(doors)), strict=True))
+    ports = dict(zip(doors, free_ports(len(doors)), strict=True))
     server = _server(ports["s3.port"])
     key = {"accessKey": server.access_key, "secretKey": server.secret_key}
     identity = {
@@ -140,7 +140,7 @@ def _server(port: int) -> S3Server:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody holds, below those that a system gives to outgoing connections meanwhile."""
     ports: list[int] = []
     for port in secrets.SystemRandom().sample(range(20_000, 32_000), 1_000):

@@ -17,6 +17,7 @@ from transformers import DynamicCache
 from assay.errors import StageError
 from assay_pipelines.by_vllm import Vllm, Wanted
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.models import not_finite
 
 Floats = NDArray[np.float64]
 
@@ -165,12 +166,7 @@ def _answer_batch(rows: list[_Row], loaded: LoadedModel, sampling: Sampling, end
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row], sampling: Sampling, label: str) -> list[int]:
     if not bool(torch.isfinite(logits).all()):
-        raise StageError(
-            "ModelNotFinite",
-            f"model {label}",
-            "found a likelihood that is no number, expected finite ones",
-            "Look at the training's loss; its weights are not usable.",
-        )
+        raise not_finite(f"model {label}")
     if sampling.temperature == 0:
         likeliest: list[int] = logits.argmax(dim=-1).tolist()
         return likeliest

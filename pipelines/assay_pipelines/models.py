@@ -127,6 +127,16 @@ def require_template(tokenizer: Any, where: str) -> None:
         )
 
 
+def not_finite(where: str) -> StageError:
+    """Say that a model gives no numbers."""
+    return StageError(
+        "ModelNotFinite",
+        where,
+        "found a likelihood that is no number, expected finite ones",
+        "Look at the training's loss; its weights are not usable.",
+    )
+
+
 def damaged(where: str, found: str) -> StageError:
     """Say that a model's folder is not whole."""
     return StageError(

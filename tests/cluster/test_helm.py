@@ -16,13 +16,12 @@ from cluster.access import Cluster
 from cluster.running_operator import Team, eventually, scores, small_pools
 from cluster.site import AUDITED
 from cluster.trainings import SPEC, Trained, a_team_that_trains_by, bound, paused, processes, training_pods
-from operator_access import install, uninstall
+from operator_access import give_credentials, install, uninstall
 
 RELEASE = "teams"
 NAME = f"{RELEASE}-operator"
 SERVICE_ACCOUNT = f"system:serviceaccount:{AUDITED}:{NAME}"
 SEEN_ONCE_IN_MONTHS = {("", "secrets", "update")}  # when the webhook's certificate is renewed
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CHANGED = {"logLevel": "DEBUG", "metrics": {"dashboard": {"enabled": True}}}
 pytestmark = pytest.mark.timeout(1200)
 
@@ -44,14 +43,7 @@ def team(asked_before: int, cluster: Cluster, here: Trained, tiny_model: Path) -
     made.prepare(tiny_model)
     pools(made, train={"queue": made.namespace, "nodes": 1})
     cluster.kubectl("label", "namespace", made.namespace, "pod-security.kubernetes.io/enforce=restricted")
-    cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "assay-operator-store", "namespace": AUDITED},
-            "stringData": {name: cluster.s3_environment[name] for name in KEYS},
-        }
-    )
+    give_credentials(cluster, namespace=AUDITED)
     install_for(made)
     yield made
     for pod in operators(cluster):  # shown of a test that fails

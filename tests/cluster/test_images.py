@@ -12,10 +12,9 @@ from cluster.access import Cluster
 from cluster.built_images import built
 from cluster.running_operator import Team, a_team, cleaning
 from cluster.site import AUDITED
-from operator_access import install, uninstall
+from operator_access import give_credentials, install, uninstall
 
 RELEASE = "images"
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 pytestmark = pytest.mark.timeout(1200)
 
 
@@ -37,15 +36,7 @@ def team(cluster: Cluster, namespace: str, images: dict[str, str]) -> Iterator[T
     made = a_team(cluster, namespace)
     made.profile(images={"clean": images["clean"], "train": cluster.image, "evaluate": cluster.image})
     made.upload("questions.jsonl", b'{"text": "One line."}\n{"text": "One line."}\n')
-    secret = {"name": "assay-operator-store", "namespace": AUDITED}
-    cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": secret,
-            "stringData": {name: cluster.s3_environment[name] for name in KEYS},
-        }
-    )
+    give_credentials(cluster, namespace=AUDITED)
     install(cluster, release=RELEASE, namespace=AUDITED, **values)
     yield made
     print(cluster.kubectl("logs", f"--namespace={AUDITED}", f"deployment/{RELEASE}-operator", "--tail=100"))

@@ -6,6 +6,7 @@ id under which the benchmark or the prompt differs makes the task incomparable, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ class Paired:
         """Whether every item is simply right or wrong, and counts as much as any other."""
         return all(bool(np.isin(scores, (0.0, 1.0)).all()) for scores in (self.a, self.b))
 
-    @property
+    @cached_property
     def linear(self) -> "Paired":
         """Return the same scores as statistics want them: how an item varies, and not how much it counts for.
 

@@ -18,6 +18,7 @@ from assay.statistics.distributions import t_quantile
 from assay_pipelines.evaluate.likelihood import Text, Window, cut, in_batches, not_empty
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.models import not_finite
 from assay_pipelines.outcomes import Measured, Outcome, hashed
 
 _LOGITS = 2**23  # numbers that one forward pass may give: 32 MiB in fp32, of which six are held at once
@@ -113,10 +114,5 @@ def _nats(pair: Pair, chunk: Sequence[Window]) -> list[float]:
     each = (weighing.exp() * (weighing - other)).sum(dim=-1)
     sums: list[float] = (each.cpu().double() * counted).sum(dim=1).tolist()
     if not all(math.isfinite(one) for one in sums):
-        raise StageError(
-            "ModelNotFinite",
-            f"model {pair.model.label} or its reference",
-            "found a likelihood that is no number, expected finite ones",
-            "Look at the training's loss; its weights are not usable.",
-        )
+        raise not_finite(f"model {pair.model.label} or its reference")
     return sums

@@ -24,6 +24,7 @@ from assay_pipelines.evaluate.reuse import Answered, Beginning, answer, read, re
 from assay_pipelines.evaluate.rows import Question
 from assay_pipelines.evaluate.work import Batch, Work
 from assay_pipelines.inference import LoadedModel
+from assay_pipelines.models import not_finite
 
 TOLERANCE = 1e-4  # nats by which a likelihood in fp32 may move with what is read beside it
 
@@ -128,12 +129,7 @@ class Engine(HFLM):  # type: ignore[misc]  # the harness is untyped
             )
             found = [[next(flat) for _ in one.answers] for one in questions]
         if not all(math.isfinite(likelihood) for answers in found for likelihood, _ in answers):
-            raise StageError(
-                "ModelNotFinite",
-                f"model {self._label}",
-                "found a likelihood that is no number, expected finite ones",
-                "Look at the training's loss; its weights are not usable.",
-            )
+            raise not_finite(f"model {self._label}")
         return found
 
     def _begin(self, prefix: Tokens) -> Beginning:
@@ -240,10 +236,5 @@ class _Finite(LogitsProcessor):
 
     def __call__(self, _written: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if bool(torch.isnan(scores).any()):
-            raise StageError(
-                "ModelNotFinite",
-                f"model {self._label}",
-                "found logits that are no numbers, expected finite ones",
-                "Look at the training's losses; the weights are damaged, or the precision does not hold them.",
-            )
+            raise not_finite(f"model {self._label}")
         return scores

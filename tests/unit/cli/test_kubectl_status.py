@@ -2,22 +2,9 @@
 
 import pytest
 
-from assay.api.execution import Execution
-from assay.api.status import Condition, ExperimentStatus
+from assay.api.status import Condition
 from assay.cli.kubectl.status import header, remarkable
-from assay.settings.kubectl import Applied
-
-
-def applied(generation=1, **status):
-    return Applied(
-        namespace="team",
-        name="study",
-        generation=generation,
-        profile="default",
-        suspended=False,
-        execution=Execution(),
-        status=ExperimentStatus(**{"observed_generation": 1, "phase": "Running", **status}),
-    )
+from builders import an_applied
 
 
 def condition(kind, status, reason, message=""):
@@ -25,24 +12,24 @@ def condition(kind, status, reason, message=""):
 
 
 def test_a_header_counts_what_there_is_to_count():
-    assert header(applied(total=9, done=4, reused=2, failed=1)) == [
+    assert header(an_applied(total=9, done=4, reused=2, failed=1)) == [
         "team/study: Running, 4 of 9 stages done, 2 of them reused, 1 failed"
     ]
 
 
 def test_every_verdict_is_a_line():
-    lines = header(applied(verdict="one", verdicts=("one", "two")))
+    lines = header(an_applied(verdict="one", verdicts=("one", "two")))
 
     assert lines[1:] == ["verdict: one", "verdict: two"]
-    assert header(applied(verdict="one"))[1:] == ["verdict: one"]
+    assert header(an_applied(verdict="one"))[1:] == ["verdict: one"]
 
 
 def test_an_edit_that_the_operator_has_not_seen_is_told():
-    assert "has not looked at what was applied last" in header(applied(generation=2))[1]
+    assert "has not looked at what was applied last" in header(an_applied(generation=2))[1]
 
 
 def test_what_no_operator_has_looked_at_is_told_as_such():
-    lines = header(applied(phase=None, observed_generation=None))
+    lines = header(an_applied(phase=None, observed_generation=None))
 
     assert lines[0] == "team/study: Pending"
     assert "No operator" in lines[1]
@@ -77,4 +64,4 @@ def test_conditions_of_an_experiment_that_goes_its_way_are_not_told(expected):
     ],
 )
 def test_any_other_condition_is_told_with_reason_and_message(found, line):
-    assert header(applied(conditions=(condition(*found),)))[1:] == [line]
+    assert header(an_applied(conditions=(condition(*found),)))[1:] == [line]
