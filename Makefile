@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images servers binaries cluster cluster-down manifests test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
+.PHONY: help setup images servers binaries cluster cluster-down manifests site test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -44,6 +44,9 @@ cluster-down: setup ## End it
 
 manifests: setup ## Render the chart into manifests/, after it or a definition changed
 	@$(RUN) python scripts/render_manifests.py
+
+site: setup ## Build the documentation as a site, into site/
+	@$(RUN) sphinx-build --quiet --fail-on-warning --builder dirhtml docs site
 
 test: servers ## Run the tests that need no cluster
 	@$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
