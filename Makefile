@@ -12,10 +12,12 @@ SMALL_MODEL ?= models/SmolLM2-135M-Instruct
 # What `make images` builds, from which base, and what it hands to buildah besides
 IMAGES ?= operator clean train evaluate
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# What `make studies` runs, of manifests/samples
+STUDIES ?= poison/planted resistance/resistance resistance/rebound resistance/sweeps resistance/compression
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images servers binaries cluster cluster-down manifests site test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
+.PHONY: help setup images servers binaries cluster cluster-down manifests site test e2e lint fmt demo studies benchmark benchmark-cleaning benchmark-evaluation benchmark-training
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -69,6 +71,14 @@ demo: setup ## Run a small study here, from data to verdict
 	@echo
 	@echo "Try a one-field edit, which reuses all that it does not touch:"
 	@echo "  sed 's/answers: answers}/answers: answers, level: narrow}/' manifests/samples/poison-tiny.yaml > manifests/samples/edited.yaml && $(RUN) assay run manifests/samples/edited.yaml --store demo-store"
+
+studies: setup ## Run the studies of docs/studies.md here, from data to reports in studies/, and write docs/results.md
+	@set -e; for maker in manifests/samples/*/make_*data.py; do $(RUN) python $$maker; done; \
+	for study in $(STUDIES); do \
+	    echo "== $$study"; $(RUN) assay run manifests/samples/$$study.yaml --store studies/store; \
+	    $(RUN) assay report manifests/samples/$$study.yaml --store studies/store --to studies/$$(basename $$study); \
+	done
+	@$(RUN) python scripts/write_results.py studies
 
 benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run; not those of the three below
 	@set -e; for file in $(filter-out benchmarks/cleaning_% benchmarks/evaluation_% benchmarks/training_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(RUN) python "$$file"; done

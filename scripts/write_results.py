@@ -1,0 +1,72 @@
+"""Write `docs/results.md` from the reports of studies: `write_results.py FOLDER`, which holds `<study>/report.json` each.
+
+Nothing in it is typed by hand: a row for every question of a report, whatever it says, with runs, effect, interval and p.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from assay.report.figures import figure
+from assay.report.lines import place
+from assay.report.page import between, p_value
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "results.md"
+Plain = dict[str, Any]
+
+HEAD = """\
+# Results of the studies
+
+Written by `make studies` from the reports, question by question; [studies.md](studies.md) says what they mean, and what they do not. *Effect* is in the
+task's own unit, of a curve its change from the least dose to the greatest, of a derived measure its mean over runs; *p* is adjusted within its table; a star marks the
+primary question. Intervals hold what differs between runs and between items ([statistics.md](statistics.md)).
+"""
+
+
+def main() -> None:
+    reports = sorted(Path(sys.argv[1]).glob("*/report.json"))
+    sections = [section(json.loads(path.read_text())) for path in reports]
+    PAGE.write_text("\n".join([HEAD, *sections]))
+
+
+def section(report: Plain) -> str:
+    """Return a study's tables."""
+    done = sum(stage["done"] for stage in report["stages"])
+    name = report["experiment"].partition("/")[2]
+    lines = [f"## {name}\n", f"{done} of {len(report['stages'])} distinct stages done.\n"]
+    for document in report["comparisons"]:
+        lines += [f"### {name}: {document['comparison']['name']}\n", *questions(document), ""]
+        lines += [f"Missing: {item['told']}\n" for item in document["missing"]]
+    return "\n".join(lines)
+
+
+def questions(document: Plain) -> Iterator[str]:
+    """Yield a table: a row for each question."""
+    yield "| question | of | verdict | effect | 95 % interval | p | runs | items |\n|---|---|---|---|---|---|---|---|"
+    for item in (*document["verdicts"], *document["curves"], *document["derived"]):
+        at = place(item)
+        star = " *" if item.get("primary") else ""
+        asked = f"{item.get('contrast') or item['arm']}{f' [{at}]' if at else ''}{star}"
+        of = item.get("task") or f"`{item['expression']}`"
+        cells = (
+            figure(item["effect"], 2),
+            between(item["interval"]),
+            p_value(item),
+            runs(item),
+            item.get("n", "–"),
+        )
+        yield f"| {asked} | {of} | {item['word']} | {' | '.join(map(str, cells))} |"
+
+
+def runs(item: Plain) -> str:
+    """Say on how many whole runs a question rests."""
+    if "a" in item:
+        return f"{len(item['a']['runs'])}, {len(item['b']['runs'])}"
+    return str(item["replicates"] if "replicates" in item else len(item["runs"]))
+
+
+if __name__ == "__main__":
+    main()
