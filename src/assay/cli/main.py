@@ -152,6 +152,29 @@ def explain(file: File, stage: Stage, store: Store = STORE, output: Json = Outpu
 
 
 @app.command()
+def diff(
+    file: File,
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|ARM|STAGE",
+            help="Another experiment's file; or an arm of this one; or a stage such as with-refusals/sft.",
+            show_default=False,
+        ),
+    ],
+    after: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ARM|STAGE]", help="The arm or stage to hold it against.", show_default=False
+        ),
+    ] = None,
+    output: Json = Output.TEXT,
+) -> None:
+    """Name the stages of two experiments, or of two arms, that differ, and the fields that make it."""
+    command("diff")(file, before, after, output=output)
+
+
+@app.command()
 def ledger(
     experiment: Annotated[
         str,
