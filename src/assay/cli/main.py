@@ -66,9 +66,16 @@ def run(
 
 
 @app.command()
-def status(file: File, store: Store = STORE, output: Json = Output.TEXT) -> None:
+def status(
+    file: File,
+    store: Store = STORE,
+    watch: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--watch", "-w", help="Go on until every stage is final; Ctrl-C ends it.")
+    ] = False,
+    output: Json = Output.TEXT,
+) -> None:
     """Say how every stage stands."""
-    command("status")(file, store, output=output)
+    command("status")(file, store, watch=watch, output=output)
 
 
 @app.command()

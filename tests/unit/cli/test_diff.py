@@ -21,7 +21,9 @@ def test_two_files_are_told_by_field_and_by_what_follows(spec, edited, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["plain+slower/base", "  tokenizer.train.vocabulary: 400 → 420"]
     assert lines[2:4] == ["plain/sft, slower/sft", "  only because base changed"]
-    assert lines[-1].startswith("Stages that differ by fields of their own: 1; only by what they read: 7; the same: 1")
+    assert lines[-1].startswith(
+        "Stages that differ by fields of their own: 1; only by what they read: 7; the same: 1"
+    )
 
 
 def test_a_diff_for_programs_names_artifacts(spec, capsys):
