@@ -115,3 +115,15 @@ def test_a_watch_that_is_interrupted_ends_without_a_word(spec):
 
     assert watch.stdout.read() == ""
     assert watch.wait() == 130
+
+
+def completed(*words: str) -> list[str]:
+    asked = {"_ASSAY_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    return assay(**asked, COMP_CWORD=str(len(words) - 1)).stdout.split()
+
+
+def test_a_shell_completes_stages_of_the_file_though_its_inputs_are_missing(spec):
+    (spec.parent / "chats.jsonl").unlink()
+
+    assert completed("assay", "explain", str(spec), "slower/s") == ["slower/sft", "slower/scores"]
+    assert completed("assay", "explain", str(spec.parent / "none.yaml"), "s") == []

@@ -11,6 +11,7 @@ from assay.cli.entry import run as run_app
 app = new_app(
     "assay",
     "Ablation experiments on LLM training data: one spec, every distinct piece of work once, and statistics.",
+    completion=True,
 )
 
 File = Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)]
