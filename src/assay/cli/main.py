@@ -19,6 +19,15 @@ Store = Annotated[
     str, typer.Option(help="A folder, or s3://bucket/prefix.", envvar="ASSAY_STORE", show_default=True)
 ]
 
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE",
+        help="NAME or NAMESPACE/NAME, as the store knows it; or the experiment's YAML file.",
+        show_default=False,
+    ),
+]
+
 STORE = "assay-store"
 
 
@@ -214,6 +223,43 @@ def ledger(
 ) -> None:
     """Show which rows a clean stage dropped or changed, by which step, and why."""
     command("ledger")(experiment, stage, store, row=row, step=step, sample=sample, limit=limit, output=output)
+
+
+@app.command()
+def pin(experiment: Named, store: Store = STORE) -> None:
+    """Keep what an experiment relies on, whatever becomes of it."""
+    command("pin")(experiment, store)
+
+
+@app.command()
+def unpin(experiment: Named, store: Store = STORE) -> None:
+    """Take an experiment's pins away."""
+    command("unpin")(experiment, store)
+
+
+@app.command()
+def forget(
+    experiment: Named,
+    store: Store = STORE,
+    superseded: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--superseded", help="Only of what the file does not ask for any more.")
+    ] = False,
+) -> None:
+    """Say that an experiment does not rely on its stages any more, so that gc may take them."""
+    command("forget")(experiment, store, superseded=superseded)
+
+
+@app.command()
+def gc(
+    store: Store = STORE,
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Spare what was written within this time: 7d, 12h, 30m.")
+    ] = "7d",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it.")] = False,  # noqa: FBT002 -- a flag
+    output: Json = Output.TEXT,
+) -> None:
+    """Say which stages nobody relies on; delete them with --yes."""
+    command("gc")(store, older_than=older_than, yes=yes, output=output)
 
 
 @app.command()
