@@ -226,6 +226,19 @@ def ledger(
 
 
 @app.command()
+def index(
+    store: Store = STORE,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder for index.html and a copy of every report; absent: the store itself."),
+    ] = None,
+    output: Json = Output.TEXT,
+) -> None:
+    """List the experiments of a store, and write a page with a link to every report."""
+    command("index")(store, to=to, output=output)
+
+
+@app.command()
 def pin(experiment: Named, store: Store = STORE) -> None:
     """Keep what an experiment relies on, whatever becomes of it."""
     command("pin")(experiment, store)
