@@ -1,7 +1,7 @@
 """`assay`: the commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,19 @@ Named = Annotated[
 ]
 
 STORE = "assay-store"
+
+
+@app.command()
+def init(
+    template: Annotated[
+        Literal["minimal", "poison", "resistance"], typer.Argument(help="What to begin with.")
+    ] = "minimal",
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write; absent: TEMPLATE.yaml.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a spec to begin with, whose comments teach."""
+    command("init")(template, to)
 
 
 @app.command()
@@ -223,6 +236,19 @@ def ledger(
 ) -> None:
     """Show which rows a clean stage dropped or changed, by which step, and why."""
     command("ledger")(experiment, stage, store, row=row, step=step, sample=sample, limit=limit, output=output)
+
+
+@app.command()
+def export(
+    file: File,
+    to: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
+    store: Store = STORE,
+    without_models: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--without-models", help="Leave out what trainings wrote: a run trains again.")
+    ] = False,
+) -> None:
+    """Make a folder that reproduces an experiment by itself: spec, inputs, artifacts, report."""
+    command("export")(file, store, to=to, models=not without_models)
 
 
 @app.command()
