@@ -19,7 +19,7 @@ from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import data_key, experiment_key, record_key, resume_key, stage_document_key
 from assay.errors import Retry, StoreError
 from assay.stores.claims import beat, claim, declare_stage, declare_use, fail
-from assay.stores.garbage import Garbage, Kept, garbage, reads_in, remove, survey
+from assay.stores.garbage import Documents, Garbage, Kept, garbage, remove, survey
 from assay.stores.records import load_record, publish
 from assay.stores.store import Store
 from assay.stores.uses import experiments, forget, pin, pins, unpin, uses
@@ -60,7 +60,7 @@ def a_done_stage(store: Store, name: str = "one", *reads: str) -> ArtifactRef:
 
 def judged(store: Store, *, now: datetime | None = None, spared: timedelta = WEEK) -> Garbage:
     later = datetime.now(UTC) + timedelta(days=8)
-    return garbage(survey(store), reads_in(store), now=now or later, spared=spared)
+    return garbage(survey(store), Documents(store), now=now or later, spared=spared)
 
 
 def swept(store: Store, **terms: Any) -> list[ArtifactRef]:
@@ -167,6 +167,26 @@ def test_a_stage_that_comes_to_be_tried_in_between_keeps_its_identity_and_its_cl
     assert not remove(store, stored)
     assert store.get(stage_document_key(ref)) is not None
     assert judged(store, now=datetime.now(UTC), spared=timedelta()).kept == {ref: Kept.TRIED}
+
+
+def test_what_attempts_left_that_came_to_nothing_may_go_and_the_record_still_holds(store: Store) -> None:
+    ref = a_done_stage(store)
+    claim(store, ref, an_attempt(2))
+    store.put(data_key(ref, 2, "model/weights.bin"), b"half")
+    declare_use(store, ref, STUDY)
+
+    assert [info.key for info in judged(store).leftovers] == [data_key(ref, 2, "model/weights.bin")]
+    assert judged(store, now=datetime.now(UTC)).leftovers == ()
+
+
+def test_what_attempts_wrote_stays_while_a_stage_is_not_done(store: Store) -> None:
+    ref = a_stage(store, "one")
+    for number in (1, 2):
+        claim(store, ref, an_attempt(number))
+        store.put(data_key(ref, number, "model/weights.bin"), b"half")
+    declare_use(store, ref, STUDY)
+
+    assert judged(store).leftovers == ()
 
 
 class Breaking(MemoryStore):

@@ -126,7 +126,8 @@ def _readme(name: str, plan: Plan, notes: list[str]) -> str:
     return f"""# {plan.experiment}
 
 `{name}` is the experiment, with what it reads beside it; `store/` has what its stages made, `report.html` what it showed.
-`requirements.txt` and `environments.json` say with which versions. No path here leads out of this folder.
+`requirements.txt` and `environments.json` say with which versions. No path here leads out of this folder. The chats and what models
+wrote are here as they are, whatever they say.
 
     assay run {name} --store store
 

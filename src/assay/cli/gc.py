@@ -13,8 +13,9 @@ from rich.table import Table
 from assay.cli.terminal import PLAIN, console, say
 from assay.errors import SpecError
 from assay.settings.common import now
-from assay.stores.garbage import Garbage, Stored, garbage, reads_in, remove, survey
+from assay.stores.garbage import Documents, Garbage, Stored, garbage, remove, survey
 from assay.stores.open import open_store, open_to_read
+from assay.stores.store import delete_all
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _AGE = re.compile(r"(\d+)([dhm])")
@@ -24,18 +25,21 @@ def main(store_uri: str, *, older_than: str, yes: bool, output: str) -> None:
     """Say what may go; let it go where that is asked."""
     spared = age(older_than)
     store = open_to_read(store_uri)
-    found = garbage(survey(store), reads_in(store), now=now(), spared=spared)
-    if yes and found.stages:
+    found = garbage(survey(store), Documents(store), now=now(), spared=spared)
+    something = bool(found.stages or found.leftovers)
+    if yes and something:
         store = open_store(store_uri)
     gone = [stored for stored in found.stages if yes and remove(store, stored)]
+    if yes:
+        delete_all(store, [info.key for info in found.leftovers])
     if output == "json":
         say(json.dumps(_data(found, gone, deleted=yes)))
         return
     _print(found)
-    if not found.stages or not yes:
-        say("Nothing was deleted: --yes does that." if found.stages else "Nothing to delete.")
+    if not something or not yes:
+        say("Nothing was deleted: --yes does that." if something else "Nothing to delete.")
         return
-    say(f"deleted {len(gone)} stages, {decimal(_bytes(gone))}")
+    say(f"deleted {len(gone)} stages, {decimal(_bytes(gone) + _left(found))}")
     if len(gone) < len(found.stages):
         say(f"{len(found.stages) - len(gone)} came to be wanted meanwhile, and stay")
 
@@ -66,6 +70,8 @@ def _print(found: Garbage) -> None:
             table.add_row(kind.value, str(len(stages)), decimal(_bytes(stages)), f"{last:%Y-%m-%d}")
         console().print(table)
         say(f"{len(found.stages)} stages that nobody relies on, {decimal(_bytes(found.stages))}")
+    if found.leftovers:
+        say(f"{decimal(_left(found))} that attempts left which came to nothing, in stages that stay")
     reasons = Counter(found.kept.values())
     told = ", ".join(f"{count} {reason.value}" for reason, count in sorted(reasons.items()))
     say(f"{len(found.kept)} stages stay{': ' if told else ''}{told}")
@@ -75,7 +81,8 @@ def _data(found: Garbage, gone: Iterable[Stored], *, deleted: bool) -> dict[str,
     removed = {stored.ref for stored in gone}
     return {
         "deleted": deleted,
-        "bytes": _bytes(found.stages),
+        "bytes": _bytes(found.stages) + _left(found),
+        "leftovers": [info.key for info in found.leftovers],
         "stages": [
             {
                 "ref": str(stored.ref),
@@ -91,3 +98,7 @@ def _data(found: Garbage, gone: Iterable[Stored], *, deleted: bool) -> dict[str,
 
 def _bytes(stages: Iterable[Stored]) -> int:
     return sum(stored.size for stored in stages)
+
+
+def _left(found: Garbage) -> int:
+    return sum(info.size for info in found.leftovers)

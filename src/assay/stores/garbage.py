@@ -1,9 +1,10 @@
 """What a store holds that nobody relies on, and how it goes: the record first, so that no half of a stage is ever taken for the whole.
 
 Kept are stages that an experiment uses or a pin names, those that a kept one reads, the young, and those that somebody tries just now.
+Of a kept stage that is done, what other attempts wrote than the one that its record names may go too.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from enum import StrEnum
 from assay.artifacts.documents import ARTIFACT, ArtifactRef
 from assay.artifacts.layout import record_key, stage_document_key, stage_key
 from assay.stores.claims import read_stage
+from assay.stores.records import load_record
 from assay.stores.resume import drop_resume
 from assay.stores.store import ObjectInfo, Store, delete_all
 from assay.stores.uses import experiments, is_used, pins, uses
@@ -48,6 +50,16 @@ class Stored:
         """When anything was last written, by the store's clock."""
         return max(info.modified for info in self.objects)
 
+    @property
+    def written(self) -> Mapping[int, tuple[ObjectInfo, ...]]:
+        """What each attempt wrote."""
+        found: dict[int, list[ObjectInfo]] = {}
+        for info in self.objects:
+            _, _, number, name, *_ = f"{info.key.removeprefix(stage_key(self.ref))}////".split("/")
+            if name == "data":
+                found.setdefault(int(number), []).append(info)
+        return {number: tuple(objects) for number, objects in found.items()}
+
     def is_tried(self, now: datetime) -> bool:
         """Say whether an attempt may be under way: neither record nor failure, and a sign of life of late."""
         times = {info.key: info.modified for info in self.objects}
@@ -81,6 +93,25 @@ class Garbage:
 
     stages: tuple[Stored, ...]
     kept: Mapping[ArtifactRef, Kept] = field(default_factory=dict)
+    leftovers: tuple[ObjectInfo, ...] = ()  # of attempts that came to nothing, in stages that stay
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What stages say of themselves, read where the question takes it."""
+
+    store: Store
+
+    def reads(self, ref: ArtifactRef) -> tuple[ArtifactRef, ...]:
+        """Return what a stage reads; nothing if it is not there."""
+        if self.store.info(stage_document_key(ref)) is None:
+            return ()
+        return tuple(ArtifactRef(read) for read in read_stage(self.store, ref).reads)
+
+    def winner(self, ref: ArtifactRef) -> int | None:
+        """Return the attempt that a stage's record names; None while it is not done."""
+        record = load_record(self.store, ref)
+        return None if record is None else record.provenance.attempt
 
 
 def survey(store: Store) -> Survey:
@@ -95,30 +126,27 @@ def survey(store: Store) -> Survey:
     return Survey(stages=stages, used=uses(store).keys(), pinned=pinned)
 
 
-def garbage(
-    seen: Survey, reads: Callable[[ArtifactRef], Iterable[ArtifactRef]], *, now: datetime, spared: timedelta
-) -> Garbage:
-    """Say what may go: `reads` tells what a stage reads, `spared` for how long a stage is young after anything was written to it."""
+def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta) -> Garbage:
+    """Say what may go; `spared` is for how long a stage is young after anything was written to it."""
     kept = dict(_kept(seen, now, spared))
     todo = list(kept)
     while todo:
-        for ref in reads(todo.pop()):
+        for ref in store.reads(todo.pop()):
             if ref not in kept:
                 kept[ref] = Kept.READ
                 todo.append(ref)
     gone = [stored for ref, stored in seen.stages.items() if ref not in kept]
-    return Garbage(stages=tuple(sorted(gone, key=lambda stored: stored.ref)), kept=kept)
-
-
-def reads_in(store: Store) -> Callable[[ArtifactRef], Iterable[ArtifactRef]]:
-    """Return what tells what a stage reads, by its `stage.json`."""
-
-    def reads(ref: ArtifactRef) -> Iterable[ArtifactRef]:
-        if store.info(stage_document_key(ref)) is None:
-            return ()
-        return [ArtifactRef(read) for read in read_stage(store, ref).reads]
-
-    return reads
+    left = [
+        info
+        for ref in sorted(kept.keys() & seen.stages.keys())
+        if len(written := seen.stages[ref].written) > 1 and (winner := store.winner(ref)) is not None
+        for number, objects in written.items()
+        for info in objects
+        if number != winner and info.modified <= now - spared
+    ]
+    return Garbage(
+        stages=tuple(sorted(gone, key=lambda stored: stored.ref)), kept=kept, leftovers=tuple(left)
+    )
 
 
 def remove(store: Store, stored: Stored) -> bool:

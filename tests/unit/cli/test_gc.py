@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import data_key
 from assay.cli import forget, gc, pin, unpin
 from assay.cli.gc import age
 from assay.errors import SpecError
@@ -109,6 +110,19 @@ def test_a_file_is_pinned_as_it_is_now(run, spec, store):
     assert set(uses(store)) & set(pinned.stages) == {
         stage.ref.fingerprint for stage in run.stages if stage.kind is Kind.CLEAN
     }
+
+
+def test_what_a_failed_attempt_left_in_a_used_stage_goes_and_the_stage_is_reused(run, spec, store, capsys):
+    ref = run.stages[-1].ref
+    store.put(data_key(ref, 1, "verdicts.json"), b"{}")
+    store.put(data_key(ref, 2, "verdicts.json"), b"{}")
+    _age(store)
+
+    told = swept(store, capsys)
+
+    assert told["leftovers"] == [data_key(ref, 2, "verdicts.json")]
+    assert store.get(data_key(ref, 1, "verdicts.json")) == b"{}"
+    assert store.get(data_key(ref, 2, "verdicts.json")) is None
 
 
 def test_an_experiment_that_a_store_does_not_know_is_told_beside_those_it_knows(run, store):
