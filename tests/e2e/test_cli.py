@@ -2,11 +2,12 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
-from e2e.cli import assay
+from e2e.cli import assay, started
 
 HERE = Path(__file__).parent
 S3 = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
@@ -105,3 +106,24 @@ def test_a_store_that_is_a_file_is_refused(spec):
 
 def test_a_stage_that_is_misspelt_is_refused_with_the_nearest(spec):
     refused(assay("logs", spec, "plain/stf", "--store", spec.parent / "store"), "plain/sft")
+
+
+def test_a_watch_that_is_interrupted_ends_without_a_word(spec):
+    watch = started("status", spec, "--store", spec.parent / "store", "--watch")
+    assert watch.stdout.readline() == "0 of 9 stages done\n"
+    watch.send_signal(signal.SIGINT)
+
+    assert watch.stdout.read() == ""
+    assert watch.wait() == 130
+
+
+def completed(*words: str) -> list[str]:
+    asked = {"_ASSAY_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    return assay(**asked, COMP_CWORD=str(len(words) - 1)).stdout.split()
+
+
+def test_a_shell_completes_stages_of_the_file_though_its_inputs_are_missing(spec):
+    (spec.parent / "chats.jsonl").unlink()
+
+    assert completed("assay", "explain", str(spec), "slower/s") == ["slower/sft", "slower/scores"]
+    assert completed("assay", "explain", str(spec.parent / "none.yaml"), "s") == []

@@ -69,3 +69,7 @@ def use_key(ref: ArtifactRef, experiment: str) -> str:
 def experiment_key(experiment: str, path: str) -> str:
     """A document of one experiment: plan, verdicts, report."""
     return f"experiments/{experiment}/{path}"
+
+
+INDEX = "index.html"
+"""A page over all experiments, beside them, so that its links lead to their reports."""

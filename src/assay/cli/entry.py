@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,18 +22,32 @@ class Output(StrEnum):
 Json = Annotated[
     Output, typer.Option("--output", "-o", help="For people, or for programs; `run` prints a line per event.")
 ]
+
+
+def _stages(context: typer.Context, incomplete: str) -> list[str]:
+    """Return what a shell may complete: the stages of the file that is named before."""
+    file = context.params.get("file")
+    found: list[str] = importlib.import_module("assay.cli.complete").stages_in(Path(file)) if file else []
+    return [label for label in found if label.startswith(incomplete)]
+
+
 Stage = Annotated[
-    str, typer.Argument(help="Such as with-refusals/sft or with-refusals/sft[seed=1].", show_default=False)
+    str,
+    typer.Argument(
+        help="Such as with-refusals/sft or with-refusals/sft[seed=1].",
+        show_default=False,
+        autocompletion=_stages,
+    ),
 ]
 
 
-def new_app(name: str, about: str) -> typer.Typer:
-    """Return a command line without commands yet."""
+def new_app(name: str, about: str, *, completion: bool = False) -> typer.Typer:
+    """Return a command line without commands yet; a shell's `completion` is its own, and not a plugin's."""
     return typer.Typer(
         name=name,
         help=about,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=completion,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )

@@ -20,6 +20,7 @@ from assay.stores.by_id import SortedOutput
 from assay.stores.open import open_to_read
 from assay.stores.records import load_record
 from assay.stores.store import Store
+from assay.stores.uses import experiments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,29 +91,30 @@ def _of_store(text: str, store_uri: str) -> Cleaned:
 
     """
     store = open_to_read(store_uri)
-    names = [
-        (namespace, name)
-        for namespace in store.children("experiments/")
-        for name in store.children(f"experiments/{namespace}/")
-    ]
+    names = experiments(store)
     reported = {
-        (namespace, name): report
-        for namespace, name in names
-        if text.startswith((f"{name}/", f"{namespace}/{name}/"))
-        and (report := _report(store, f"{namespace}/{name}")) is not None
+        experiment: report
+        for experiment in names
+        if text.startswith((f"{_own(experiment)}/", f"{experiment}/"))
+        and (report := _report(store, experiment)) is not None
     }
     if len(reported) != 1:
-        known = ", ".join(f"{namespace}/{name}" for namespace, name in names) or "none"
+        known = ", ".join(names) or "none"
         raise SpecError(
             f"{text!r} in {store.uri}",
             f"found {len(reported)} reports of experiments that it could mean, expected one; there are {known}",
             "Name EXPERIMENT/STAGE, or the experiment's file and then the stage.",
         )
-    (((namespace, name), report),) = reported.items()
-    stage = text.removeprefix(f"{namespace}/{name}/").removeprefix(f"{name}/")
+    ((experiment, report),) = reported.items()
+    stage = text.removeprefix(f"{experiment}/").removeprefix(f"{_own(experiment)}/")
     labels = {ArtifactRef(item["from"]): [item["label"], *item["members"]] for item in report["stages"]}
     ref = pick_ref(labels, stage)
     return _cleaned(store, ref, labels[ref][0])
+
+
+def _own(experiment: str) -> str:
+    """Return an experiment's name without its namespace."""
+    return experiment.partition("/")[2]
 
 
 def _report(store: Store, experiment: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """`assay`: the commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from assay.cli.entry import run as run_app
 app = new_app(
     "assay",
     "Ablation experiments on LLM training data: one spec, every distinct piece of work once, and statistics.",
+    completion=True,
 )
 
 File = Annotated[Path, typer.Argument(help="The experiment's YAML file.", show_default=False)]
@@ -18,7 +19,29 @@ Store = Annotated[
     str, typer.Option(help="A folder, or s3://bucket/prefix.", envvar="ASSAY_STORE", show_default=True)
 ]
 
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE",
+        help="NAME or NAMESPACE/NAME, as the store knows it; or the experiment's YAML file.",
+        show_default=False,
+    ),
+]
+
 STORE = "assay-store"
+
+
+@app.command()
+def init(
+    template: Annotated[
+        Literal["minimal", "poison", "resistance"], typer.Argument(help="What to begin with.")
+    ] = "minimal",
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write; absent: TEMPLATE.yaml.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a spec to begin with, whose comments teach."""
+    command("init")(template, to)
 
 
 @app.command()
@@ -66,9 +89,16 @@ def run(
 
 
 @app.command()
-def status(file: File, store: Store = STORE, output: Json = Output.TEXT) -> None:
+def status(
+    file: File,
+    store: Store = STORE,
+    watch: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--watch", "-w", help="Go on until every stage is final; Ctrl-C ends it.")
+    ] = False,
+    output: Json = Output.TEXT,
+) -> None:
     """Say how every stage stands."""
-    command("status")(file, store, output=output)
+    command("status")(file, store, watch=watch, output=output)
 
 
 @app.command()
@@ -152,6 +182,29 @@ def explain(file: File, stage: Stage, store: Store = STORE, output: Json = Outpu
 
 
 @app.command()
+def diff(
+    file: File,
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|ARM|STAGE",
+            help="Another experiment's file; or an arm of this one; or a stage such as with-refusals/sft.",
+            show_default=False,
+        ),
+    ],
+    after: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ARM|STAGE]", help="The arm or stage to hold it against.", show_default=False
+        ),
+    ] = None,
+    output: Json = Output.TEXT,
+) -> None:
+    """Name the stages of two experiments, or of two arms, that differ, and the fields that make it."""
+    command("diff")(file, before, after, output=output)
+
+
+@app.command()
 def ledger(
     experiment: Annotated[
         str,
@@ -183,6 +236,69 @@ def ledger(
 ) -> None:
     """Show which rows a clean stage dropped or changed, by which step, and why."""
     command("ledger")(experiment, stage, store, row=row, step=step, sample=sample, limit=limit, output=output)
+
+
+@app.command()
+def export(
+    file: File,
+    to: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
+    store: Store = STORE,
+    without_models: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--without-models", help="Leave out what trainings wrote: a run trains again.")
+    ] = False,
+) -> None:
+    """Make a folder that reproduces an experiment by itself: spec, inputs, artifacts, report."""
+    command("export")(file, store, to=to, models=not without_models)
+
+
+@app.command()
+def index(
+    store: Store = STORE,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder for index.html and a copy of every report; absent: the store itself."),
+    ] = None,
+    output: Json = Output.TEXT,
+) -> None:
+    """List the experiments of a store, and write a page with a link to every report."""
+    command("index")(store, to=to, output=output)
+
+
+@app.command()
+def pin(experiment: Named, store: Store = STORE) -> None:
+    """Keep what an experiment relies on, whatever becomes of it."""
+    command("pin")(experiment, store)
+
+
+@app.command()
+def unpin(experiment: Named, store: Store = STORE) -> None:
+    """Take an experiment's pins away."""
+    command("unpin")(experiment, store)
+
+
+@app.command()
+def forget(
+    experiment: Named,
+    store: Store = STORE,
+    superseded: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--superseded", help="Only of what the file does not ask for any more.")
+    ] = False,
+) -> None:
+    """Say that an experiment does not rely on its stages any more, so that gc may take them."""
+    command("forget")(experiment, store, superseded=superseded)
+
+
+@app.command()
+def gc(
+    store: Store = STORE,
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Spare what was written within this time: 7d, 12h, 30m.")
+    ] = "7d",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it.")] = False,  # noqa: FBT002 -- a flag
+    output: Json = Output.TEXT,
+) -> None:
+    """Say which stages nobody relies on; delete them with --yes."""
+    command("gc")(store, older_than=older_than, yes=yes, output=output)
 
 
 @app.command()

@@ -12,8 +12,10 @@ from assay.artifacts.kinds import Kind
 from assay.cli.expected import expected_data, print_expected
 from assay.cli.fit import fit_data, print_fit
 from assay.cli.foresight import print_contrasts
+from assay.cli.picture import picture_data, print_picture
 from assay.cli.terminal import PLAIN, console, say
 from assay.plan.explain import nearest
+from assay.plan.layers import layers
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
 from assay.report.alike import unlike_contrasts
@@ -86,11 +88,13 @@ def plan_rows(plan: Plan, decision: Decision, store: Store) -> list[Row]:
 def plan_data(plan: Plan, rows: list[Row]) -> Row:
     """Return a plan for programs."""
     about = {"experiment": plan.experiment, "digest": plan.digest, "stages": rows, "notes": plan.notes}
-    return about | tallied(rows)
+    return about | {"layers": picture_data(layers(plan, _done(rows)))} | tallied(rows)
 
 
 def print_plan(plan: Plan, rows: list[Row]) -> None:
     """Print a plan for people."""
+    print_picture(layers(plan, _done(rows)))
+    say("")
     table = Table(**PLAIN)
     for title in ("STAGE", "KIND", "PLAN", "WHY"):
         table.add_column(title, overflow="fold")
@@ -133,6 +137,10 @@ def _classes_here(plan: Plan, decision: Decision, store: Store) -> dict[Artifact
 def tallied(rows: list[Row]) -> dict[str, int]:
     """Count the stages by what becomes of them."""
     return {verb: sum(row["plan"] == verb for row in rows) for verb in _VERBS}
+
+
+def _done(rows: list[Row]) -> set[ArtifactRef]:
+    return {ArtifactRef(row["ref"]) for row in rows if row["plan"] in {"reuse", "done"}}
 
 
 def _row(plan: Plan, stage: PlannedStage, judgement: Judgement, stored: list[StageDocument]) -> Row:

@@ -20,6 +20,7 @@ from assay.reconcile.decide import Decision, Judgement, State
 from assay.stores.claims import read_progress
 from assay.stores.store import Store
 
+EXIT_INTERRUPTED = 130
 STARTING = "starting"
 _READ_SECONDS = 1.0  # how often progress is read from the store
 _SHOWN_FINAL = 5  # finished stages that stay on screen

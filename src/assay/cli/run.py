@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from assay.cli.progress import LiveView, PlainView, View
+from assay.cli.progress import EXIT_INTERRUPTED, LiveView, PlainView, View
 from assay.cli.terminal import console, say
 from assay.cli.verdicts import print_verdicts, print_warnings
 from assay.errors import SpecError
@@ -18,7 +18,6 @@ from assay.report.write import write_report
 from assay.settings.local import Local, backend_for, open_local
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 
 def main(file: Path, store_uri: str, *, parallel: int | None, approve: str | None, output: str) -> None:

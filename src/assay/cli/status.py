@@ -1,6 +1,8 @@
 """`assay status`: how every stage stands now."""
 
 import json
+import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from rich.table import Table
 
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import record_key
-from assay.cli.progress import STARTING, now_doing
+from assay.cli.progress import EXIT_INTERRUPTED, STARTING, LiveView, PlainView, View, now_doing, tally
 from assay.cli.terminal import PLAIN, console, say
 from assay.errors import StoreError
 from assay.plan.plan import Plan, PlannedStage
@@ -23,6 +25,8 @@ from assay.stores.store import Store
 
 Row = dict[str, Any]
 
+_WATCH_SECONDS = 2.0  # between two looks
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
@@ -33,10 +37,13 @@ class Seen:
     damaged: Mapping[ArtifactRef, str]
 
 
-def main(file: Path, store_uri: str, *, output: str) -> None:
-    """Observe, and say what is seen."""
+def main(file: Path, store_uri: str, *, watch: bool, output: str) -> None:
+    """Observe, and say what is seen: once, or until every stage is final."""
     local = open_local(file, store_uri)
-    seen = see(local.plan, local.store, lambda store: _look(replace(local, store=store)))
+    if watch:
+        seen = _watched(local, as_json=output == "json")
+    else:
+        seen = see(local.plan, local.store, lambda store: _look(replace(local, store=store)))
     rows = status_rows(seen, local.store)
     if output == "json":
         experiment, finished = seen.plan.experiment, seen.decision.finished
@@ -47,6 +54,34 @@ def main(file: Path, store_uri: str, *, output: str) -> None:
     print_arms(arm_hours(seen))
     done = sum(row["state"] == State.DONE for row in rows)
     say(f"{done} of {len(rows)} stages done")
+
+
+def _watched(local: Local, *, as_json: bool) -> Seen:
+    """Show how all stands until all is final, and return that; where nobody sits before a terminal, a line per change."""
+    backend = backend_for(local.experiment, None)
+    control = local.control(backend)  # it reads again only what may have changed
+
+    def look(store: Store) -> tuple[Plan, Decision]:
+        return control.look() if store is local.store else _look(replace(local, store=store))
+
+    terminal = console()
+    shown = terminal.is_terminal and not as_json
+    view: View = LiveView(terminal, local.store) if shown else PlainView(as_json=as_json)
+    if not shown and not as_json:
+        say(tally(see(local.plan, local.store, look).decision.judgements))
+    try:
+        with view:
+            while True:
+                seen = see(local.plan, local.store, look)
+                view.watch(seen.plan, seen.decision)
+                sys.stdout.flush()
+                if seen.decision.finished:
+                    return seen
+                time.sleep(_WATCH_SECONDS)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    finally:
+        backend.close()
 
 
 def see(plan: Plan, store: Store, look: Callable[[Store], tuple[Plan, Decision]]) -> Seen:

@@ -22,7 +22,7 @@ class Difference:
     def __str__(self) -> str:
         if _ABSENT in (self.mine, self.theirs):
             return f"{self.path} only {'there' if self.mine == _ABSENT else 'here'}"
-        return f"{self.path}: {_short(self.mine)} here, {_short(self.theirs)} there"
+        return f"{self.path}: {short(self.mine)} here, {short(self.theirs)} there"
 
     def is_read(self, reads: frozenset[str]) -> bool:
         """Say whether it is only that another artifact is read."""
@@ -65,6 +65,7 @@ def _by_name(value: Any) -> Any:
     return {**dict(zip(names, value, strict=True)), "order": " ".join(str(name) for name in names)}
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Write a value in a few words, digests by their beginnings."""
     text = _DIGEST.sub(r"\1…", value if isinstance(value, str) else repr(value))
     return text if len(text) <= 60 else f"{text[:57]}…"

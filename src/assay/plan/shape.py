@@ -60,6 +60,22 @@ def field_by_alias(model: type[SpecModel]) -> dict[str, FieldShape]:
     return {shape.alias: shape for shape in shape_of(model)}
 
 
+@cache
+def outside_names(model: type[SpecModel]) -> frozenset[str]:
+    """Return the YAML names of all fields, however deep, that name content outside the store."""
+    names: set[str] = set()
+    todo, seen = [model], set[type[SpecModel]]()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for shape in shape_of(current):
+            names |= {shape.alias} if shape.outside else set()
+            todo += [inner for inner in (shape.nested, shape.items) if inner is not None]
+    return frozenset(names)
+
+
 def _members(annotation: Any) -> list[Any]:
     """The members of a union, or the annotation alone."""
     if (

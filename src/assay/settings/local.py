@@ -17,7 +17,7 @@ from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.errors import SpecError, StoreError
-from assay.plan.compile import compile_plan
+from assay.plan.compile import Resolved, compile_plan
 from assay.plan.examine import Examined, examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
@@ -91,9 +91,13 @@ def compile_file(path: Path) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
     examined = examined_file(path)
     experiment = examined.sound()
+    return experiment, compile_plan(experiment, examined.expansion, resolved_file(path, examined))
+
+
+def resolved_file(path: Path, examined: Examined) -> dict[str, Resolved]:
+    """Return what the outside inputs of a sound spec's file hold now, by their keys."""
     sources: Sources = FileSources(path.absolute().parent, hub_access=os.environ.get("HF_HUB_OFFLINE") == "0")
-    resolved = resolved_inputs(examined.expansion, examined.written, sources)
-    return experiment, compile_plan(experiment, examined.expansion, resolved)
+    return resolved_inputs(examined.expansion, examined.written, sources)
 
 
 def open_local(path: Path, store_uri: str, *, writing: bool = False) -> Local:

@@ -4,14 +4,12 @@ Sealed objects end with the SHA-256 of what is before it: one that does not hold
 """
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import resume_key
-from assay.stores.store import Store
+from assay.stores.store import Store, delete_all
 
 _SEAL_BYTES = hashlib.sha256().digest_size
-_AT_ONCE = 16  # requests, as many as a store's client has connections
 
 
 def put_sealed(store: Store, key: str, data: bytes) -> None:
@@ -30,7 +28,4 @@ def get_sealed(store: Store, key: str) -> bytes | None:
 
 def drop_resume(store: Store, ref: ArtifactRef) -> None:
     """Remove what attempts at a stage left."""
-    keys = [info.key for info in store.keys(resume_key(ref, ""))]
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for _ in threads.map(store.delete, keys):
-            pass  # raises what a request raised
+    delete_all(store, [info.key for info in store.keys(resume_key(ref, ""))])

@@ -1,7 +1,8 @@
 """The port: what assay needs of an object store. One contract suite holds for every implementation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ RESERVED = ".assay/"
 
 PROBE = f"{RESERVED}probe"
 """Created once by whoever first opens the store for writing, and left there: every later opening tries to create it again."""
+
+_AT_ONCE = 16  # requests, as many as a store's client has connections
 
 # Control characters; the backslash, which SeaweedFS reads as a slash; surrogates, which have no UTF-8.
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
@@ -93,6 +96,13 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; removing what is not there is no error."""
         ...
+
+
+def delete_all(store: Store, keys: Iterable[str]) -> None:
+    """Remove objects, many at once, in no order."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for _ in threads.map(store.delete, keys):
+            pass  # raises what a request raised
 
 
 def check_key(key: str) -> str:

@@ -116,3 +116,15 @@ def test_a_model_folder_s_size_is_read_where_the_plan_is_made(spec, store, capsy
     data = json.loads(capsys.readouterr().out)["fit"]
     assert {training["parameters"] for training in data["trainings"]} == {500}
     assert data["unknown"] == {}
+
+
+def test_a_plan_begins_with_its_pipeline_as_a_picture(spec, store, bench, cleaned, capsys):
+    bench.finish(cleaned.document)
+
+    main(spec, store.uri, profile=None, output="text")
+    first = capsys.readouterr().out.splitlines()[0]
+    main(spec, store.uri, profile=None, output="json")
+
+    assert first == "chats (done) ─ base ─ sft ×2 ─ answers ×2 ─ scores ×2 ─ speed"
+    told = json.loads(capsys.readouterr().out)["layers"]
+    assert told[2] == [{"name": "sft", "stages": 2, "done": 0, "reads": ["base", "chats"]}]

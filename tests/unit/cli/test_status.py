@@ -9,13 +9,13 @@ from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay.cli.status import main
 from assay.settings.local import compile_file
-from builders import a_cleaning
+from builders import SUMMARIES, a_cleaning
 
 
 @pytest.fixture
 def status(spec, store, capsys):
     def status():
-        main(spec, store.uri, output="json")
+        main(spec, store.uri, watch=False, output="json")
         return {row["label"]: row for row in json.loads(capsys.readouterr().out)["stages"]}
 
     return status
@@ -44,9 +44,9 @@ def test_gpu_hours_are_told_by_stage_and_by_arm(spec, bench, cleaned, capsys):
         base.document, environment={"device": "NVIDIA H200", "processes": 4}, took=timedelta(hours=2)
     )
 
-    main(spec, bench.store.uri, output="json")
+    main(spec, bench.store.uri, watch=False, output="json")
     told = json.loads(capsys.readouterr().out)
-    main(spec, bench.store.uri, output="text")
+    main(spec, bench.store.uri, watch=False, output="text")
 
     assert {row["label"]: row["gpuHours"] for row in told["stages"]}[base.label] == 8
     assert told["gpuHoursByArm"] == {"plain": 8, "slower": 8}
@@ -62,3 +62,28 @@ def test_a_damaged_record_is_named_and_the_others_are_told(store, cleaned, statu
     assert rows[cleaned.label]["state"] == "damaged"
     assert "delete it" in rows[cleaned.label]["detail"]
     assert rows["plain/sft"]["state"] == "waiting"
+
+
+def finish_all(spec, bench):
+    for stage in compile_file(spec)[1].stages:
+        bench.finish(stage.document, **SUMMARIES[stage.kind])
+
+
+def test_a_watch_ends_when_every_stage_is_final_with_a_line_for_each_and_how_all_stands(spec, bench, capsys):
+    finish_all(spec, bench)
+
+    main(spec, bench.store.uri, watch=True, output="text")
+
+    told = capsys.readouterr().out
+    assert told.startswith("9 of 9 stages done\nreused   plain+slower/chats\n")
+    assert told.endswith("9 of 9 stages done\n")
+
+
+def test_a_watch_for_programs_tells_lines_of_json(spec, bench, capsys):
+    finish_all(spec, bench)
+
+    main(spec, bench.store.uri, watch=True, output="json")
+
+    *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["state"] for line in lines} == {"reused"}
+    assert last["finished"]

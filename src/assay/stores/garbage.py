@@ -1,0 +1,183 @@
+"""What a store holds that nobody relies on, and how it goes: the record first, so that no half of a stage is ever taken for the whole.
+
+Kept are stages that an experiment uses or a pin names, those that a kept one reads, the young, and those that somebody tries just now.
+Of a kept stage that is done, what other attempts wrote than the one that its record names may go too.
+"""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from assay.artifacts.documents import ARTIFACT, ArtifactRef
+from assay.artifacts.layout import record_key, stage_document_key, stage_key
+from assay.stores.claims import read_stage
+from assay.stores.records import load_record
+from assay.stores.resume import drop_resume
+from assay.stores.store import ObjectInfo, Store, delete_all
+from assay.stores.uses import experiments, is_used, pins, uses
+
+_ALIVE = timedelta(
+    minutes=10
+)  # an attempt without a sign of life for so long, by any clock, is not there any more
+
+
+class Kept(StrEnum):
+    """Why a stage stays."""
+
+    USED = "used"
+    PINNED = "pinned"
+    READ = "read by one that stays"
+    TRIED = "tried just now"
+    YOUNG = "young"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What lies in one stage's folder."""
+
+    ref: ArtifactRef
+    objects: tuple[ObjectInfo, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(info.size for info in self.objects)
+
+    @property
+    def modified(self) -> datetime:
+        """When anything was last written, by the store's clock."""
+        return max(info.modified for info in self.objects)
+
+    @property
+    def written(self) -> Mapping[int, tuple[ObjectInfo, ...]]:
+        """What each attempt wrote."""
+        found: dict[int, list[ObjectInfo]] = {}
+        for info in self.objects:
+            _, _, number, name, *_ = f"{info.key.removeprefix(stage_key(self.ref))}////".split("/")
+            if name == "data":
+                found.setdefault(int(number), []).append(info)
+        return {number: tuple(objects) for number, objects in found.items()}
+
+    def is_tried(self, now: datetime) -> bool:
+        """Say whether an attempt may be under way: neither record nor failure, and a sign of life of late."""
+        times = {info.key: info.modified for info in self.objects}
+        if record_key(self.ref) in times:
+            return False
+        folder = f"{stage_key(self.ref)}/attempts/"
+        numbers = {key.removeprefix(folder).partition("/")[0] for key in times if key.startswith(folder)}
+        return any(
+            f"{folder}{number}/failure.json" not in times
+            and any(
+                times[key] > now - _ALIVE
+                for name in ("attempt", "heartbeat", "progress")
+                if (key := f"{folder}{number}/{name}.json") in times
+            )
+            for number in numbers
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """All stages of a store, and who relies on which."""
+
+    stages: Mapping[ArtifactRef, Stored]
+    used: AbstractSet[str]  # fingerprints
+    pinned: AbstractSet[str]  # fingerprints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Garbage:
+    """What may go, and why the rest stays."""
+
+    stages: tuple[Stored, ...]
+    kept: Mapping[ArtifactRef, Kept] = field(default_factory=dict)
+    leftovers: tuple[ObjectInfo, ...] = ()  # of attempts that came to nothing, in stages that stay
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What stages say of themselves, read where the question takes it."""
+
+    store: Store
+
+    def reads(self, ref: ArtifactRef) -> tuple[ArtifactRef, ...]:
+        """Return what a stage reads; nothing if it is not there."""
+        if self.store.info(stage_document_key(ref)) is None:
+            return ()
+        return tuple(ArtifactRef(read) for read in read_stage(self.store, ref).reads)
+
+    def winner(self, ref: ArtifactRef) -> int | None:
+        """Return the attempt that a stage's record names; None while it is not done."""
+        record = load_record(self.store, ref)
+        return None if record is None else record.provenance.attempt
+
+
+def survey(store: Store) -> Survey:
+    """List everything that the question takes: one request per thousand objects."""
+    found: dict[ArtifactRef, list[ObjectInfo]] = {}
+    for info in store.keys("stages/"):
+        _, kind, fingerprint, *_ = f"{info.key}///".split("/")
+        if ARTIFACT.fullmatch(name := f"{kind}/{fingerprint}"):
+            found.setdefault(ArtifactRef(name), []).append(info)
+    pinned = {stage for name in experiments(store) for pin in pins(store, name) for stage in pin.stages}
+    stages = {ref: Stored(ref=ref, objects=tuple(objects)) for ref, objects in found.items()}
+    return Survey(stages=stages, used=uses(store).keys(), pinned=pinned)
+
+
+def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta) -> Garbage:
+    """Say what may go; `spared` is for how long a stage is young after anything was written to it."""
+    kept = dict(_kept(seen, now, spared))
+    todo = list(kept)
+    while todo:
+        for ref in store.reads(todo.pop()):
+            if ref not in kept:
+                kept[ref] = Kept.READ
+                todo.append(ref)
+    gone = [stored for ref, stored in seen.stages.items() if ref not in kept]
+    left = [
+        info
+        for ref in sorted(kept.keys() & seen.stages.keys())
+        if len(written := seen.stages[ref].written) > 1 and (winner := store.winner(ref)) is not None
+        for number, objects in written.items()
+        for info in objects
+        if number != winner and info.modified <= now - spared
+    ]
+    return Garbage(
+        stages=tuple(sorted(gone, key=lambda stored: stored.ref)), kept=kept, leftovers=tuple(left)
+    )
+
+
+def remove(store: Store, stored: Stored) -> bool:
+    """Remove a stage, unless somebody has come to rely on it or to try it; False if so, and then at most its record is gone.
+
+    Killed at any moment it leaves a stage that is not done, which the next sweep finds and ends.
+    """
+    ref = stored.ref
+    if is_used(store, ref.fingerprint):
+        return False
+    store.delete(record_key(ref))
+    left = [info.key for info in store.keys(f"{stage_key(ref)}/")]
+    # Claims go last but one: while there is one, nobody takes its number for another attempt into the same folder.
+    claims = [key for key in left if key.endswith("/attempt.json")]
+    if is_used(store, ref.fingerprint) or set(claims) - {info.key for info in stored.objects}:
+        return False
+    drop_resume(store, ref)
+    last = {stage_document_key(ref), *claims}
+    delete_all(store, [key for key in left if key not in last])
+    delete_all(store, claims)
+    store.delete(stage_document_key(ref))
+    return True
+
+
+def _kept(seen: Survey, now: datetime, spared: timedelta) -> Iterator[tuple[ArtifactRef, Kept]]:
+    for ref, stored in seen.stages.items():
+        if ref.fingerprint in seen.pinned:
+            yield ref, Kept.PINNED
+        elif ref.fingerprint in seen.used:
+            yield ref, Kept.USED
+        elif stored.is_tried(now):
+            yield ref, Kept.TRIED
+        elif stored.modified > now - spared:
+            yield ref, Kept.YOUNG
