@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from assay.api.compare import TRAINING_LOSS, Comparison, Measure
+from assay.api.compare import TRAINING_FIGURES, Comparison, Measure
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.outputs import FINAL, OUTCOMES, VERDICTS
 from assay_pipelines.compare.derived import Figures, judge_derived
@@ -90,8 +90,8 @@ def _figured(run: StageRun, arm: str, described: Mapping[str, Any], measures: Se
 
 def _figure(run: StageRun, ref: str, measure: Measure) -> float:
     figures = run.record(ref).outputs.summary
-    if measure.figure == TRAINING_LOSS:
-        return float(figures[TRAINING_LOSS])
+    if measure.figure in TRAINING_FIGURES and "tasks" not in figures:
+        return float(figures[measure.figure])
     scored = figures["tasks"][measure.figure]
     return float((next(iter(scored.values())) if len(scored) == 1 else scored[FINAL])["score"])
 
