@@ -153,7 +153,7 @@ def _reached(record: Record, model: Mapping[str, Any]) -> Mapping[str, Any]:
     if "checkpoint" not in model:
         return record.outputs.summary
     label = label_asked(Checkpoint.model_validate(model["checkpoint"]))
-    kept = next((one for one in record.outputs.summary["checkpoints"] if one["label"] == label), {})
+    kept = {one["label"]: one for one in record.outputs.summary.get("checkpoints", ())}.get(label, {})
     return {"rows": kept.get("rows"), "steps": kept.get("step")}
 
 

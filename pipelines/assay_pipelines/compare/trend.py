@@ -93,7 +93,9 @@ def _line(trend: Trend, key: _Key, values: Sequence[_Valued]) -> _Line:
     doses = sorted({run.dose for run, _ in values})
     theory = {dose: ideal_elasticity(dose) for dose in doses if dose > 0} if trend.theory else {}
     against = _slope(trend, theory) if len(theory) > 1 else 0.0
-    return _Line(key=key, values=values, slopes=slopes, left_out=left_out, theory=theory, against=against)
+    return _Line(
+        trend=trend, key=key, values=values, slopes=slopes, left_out=left_out, theory=theory, against=against
+    )
 
 
 def _slope(trend: Trend, values: Mapping[float, float]) -> float:

@@ -11,10 +11,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.statistics.scores import FloatArray, StatisticsError
 
-_STEP = 1e-3  # of the alignment data: the perturbation at which derivatives are taken
+_STEP = 1e-20j  # of a complex perturbation, whose imaginary part is the derivative (Squire & Trapp 1998): nothing cancels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,14 +65,8 @@ def pareto(responses: int, exponent: float) -> FloatArray:
 
 def rates(mixture: Mixture, *, alignment: float, perturbation: float) -> Rates:
     """Return what each data set costs a model of all data: cross-entropies under their joint distribution."""
-    volumes = (mixture.volumes[0], mixture.volumes[1] + alignment, mixture.volumes[2] + perturbation)
-    whole = sum(volumes)
-    costs = [
-        -float(np.dot(leaves, np.log(leaves * (volume / whole))))
-        for leaves, volume in zip(mixture.leaves, volumes, strict=True)
-    ]
-    shares = [volume / mixture.volume for volume in mixture.volumes]
-    return Rates(pretraining=float(np.dot(shares, costs)), alignment=costs[1], perturbation=costs[2])
+    found = _costs(mixture, alignment, perturbation).real.tolist()
+    return Rates(pretraining=found[0], alignment=found[1], perturbation=found[2])
 
 
 def elasticity(mixture: Mixture, *, alignment: float, perturbation: float | None = None) -> float:
@@ -79,13 +74,13 @@ def elasticity(mixture: Mixture, *, alignment: float, perturbation: float | None
 
     With `perturbation` kappa is of that whole step; the theorem speaks of one that is small beside the alignment data.
     """
-    pretraining, aligned = _changes(mixture, alignment, perturbation or _STEP * alignment)
+    pretraining, aligned = _changes(mixture, alignment, perturbation)
     return -aligned / pretraining
 
 
 def hooke_residual(mixture: Mixture, *, alignment: float, perturbation: float | None = None) -> float:
     """Return by how much volume x change is not the same for alignment and pre-training data, as a share of the former."""
-    pretraining, aligned = _changes(mixture, alignment, perturbation or _STEP * alignment)
+    pretraining, aligned = _changes(mixture, alignment, perturbation)
     return (alignment * aligned + mixture.volume * pretraining) / (alignment * aligned)
 
 
@@ -96,16 +91,27 @@ def ideal_elasticity(ratio: float) -> float:
     return elasticity(thirds, alignment=1.0)
 
 
-def _changes(mixture: Mixture, alignment: float, perturbation: float) -> tuple[float, float]:
-    """Return how the rates of pre-training and alignment data change from no perturbation to one."""
-    if not (
-        alignment > 0 and perturbation > 0 and math.isfinite(mixture.volume) and min(mixture.volumes) > 0
-    ):
+def _changes(mixture: Mixture, alignment: float, perturbation: float | None) -> tuple[float, float]:
+    """Return by how much, or without a perturbation how fast, the rates of pre-training and alignment data change."""
+    amounts = (*mixture.volumes, alignment, 1.0 if perturbation is None else perturbation)
+    if not all(math.isfinite(amount) and amount > 0 for amount in amounts):
         raise StatisticsError(
-            "elasticity",
-            f"volumes {mixture.volumes}, {alignment!r} and {perturbation!r}, expected all above 0",
-            "Give amounts of data.",
+            "elasticity", f"the volumes {amounts}, expected all above 0", "Give amounts of data."
         )
-    before = rates(mixture, alignment=alignment, perturbation=0.0)
-    after = rates(mixture, alignment=alignment, perturbation=perturbation)
-    return after.pretraining - before.pretraining, after.alignment - before.alignment
+    if perturbation is None:
+        changes = _costs(mixture, alignment, _STEP).imag / _STEP.imag
+    else:
+        before, after = (_costs(mixture, alignment, amount).real for amount in (0.0, perturbation))
+        changes = after - before
+    return float(changes[0]), float(changes[1])
+
+
+def _costs(mixture: Mixture, alignment: float, perturbation: complex) -> NDArray[np.complex128]:
+    """Return what pre-training, alignment and perturbing data cost."""
+    volumes = (mixture.volumes[0], mixture.volumes[1] + alignment, mixture.volumes[2] + perturbation)
+    costs = [
+        -np.dot(leaves, np.log(leaves * (volume / sum(volumes))))
+        for leaves, volume in zip(mixture.leaves, volumes, strict=True)
+    ]
+    shares = [volume / mixture.volume for volume in mixture.volumes]
+    return np.array([np.dot(shares, costs), costs[1], costs[2]], dtype=np.complex128)
