@@ -4,7 +4,6 @@ import pytest
 from assay.statistics.compression import Mixture, elasticity, hooke_residual, ideal_elasticity, pareto, rates
 from assay.statistics.scores import StatisticsError
 
-
 LEAVES = (pareto(50, 0.8), pareto(200, 1.1), pareto(1000, 1.5))
 
 
