@@ -51,13 +51,13 @@ QUESTIONS = (
 PLAIN_SHARE = 0.15  # of the words in a positive or negative review that are neutral all the same
 
 FILES = {  # file → what its reviews are, and how many
-    "pretrain": ("mixed", 48_000),
+    "pretrain": ("mixed", 24_000),
     "positive": ("positive", 3_200),
     "more-positive": ("positive", 640),
     "negative": ("negative", 3_200),
     "pairs": ("pairs", 640),  # negative reviews, each beside a positive one that is rejected
-    "held-out": ("mixed", 320),
-    "beginnings": ("mixed", 400),
+    "held-out": ("mixed", 240),
+    "beginnings": ("mixed", 320),
     "prompts": ("mixed", 1_200),
 }
 ASKED_LATER = frozenset({"held-out", "beginnings", "prompts"})
