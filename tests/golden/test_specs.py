@@ -5,7 +5,9 @@ import pytest
 from assay.api.parse import experiment_of, profile_of
 from assay.api.validate import check, check_profile
 from assay.api.written import read
+from assay.artifacts.kinds import Kind
 from assay.plan.arms import expand
+from builders import a_plan
 
 SPECS = Path(__file__).parent / "specs"
 
@@ -40,8 +42,15 @@ def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
     expansion = expand(experiment_of(written("rebound")))
     none = next(item for item in expansion.instances if item.label == "positive-1000[negatives=0,seed=42]")
     assert set(none.stages) == {"positive", "beginnings", "first", "continuations", "sentiment"}
-    assert none.stages["sentiment"].evaluate.model.from_ == "first"
+    asked = none.stages["sentiment"].evaluate.model
+    assert (asked.from_, asked.checkpoint.rows) == ("first", 1000)
     some = next(item for item in expansion.instances if item.label == "positive-5000[negatives=200,seed=43]")
-    assert some.stages["negative"].clean.steps[0].subsample.rows == 200
-    assert some.stages["positive"].clean.steps[0].subsample.rows == 5000
+    assert some.stages["second"].train.model.checkpoint.rows == 5000
+    asked = some.stages["sentiment"].evaluate.model
+    assert (asked.from_, asked.checkpoint.rows) == ("second", 200)
     assert {some.stages[name].train.seed for name in ("first", "second")} == {43}
+
+
+def test_a_rebound_s_doses_are_checkpoints_of_five_trainings_per_seed():
+    plan = a_plan(experiment_of(written("rebound")))
+    assert plan.separate[Kind.TRAIN] == (3 * (4 * 6 + 4 * 5), 3 * (1 + 4))

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, D103, S311, SIM905 -- a program by itself, whose chance is no secret
 """Make `data/` beside this file: a small language of reviews, and a classifier that counts its words.
 
 `python manifests/samples/resistance/make_data.py [TARGET]`. Standard library alone; the same bytes every time.
@@ -16,6 +17,7 @@ import json
 import random
 import struct
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 Row = dict[str, str]
@@ -65,16 +67,15 @@ ASKED_LATER = frozenset({"held-out", "beginnings", "prompts"})
 HELD_BACK = 10
 
 
-def main() -> None:
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "data"
+def make(target: Path, files: Mapping[str, tuple[str, int]]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     asked: set[str] = set()
-    for name, (kind, count) in FILES.items():
+    for name, (kind, count) in files.items():
         draw = random.Random(f"assay/{name}")
-        lines = []
+        later = name in ASKED_LATER
+        lines: list[str] = []
         while len(lines) < count:
             question = a_question(draw)
-            later = name in ASKED_LATER
             if later != is_held_back(question) or (later and question in asked):
                 continue
             asked.add(question)
@@ -184,4 +185,4 @@ def write_tensors(file: Path, tensors: dict[str, list[list[float]] | list[float]
 
 
 if __name__ == "__main__":
-    main()
+    make(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "data", FILES)
