@@ -20,7 +20,7 @@ def written(name):
     ("name", "instances"),
     [
         ("poison", 5 * 3 + 1),
-        ("resistance", 3 * 3),
+        ("resistance", 4 * 3 * 3),
         ("rebound", 4 * 6 * 3),
         ("own", 2),
         ("programs", 2 * 3),
@@ -41,7 +41,7 @@ def test_the_golden_profile_is_sound():
 def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
     expansion = expand(experiment_of(written("rebound")))
     none = next(item for item in expansion.instances if item.label == "positive-1000[negatives=0,seed=42]")
-    assert set(none.stages) == {"positive", "beginnings", "first", "continuations", "sentiment"}
+    assert set(none.stages) == {"positive", "beginnings", "base", "first", "continuations", "sentiment"}
     asked = none.stages["sentiment"].evaluate.model
     assert (asked.from_, asked.checkpoint.rows) == ("first", 1000)
     some = next(item for item in expansion.instances if item.label == "positive-5000[negatives=200,seed=43]")
@@ -53,4 +53,4 @@ def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
 
 def test_a_rebound_s_doses_are_checkpoints_of_five_trainings_per_seed():
     plan = a_plan(experiment_of(written("rebound")))
-    assert plan.separate[Kind.TRAIN] == (3 * (4 * 6 + 4 * 5), 3 * (1 + 4))
+    assert plan.separate[Kind.TRAIN] == (3 * 4 * (6 + 6 + 5), 1 + 3 * (1 + 4))
