@@ -24,6 +24,7 @@ class Figures:
     replicate: Mapping[str, str]
     measures: Mapping[str, float]
     refs: Mapping[str, str]  # the stage that each measure is from
+    dose: float = 0.0  # its amount on a trend's axis
 
 
 def judge_derived(
@@ -33,37 +34,14 @@ def judge_derived(
 
     An arm of which every run failed, or divides by 0, keeps its place in the family.
     """
-    expression = Expression.parse(derived.expression)
     found: dict[tuple[str, tuple[tuple[str, str], ...]], list[dict[str, Any]]] = {}
-    missing = []
-    for run in sorted(
-        runs, key=lambda run: (run.arm, sorted(run.coordinates.items()), in_order(run.replicate))
-    ):
-        try:
-            value = expression.value(run.measures)
-        except ZeroDivisionError:
-            missing.append(
-                {
-                    "derived": derived.expression,
-                    "arm": run.arm,
-                    "coordinates": dict(run.coordinates),
-                    "replicate": dict(run.replicate),
-                    "reason": "its divisor is 0",
-                }
-            )
-            continue
-        found.setdefault((run.arm, tuple(sorted(run.coordinates.items()))), []).append(
-            {
-                "replicate": dict(run.replicate),
-                "value": value,
-                "figures": {
-                    name: {"value": figure, "from": run.refs[name]} for name, figure in run.measures.items()
-                },
-            }
-        )
+    values, missing = valued(derived, runs)
+    for run, value in values:
+        key = run.arm, tuple(sorted(run.coordinates.items()))
+        found.setdefault(key, []).append(written(run, value))
     levels = [
         Level(
-            subject=f"{derived.expression} of {_called(arm, dict(point))}",
+            subject=f"{derived.expression} of {called(arm, dict(point))}",
             figures=Arm.of_totals(arm, [run["value"] for run in of_arm]),
             margin=comparison.margin,
             higher_is_better=None,
@@ -90,6 +68,40 @@ def judge_derived(
     return {"derived": told, "missing": missing}
 
 
-def _called(arm: str, point: Mapping[str, str]) -> str:
+def valued(
+    derived: Derived, runs: Sequence[Figures]
+) -> tuple[list[tuple[Figures, float]], list[dict[str, Any]]]:
+    """Compute the expression of every run, in an order that does not depend on theirs, and tell where it has no value."""
+    expression = Expression.parse(derived.expression)
+    found, missing = [], []
+    for run in sorted(
+        runs, key=lambda run: (run.arm, sorted(run.coordinates.items()), in_order(run.replicate))
+    ):
+        try:
+            found.append((run, expression.value(run.measures)))
+        except ZeroDivisionError:
+            missing.append(
+                {
+                    "derived": derived.expression,
+                    "arm": run.arm,
+                    "coordinates": dict(run.coordinates),
+                    "replicate": dict(run.replicate),
+                    "reason": "its divisor is 0",
+                }
+            )
+    return found, missing
+
+
+def written(run: Figures, value: float) -> dict[str, Any]:
+    """Write one run's value beside the figures that it is made of."""
+    return {
+        "replicate": dict(run.replicate),
+        "value": value,
+        "figures": {name: {"value": figure, "from": run.refs[name]} for name, figure in run.measures.items()},
+    }
+
+
+def called(arm: str, point: Mapping[str, str]) -> str:
+    """Name an arm at a point of the matrix, such as `with[size=1b]`."""
     inside = ",".join(f"{axis}={value}" for axis, value in point.items())
     return f"{arm}[{inside}]" if inside else arm

@@ -6,13 +6,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from assay.api.compare import TRAINING_LOSS, Comparison, Measure
+from assay.api.compare import TRAINING_FIGURES, Comparison, Measure
+from assay.api.model import Checkpoint
 from assay.artifacts.canonical import canonical_json
+from assay.artifacts.documents import Record
 from assay.artifacts.outputs import FINAL, OUTCOMES, VERDICTS
+from assay_pipelines.checkpoints import label_asked
 from assay_pipelines.compare.derived import Figures, judge_derived
 from assay_pipelines.compare.dose import judge_curves
 from assay_pipelines.compare.scores import Item, Run, TaskScore
 from assay_pipelines.compare.told import told
+from assay_pipelines.compare.trend import judge_trend
 from assay_pipelines.compare.verdicts import judge
 from assay_pipelines.stage import StageRun
 
@@ -43,7 +47,7 @@ def compare(run: StageRun) -> dict[str, Any]:
     comparison = Comparison.model_validate(run.spec["comparison"])
     document = _document(run, comparison)
     (run.output / VERDICTS).write_bytes(canonical_json(document))
-    found = [*document["verdicts"], *document["curves"], *document["derived"]]
+    found = [*document["verdicts"], *document["curves"], *document["derived"], *document["trends"]]
     return {
         "verdicts": [{name: verdict[name] for name in _LINE if name in verdict} for verdict in found],
         "missing": len(document["missing"]),
@@ -59,13 +63,17 @@ def _document(run: StageRun, comparison: Comparison) -> dict[str, Any]:
         "models": [],
         "curves": [],
         "derived": [],
+        "trends": [],
         "missing": [dict(one) | {"reason": _FAILED} for one in run.spec["missing"]],
     }
     described = [(arm["arm"], one) for arm in run.spec["arms"] for one in arm["runs"]]
     if comparison.derived is not None:
         derived = comparison.derived
         figures = [_figured(run, arm, one, derived.measures) for arm, one in described]
-        answer = judge_derived(comparison, derived, figures, run.spec["missing"])
+        if derived.trend is None:
+            answer = judge_derived(comparison, derived, figures, run.spec["missing"])
+        else:
+            answer = judge_trend(comparison, derived, derived.trend, runs=figures, failed=run.spec["missing"])
     else:
         runs = [_run(run, arm, one, one["stages"][comparison.stage]) for arm, one in described]
         document["arms"] = told(runs)
@@ -85,13 +93,14 @@ def _figured(run: StageRun, arm: str, described: Mapping[str, Any], measures: Se
         replicate=described["replicate"],
         measures={measure.name: _figure(run, refs[measure.name], measure) for measure in measures},
         refs=refs,
+        dose=described.get("dose", 0.0),
     )
 
 
 def _figure(run: StageRun, ref: str, measure: Measure) -> float:
     figures = run.record(ref).outputs.summary
-    if measure.figure == TRAINING_LOSS:
-        return float(figures[TRAINING_LOSS])
+    if measure.figure in TRAINING_FIGURES and "tasks" not in figures:
+        return float(figures[measure.figure])
     scored = figures["tasks"][measure.figure]
     return float((next(iter(scored.values())) if len(scored) == 1 else scored[FINAL])["score"])
 
@@ -132,11 +141,20 @@ def _lineage(run: StageRun, model: Mapping[str, Any]) -> dict[str, Any]:
     if trained is None:
         return {}
     record = run.record(trained)
-    lineage = {"training": _figures(record.outputs.summary, ("rows", "tokens", "steps"), trained)}
+    lineage = {"training": _figures(_reached(record, model), ("rows", "tokens", "steps"), trained)}
     data = record.identity.spec.get("data", {}).get("from")
     if data is not None:
         lineage["data"] = _figures(run.record(data).outputs.summary, ("rows", "tokens"), data)
     return lineage
+
+
+def _reached(record: Record, model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a training had done by the checkpoint that is measured; its tokens are counted at the end alone."""
+    if "checkpoint" not in model:
+        return record.outputs.summary
+    label = label_asked(Checkpoint.model_validate(model["checkpoint"]))
+    kept = {one["label"]: one for one in record.outputs.summary.get("checkpoints", ())}.get(label, {})
+    return {"rows": kept.get("rows"), "steps": kept.get("step")}
 
 
 def _figures(summary: Mapping[str, Any], names: tuple[str, ...], ref: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from assay.api.model import IDENTIFIER_PATTERN, Name, Neutral, OneOf, Rule, SpecModel, fault
 
-TRAINING_LOSS = "trainingLoss"
-"""A train stage's figure, for measures and in its record's summary."""
+TRAINING_FIGURES = ("trainingLoss", "lastLoss")
+"""A train stage's figures, for measures and in its record's summary: the mean over the last epoch, and the last step's."""
 
 Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=63)]
 
@@ -47,12 +47,40 @@ class Published(SpecModel):
     )
 
 
+class CurveContrast(Contrast):
+    """One question about two curves: a figure of arm a's minus that of arm b's."""
+
+    figure: Literal["change", "initialSlope", "slope", "halfLife", "nearest"] = Field(
+        "initialSlope",
+        description="What is compared; of halfLife and nearest, which are doses, the natural logarithms.",
+    )
+
+
+class Nearest(SpecModel):
+    """The least dose that brings a model near another: at which a distance has fallen to so much."""
+
+    task: Name = Field(
+        description="A task of the compared stage that measures a distance, such as a divergence from the base."
+    )
+    within: float = Field(0.01, gt=0, description="How near is near, in that task's unit.")
+
+
 class Dose(SpecModel):
     """How a score moves along an axis of role `dose`."""
 
     axis: Name = Field(description="The axis.")
     task: Name = Field(description="The task whose score is followed.")
     arms: tuple[Name, ...] = Field((), max_length=64, description="The arms, a curve each; none: all.")
+    scale: Annotated[Literal["probability", "logit"], Neutral("probability")] = Field(
+        "probability",
+        description="What is judged: the score as it is, or, of a share, its log-odds; the other is shown beside it.",
+    )
+    contrasts: Annotated[tuple[CurveContrast, ...], Neutral(())] = Field(
+        (), max_length=64, description="Differences between two arms' curves."
+    )
+    nearest: Annotated[Nearest | None, Neutral(None)] = Field(
+        None, description="The least dose that brings a distance down to so much."
+    )
 
 
 class Measure(SpecModel):
@@ -63,7 +91,20 @@ class Measure(SpecModel):
     figure: str = Field(
         min_length=1,
         max_length=253,
-        description="`trainingLoss` of a train stage, or a task of an evaluate stage.",
+        description="`trainingLoss` of a train stage, the mean over its last epoch, or `lastLoss`, its last step's; or a task of an evaluate stage.",
+    )
+
+
+class Trend(SpecModel):
+    """How an expression moves along an axis of role `dose`: the least-squares slope of every run's."""
+
+    axis: Name = Field(description="The axis.")
+    scale: Literal["linear", "log"] = Field(
+        "linear", description="log: the logarithm of the expression against the logarithm of the dose."
+    )
+    theory: Literal["idealMixture"] | None = Field(
+        None,
+        description="idealMixture: the slope is held against what an ideal compressor of a mixture would show, whose elasticity at dose k, |pre-training data| / |alignment data|, is k; absent: against zero.",
     )
 
 
@@ -77,6 +118,9 @@ class Derived(SpecModel):
     )
     measures: tuple[Measure, ...] = Field(
         min_length=1, max_length=32, description="What the expression names."
+    )
+    trend: Annotated[Trend | None, Neutral(None)] = Field(
+        None, description="Judge how the expression moves with a dose, and not its level at each."
     )
 
 

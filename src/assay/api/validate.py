@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assay.api.compare import TRAINING_LOSS, Comparison
+from assay.api.compare import TRAINING_FIGURES, Comparison, Contrast
 from assay.api.experiment import Axis, Experiment, Role, Stage
 from assay.api.expression import Expression
 from assay.api.faults import did_you_mean
@@ -230,13 +230,7 @@ def _evaluate_stage(subject: _Subject, path: Path, stage: str) -> Iterator[SpecE
 
 def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
     for position, contrast in enumerate(comparison.contrasts or ()):
-        place = (*path, "contrasts", position)
-        yield from subject.unknown((*place, "a"), contrast.a, subject.arms, "an arm")
-        yield from subject.unknown((*place, "b"), contrast.b, subject.arms, "an arm")
-        if contrast.a == contrast.b:
-            yield subject.fault(
-                place, f"found {contrast.a!r} minus itself, expected two arms", "Name another arm."
-            )
+        yield from _two_arms(subject, (*path, "contrasts", position), contrast, subject.arms)
     if comparison.primary is not None:
         known = [contrast.name for contrast in comparison.contrasts or ()]
         yield from subject.unknown(
@@ -244,6 +238,15 @@ def _contrasts(subject: _Subject, path: Path, comparison: Comparison) -> Iterato
             comparison.primary.contrast,
             known,
             "a contrast of this comparison",
+        )
+
+
+def _two_arms(subject: _Subject, place: Path, contrast: Contrast, known: list[str]) -> Iterator[SpecError]:
+    for side, arm in (("a", contrast.a), ("b", contrast.b)):
+        yield from subject.unknown((*place, side), arm, known, "an arm")
+    if contrast.a == contrast.b:
+        yield subject.fault(
+            place, f"found {contrast.a!r} minus itself, expected two arms", "Name another arm."
         )
 
 
@@ -260,6 +263,8 @@ def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[Sp
         named.append(((*path, "primary", "task"), comparison.primary.task))
     if comparison.dose is not None:
         named.append(((*path, "dose", "task"), comparison.dose.task))
+        if comparison.dose.nearest is not None:
+            named.append(((*path, "dose", "nearest", "task"), comparison.dose.nearest.task))
     for place, task in named:
         yield from subject.unknown(place, task, known, f"a task of {comparison.stage}")
 
@@ -284,17 +289,30 @@ def _dose(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[Spe
     dose = comparison.dose
     if dose is None:
         return
-    place = (*path, "dose", "axis")
-    yield from subject.unknown(place, dose.axis, list(subject.axes), "an axis of the matrix")
-    role = subject.axes.get(dose.axis)
+    yield from _dose_axis(subject, (*path, "dose", "axis"), dose.axis)
+    for position, arm in enumerate(dose.arms):
+        yield from subject.unknown((*path, "dose", "arms", position), arm, subject.arms, "an arm")
+    curves = list(dose.arms) or subject.arms
+    for position, contrast in enumerate(dose.contrasts):
+        place = (*path, "dose", "contrasts", position)
+        yield from _two_arms(subject, place, contrast, curves)
+        if contrast.figure == "nearest" and dose.nearest is None:
+            yield subject.fault(
+                (*place, "figure"),
+                "found 'nearest' without dose.nearest, expected what is near to be said",
+                "Add `nearest: {task: …}` to the dose.",
+            )
+
+
+def _dose_axis(subject: _Subject, place: Path, axis: str) -> Iterator[SpecError]:
+    yield from subject.unknown(place, axis, list(subject.axes), "an axis of the matrix")
+    role = subject.axes.get(axis)
     if role not in (None, Role.DOSE):
         yield subject.fault(
             place,
-            f"found axis {dose.axis!r} of role {role}, expected one of role dose",
+            f"found axis {axis!r} of role {role}, expected one of role dose",
             "Change its role, or name another.",
         )
-    for position, arm in enumerate(dose.arms):
-        yield from subject.unknown((*path, "dose", "arms", position), arm, subject.arms, "an arm")
 
 
 def _derived(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:
@@ -307,10 +325,12 @@ def _derived(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[
         yield from subject.unknown((*place, "stage"), measure.stage, known, "a train or evaluate stage")
         if measure.stage in known and "imported" not in subject.stages[measure.stage]:
             kinds = subject.stages[measure.stage]
-            figures = [TRAINING_LOSS] if "train" in kinds else subject.tasks(measure.stage)
+            figures = list(TRAINING_FIGURES) if "train" in kinds else subject.tasks(measure.stage)
             yield from subject.unknown(
                 (*place, "figure"), measure.figure, figures, f"a figure of {measure.stage}"
             )
+    if derived.trend is not None:
+        yield from _dose_axis(subject, (*path, "derived", "trend", "axis"), derived.trend.axis)
     place = (*path, "derived", "expression")
     names = [measure.name for measure in derived.measures]
     try:

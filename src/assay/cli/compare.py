@@ -110,7 +110,12 @@ def verdict_rows(data: Row) -> list[Row]:
             "reading": item["reading"],
         }
         for document in data["comparisons"]
-        for kind, name in (("contrast", "verdicts"), ("dose", "curves"), ("derived", "derived"))
+        for kind, name in (
+            ("contrast", "verdicts"),
+            ("dose", "curves"),
+            ("derived", "derived"),
+            ("trend", "trends"),
+        )
         for item in document[name]
     ]
 

@@ -9,6 +9,7 @@ from assay.cli.terminal import PLAIN, console, say
 from assay.report.figures import figure, signed
 from assay.report.lines import place
 from assay.report.page import CLASSES, p_value
+from assay.report.shapes import curve_told, estimated, trend_told
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE
 
 _COLOURS = {"good": "green", "bad": "red", "same": "blue", "open": "yellow"}
@@ -19,7 +20,7 @@ def print_verdicts(data: dict[str, Any]) -> None:
     """Print every comparison's verdicts, and what is missing."""
     for document in data["comparisons"]:
         verdicts = document["verdicts"]
-        items = [*verdicts, *document["curves"], *document["derived"]]
+        items = [*verdicts, *document["curves"], *document["derived"], *document["trends"]]
         rows = [_cells(item) for item in items]
         _print_rows(f"Verdicts: {document['comparison']['name']}", rows)
         if document["registration"] is not None:
@@ -80,6 +81,10 @@ def _print_levels(document: dict[str, Any]) -> None:
         _print_curve(curve)
     if document["derived"]:
         say("  effect: the mean over runs, held against zero")
+    if document["trends"]:
+        say("  effect: the mean slope over runs, less what it is held against")
+    for trend in document["trends"]:
+        _print_trend(trend)
 
 
 def _print_curve(curve: dict[str, Any]) -> None:
@@ -87,15 +92,22 @@ def _print_curve(curve: dict[str, Any]) -> None:
     points = ", ".join(f"{figure(point['dose'])}: {figure(point['mean'])}" for point in curve["points"])
     say(f"  {curve['arm']}, {curve['task']} by {curve['axis']}: {points}")
     steep = [("slope", curve["slope"]), ("initial slope", curve["initialSlope"])]
-    told = (f"{name} {figure(found['value'])}{_between(found)}" for name, found in steep)
+    told = (f"{name} {estimated(found)}" for name, found in steep)
     say(f"    {'; '.join(told)}")
     if curve["halfLife"]:
-        say(f"    half-life {figure(curve['halfLife']['value'])}{_between(curve['halfLife'])}")
+        say(f"    half-life {estimated(curve['halfLife'])}")
+    for line in curve_told(curve):
+        say(f"    {line}")
 
 
-def _between(found: dict[str, Any]) -> str:
-    interval = found["interval"]
-    return f" ({figure(interval['low'])}…{figure(interval['high'])})" if interval else ""
+def _print_trend(trend: dict[str, Any]) -> None:
+    """Print a trend's values at every dose, its slope, and what it is held against."""
+    points = ", ".join(f"{figure(point['dose'])}: {figure(point['mean'])}" for point in trend["points"])
+    at = place(trend)
+    say(f"  {trend['arm']}{f'[{at}]' if at else ''}, {trend['expression']}: {estimated(trend['slope'])}")
+    say(f"    {points}")
+    for line in trend_told(trend):
+        say(f"    {line}")
 
 
 def _say_unlike(items: list[dict[str, Any]]) -> None:

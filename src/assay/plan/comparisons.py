@@ -69,10 +69,11 @@ def _run(
     if not stages or len(stages) < len(set(names)):
         return None
     dose = {}
-    if comparison.dose is not None:
-        if comparison.dose.axis not in instance.doses:
+    along = comparison.dose if comparison.derived is None else comparison.derived.trend
+    if along is not None:
+        if along.axis not in instance.doses:
             return None  # the axis moves nothing in this arm
-        dose = {"dose": instance.doses[comparison.dose.axis]}
+        dose = {"dose": instance.doses[along.axis]}
     replicates = instance.replicates
     return dose | {
         "coordinates": {axis: value for axis, value in instance.coordinates if axis not in replicates},

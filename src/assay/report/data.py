@@ -101,8 +101,15 @@ def warnings(record: Record) -> list[str]:
 
 
 # What documents lack that an older version wrote: plans that are done are still reported.
-_SINCE: Plain = {"verdicts": [], "models": [], "curves": [], "derived": []}
+_SINCE: Plain = {"verdicts": [], "models": [], "curves": [], "derived": [], "trends": []}
 _SINCE_IN_VERDICTS: Plain = {"higherA": None, "higherB": None, "groups": [], "tiedPrompts": None}
+_SINCE_IN_CURVES: Plain = {
+    "scale": "probability",
+    "ratio": None,
+    "fit": None,
+    "nearest": None,
+    "otherScale": None,
+}
 _SINCE_IN_MODELS: Plain = {"word": "", "reading": "", "permutationP": None, "problemsNeeded": None}
 
 
@@ -115,7 +122,8 @@ def _comparison(plan: Plan, document: Plain, classes: Classes) -> Plain:
     anyhow = document["comparison"].get("environments") == "any"
 
     def alike(item: Plain, runs: Iterable[Plain], who: str) -> Plain:
-        unlike = differences(plan, classes, (run["from"] for run in runs))
+        refs = (ref for run in runs for ref in run.get("curve", [run["from"]]))
+        unlike = differences(plan, classes, refs)
         if not unlike or anyhow:
             return {**item, "unlike": unlike}
         reading = f"{who} were not made alike, so that they may differ by more than their data."
@@ -134,7 +142,9 @@ def _comparison(plan: Plan, document: Plain, classes: Classes) -> Plain:
         "models": [{**_SINCE_IN_MODELS, **item} for item in whole["models"]],
         "curves": [
             alike(
-                item, (run for point in item["points"] for run in point["runs"]), f"The runs of {item['arm']}"
+                {**_SINCE_IN_CURVES, **item},
+                (run for point in item["points"] for run in point["runs"]),
+                f"The runs of {item['arm']}",
             )
             for item in whole["curves"]
         ],
@@ -145,6 +155,19 @@ def _comparison(plan: Plan, document: Plain, classes: Classes) -> Plain:
                 f"The runs of {item['arm']}",
             )
             for item in whole["derived"]
+        ],
+        "trends": [
+            alike(
+                item,
+                (
+                    found
+                    for point in item["points"]
+                    for run in point["runs"]
+                    for found in run["figures"].values()
+                ),
+                f"The runs of {item['arm']}",
+            )
+            for item in whole["trends"]
         ],
     }
 

@@ -25,11 +25,12 @@ _SIDES = {
     "verdicts": ("b higher", "a higher"),
     "curves": ("falls", "rises"),
     "derived": ("below 0", "above 0"),
+    "trends": ("flatter", "steeper"),
 }
 
 
 def forests(document: Plain) -> list[Plain]:
-    """Lay out a comparison's verdicts, the changes along its curves, and its derived measures: a picture per unit."""
+    """Lay out a comparison's verdicts, the changes along its curves, its derived measures, and how those move: a picture per unit."""
     return [
         _forest(list(items), kind, unit)
         for kind in _SIDES
@@ -144,6 +145,11 @@ def _told(items: Sequence[Plain], kind: str) -> str:
     """Tell the picture in words; the tables beside it have the figures."""
     words = Counter(item["word"] for item in items)
     counted = ", ".join(f"{number} {word}" for word, number in sorted(words.items()))
-    what = {"verdicts": "a minus b", "curves": "from the least dose to the greatest", "derived": "against 0"}
+    what = {
+        "verdicts": "a minus b",
+        "curves": "from the least dose to the greatest",
+        "derived": "against 0",
+        "trends": "slopes",
+    }
     effects = "1 effect" if len(items) == 1 else f"{len(items)} effects"
     return f"{effects}, {what[kind]}, with intervals: {counted}. The tables below have the figures."

@@ -12,7 +12,7 @@ def verdict_lines(data: dict[str, Any]) -> list[str]:
     verdicts = [
         (item, document["registration"])
         for document in data["comparisons"]
-        for kind in ("verdicts", "curves", "derived")
+        for kind in ("verdicts", "curves", "derived", "trends")
         for item in document[kind]
     ]
     ordered = sorted(verdicts, key=lambda found: not found[0].get("primary", False))

@@ -6,11 +6,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from assay.report.curve import curve
-from assay.report.doses import dose_curves
+from assay.report.doses import dose_curves, trend_curves
 from assay.report.figures import figure, signed
 from assay.report.forest import forests
 from assay.report.parts import parts
 from assay.report.sankey import sankey
+from assay.report.shapes import curve_told, trend_told
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
 Plain = dict[str, Any]
@@ -40,11 +41,14 @@ def page(data: Plain) -> str:
     }
     environment.globals |= {
         "curve": curve,
+        "curve_told": curve_told,
         "between": between,
         "dose_curves": dose_curves,
         "forests": forests,
         "parts": parts,
         "sankey": sankey,
+        "trend_curves": trend_curves,
+        "trend_told": trend_told,
         "word_class": CLASSES.get,
     }
     template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())

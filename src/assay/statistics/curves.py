@@ -1,9 +1,10 @@
 """How a score moves with a dose: what each run's curve over the doses comes to.
 
-Change, slope and initial slope are weighted sums of a run's scores, so they can be made of every item's scores as well.
-The half-life is none: it is a figure of a run's whole curve.
+Change and slopes are weighted sums of a run's scores, so they can be made of every item's scores as well. The half-life
+and the least dose that is near are none: they are figures of a run's whole curve.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +31,50 @@ def initial_slope(doses: Sequence[float]) -> FloatArray:
     weights = np.zeros(amounts.size)
     weights[:2] = np.array([-1.0, 1.0]) / (amounts[1] - amounts[0])
     return weights
+
+
+def later_slope(doses: Sequence[float]) -> FloatArray:
+    """Return the weights of the slope from the second dose to the greatest, per unit of dose."""
+    amounts = _several(doses)
+    if amounts.size < 3:
+        raise StatisticsError(
+            "doses", f"{list(doses)}, expected at least three", "Evaluate the arm at another dose."
+        )
+    weights = np.zeros(amounts.size)
+    weights[[1, -1]] = np.array([-1.0, 1.0]) / (amounts[-1] - amounts[1])
+    return weights
+
+
+def logits(shares: FloatArray) -> FloatArray:
+    """Return shares, shape (runs, items), as what each item adds to its run's log-odds: a row's mean is the run's.
+
+    A run's log-odds are those of (its mean + 0.5/n) / (1 + 1/n), n items: half an item is added on either side (Haldane
+    1956, Anscombe 1956), so that a run that is right on none or all has some. Items lie about them by the delta method.
+    """
+    items = shares.shape[1]
+    means = shares.mean(axis=1, keepdims=True)
+    inside = (means + 0.5 / items) / (1 + 1 / items)
+    steep = 1 / ((1 + 1 / items) * inside * (1 - inside))
+    return np.asarray(np.log(inside / (1 - inside)) + steep * (shares - means))
+
+
+def least_near(doses: Sequence[float], distances: Sequence[float], within: float) -> float | None:
+    """Return the least dose at which a run's distance has come down to `within`; None where it never has.
+
+    Between doses the distance is drawn straight over the logarithm of the dose, from a dose of 0 over the dose itself.
+    """
+    amounts, curve = _several(doses), np.asarray(distances, dtype=np.float64)
+    near = np.flatnonzero(curve <= within)
+    if near.size == 0:
+        return None
+    at = int(near[0])
+    if at == 0:
+        return float(amounts[0])
+    low, high = float(amounts[at - 1]), float(amounts[at])
+    share = float((curve[at - 1] - within) / (curve[at - 1] - curve[at]))
+    if low <= 0:
+        return low + share * (high - low)
+    return math.exp(math.log(low) + share * math.log(high / low))
 
 
 def half_life(doses: Sequence[float], scores: Sequence[float]) -> float | None:

@@ -1,6 +1,6 @@
-"""Figures that each run has one of, against zero: a derived measure, or how much a score moves with a dose.
+"""Figures that each run has one of, against zero or what a theory says: a derived measure, or how much a score moves with a dose.
 
-The question is whether new trainings would put the figure on the same side of zero; the words and the error rates are
+The question is whether new trainings would put the figure on the same side of it; the words and the error rates are
 those of `verdicts`, without a primary. With items the figure is a mean over them, and they are random as in `runs`.
 """
 
@@ -16,13 +16,14 @@ from assay.statistics.words import LEAST_RUNS, Word, directed
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Level:
-    """One question: whether a figure is above or below zero.
+    """One question: whether a figure is above or below zero, or another value.
 
     Attributes:
         subject: how a sentence calls the figure.
         figures: a figure per run, or one per run and item.
-        margin: figures nearer to zero than this do not matter; None: nothing is called equivalent to zero.
-        higher_is_better: whether above zero is good; None: neither side is good in itself.
+        margin: figures nearer to it than this do not matter; None: nothing is called equivalent to it.
+        higher_is_better: whether above it is good; None: neither side is good in itself.
+        against: the value itself.
 
     """
 
@@ -30,11 +31,17 @@ class Level:
     figures: Arm
     margin: float | None
     higher_is_better: bool | None
+    against: float = 0.0
+
+    @property
+    def value(self) -> str:
+        """How a sentence calls what it is held against."""
+        return f"{self.against:g}" if self.against else "zero"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelVerdict:
-    """What is known about one figure; the members are those of `verdicts.Verdict`."""
+    """What is known about one figure; the members are those of `verdicts.Verdict`, the effect is from what it is held against."""
 
     word: Word
     reading: str
@@ -55,7 +62,7 @@ def level_verdicts(
 
     Without `family` each stands alone.
     """
-    estimates = [above(level.figures, 0.0) for level in levels]
+    estimates = [above(level.figures, level.against) for level in levels]
     doubts = [_doubt(level.figures, estimate) for level, estimate in zip(levels, estimates, strict=True)]
     apart = [
         None if level.margin is None else estimate.p_beyond(level.margin)
@@ -126,18 +133,18 @@ def _judge(
 def _reading(level: Level, word: Word, doubt: str, evidence: str) -> str:
     match word:
         case Word.INCONCLUSIVE:
-            return f"Whether {level.subject} is above or below zero stays open: {doubt or evidence}."
+            return f"Whether {level.subject} is above or below {level.value} stays open: {doubt or evidence}."
         case Word.EQUIVALENT:
-            return f"{_begun(level.subject)} is within {level.margin:.4g} of zero: {evidence}."
+            return f"{_begun(level.subject)} is within {level.margin:.4g} of {level.value}: {evidence}."
         case _:
-            side = "above" if level.figures.mean > 0 else "below"
-            return f"{_begun(level.subject)} is {side} zero: {evidence}."
+            side = "above" if level.figures.mean > level.against else "below"
+            return f"{_begun(level.subject)} is {side} {level.value}: {evidence}."
 
 
 def _evidence(level: Level, estimate: Estimate, interval: Interval | None, p: float) -> str:
-    told = f"{estimate.effect:.4g}"
+    told = f"{estimate.effect + level.against:.4g}"
     if interval is not None:
-        told += f", {interval.told}"
+        told += f", {interval.moved(level.against).told}"
     items = level.figures.items
     over = "" if items is None else f" over {items.shape[1]} items"
     return f"{told}, adjusted p {p:.2g} ({level.figures.runs} runs{over})"

@@ -1,78 +1,13 @@
 """Dose and derived comparisons: a score's curve over doses, and expressions over several stages' figures."""
 
-import json
-
 import numpy as np
 import pytest
 
 from assay.artifacts.kinds import Kind
-from assay.artifacts.outputs import OUTCOMES
-from assay_pipelines.compare.__main__ import main
-from assay_pipelines.outcomes import Measured, Outcome, summary, write_outcomes
+from assay_pipelines.compare.curve import LOGIT, PROBABILITY
 
 ITEMS = 60
 DOSES = (0.0, 100.0, 200.0, 1000.0)
-SEEDS = (1, 2, 3)
-
-
-@pytest.fixture
-def asked(bench, tmp_path):
-    """Compare what is described, and return the verdicts' document."""
-
-    def asked(comparison, arms, missing=()):
-        common = {"name": "main", "family": "holm", "alpha": 0.05, "margin": 0.01, "margins": []}
-        spec = {
-            "comparison": common | comparison,
-            "arms": [{"arm": arm, "runs": runs} for arm, runs in arms.items()],
-            "missing": list(missing),
-        }
-        return json.loads(bench.run(main, Kind.COMPARE, spec).path("verdicts.json").read_bytes())
-
-    return asked
-
-
-@pytest.fixture
-def curve(bench, tmp_path):
-    """Make an arm of several seeds, each evaluated at every dose; `share` gives the score at one."""
-
-    def curve(arm, share, *, seeds=SEEDS, doses=DOSES):
-        runs = []
-        for seed in seeds:
-            rng = np.random.default_rng(seed)
-            hard = rng.normal(0, 0.05, ITEMS)
-            for dose in doses:
-                luck = rng.normal(0, 0.001)
-                rows = tuple(
-                    Outcome(
-                        doc_id=f"{at:02}",
-                        doc_hash=f"{at}",
-                        prompt_hash=f"{at}",
-                        target_hash="",
-                        prediction="",
-                        outcome=share(dose) + luck + hard[at],
-                    )
-                    for at in range(ITEMS)
-                )
-                one = Measured(
-                    task="positivity", checkpoint="final", outcomes=rows, unit="share", higher_is_better=None
-                )
-                folder = tmp_path / f"{arm}-{seed}-{dose}"
-                folder.mkdir()
-                write_outcomes(folder / OUTCOMES, [one])
-                ref = bench.done(
-                    Kind.EVALUATE, {"arm": arm, "seed": seed, "dose": dose}, folder, **summary([one])
-                )
-                runs.append(
-                    {
-                        "dose": dose,
-                        "coordinates": {"negatives": f"{dose:g}"},
-                        "replicate": {"seed": str(seed)},
-                        "stages": {"sentiment": ref},
-                    }
-                )
-        return runs
-
-    return curve
 
 
 def dose_of(*arms):
@@ -172,6 +107,101 @@ def test_one_dose_is_no_curve(asked, curve):
     assert document["missing"][0]["reason"] == "runs at one dose only have finished, 100"
 
 
+def test_a_curve_that_falls_ever_more_slowly_is_fitted_and_says_how_much_steeper_it_begins(asked, curve):
+    (told,) = asked(dose_of(), {"one": curve("one", falling(100))})["curves"]
+
+    fit = told["fit"]
+    assert fit["tau"]["value"] == pytest.approx(100, rel=0.05)
+    assert fit["tau"]["interval"]["low"] < fit["tau"]["value"] < fit["tau"]["interval"]["high"]
+    assert (fit["start"]["value"], fit["end"]["value"]) == pytest.approx((0.9, 0.1), abs=0.03)
+    early, later = (falling(100)(100) - 0.9) / 100, (falling(100)(1000) - falling(100)(100)) / 900
+    assert told["ratio"]["value"] == pytest.approx(early / later, rel=0.05)
+
+
+def test_a_curve_that_no_exponential_follows_says_so(asked, curve):
+    (line,) = asked(dose_of(), {"line": curve("line", lambda dose: 0.8 - dose / 2000)})["curves"]
+    (still,) = asked(dose_of(), {"still": curve("still", lambda dose: 0.5 + dose * 1e-9)})["curves"]
+    (turns,) = asked(
+        dose_of(), {"turns": curve("turns", lambda dose: 0.9 - 0.4 * (dose == 100) - dose / 5000)}
+    )["curves"]
+
+    assert line["fit"]["reason"].startswith("curve 1 of 3: it goes straight")
+    assert still["fit"] == {"reason": "no change is shown"}
+    assert turns["ratio"] is None
+
+
+def test_the_declared_scale_is_judged_and_the_other_stands_beside_it(asked, curve):
+    arms = {"one": curve("one", lambda dose: 0.7 if dose < 1000 else 0.2)}
+    asked_of = dose_of()
+    (plain,) = asked(asked_of, arms)["curves"]
+    (logit,) = asked({**asked_of, "dose": asked_of["dose"] | {"scale": "logit"}}, arms)["curves"]
+
+    assert (plain["scale"], plain["otherScale"]["scale"], plain["unit"]) == (PROBABILITY, LOGIT, "share")
+    assert (logit["scale"], logit["otherScale"]["scale"], logit["unit"]) == (
+        LOGIT,
+        PROBABILITY,
+        "logit of share",
+    )
+    assert logit["effect"] == pytest.approx(np.log(0.2 / 0.8) - np.log(0.7 / 0.3), abs=0.1)
+    assert logit["effect"] == pytest.approx(plain["otherScale"]["change"]["value"])
+    assert plain["effect"] == pytest.approx(logit["otherScale"]["change"]["value"])
+    assert logit["points"] == plain["points"]  # in the task's unit
+    assert logit["reading"].startswith("The change of the log-odds of positivity of one")
+
+
+def test_a_score_that_is_no_share_has_no_log_odds(asked, curve):
+    asked_of, arms = dose_of(), {"one": curve("one", falling(100), unit="bits per byte")}
+    document = asked({**asked_of, "dose": asked_of["dose"] | {"scale": "logit"}}, arms)
+
+    assert asked(asked_of, arms)["curves"][0]["otherScale"] is None
+    assert document["curves"] == []
+    assert "bits per byte, are no shares" in document["missing"][0]["reason"]
+
+
+def near(**dose):
+    whole = dose_of()
+    return {**whole, "dose": whole["dose"] | {"nearest": {"task": "kl", "within": 0.01}} | dose}
+
+
+def test_the_least_dose_that_is_near_is_the_replicates_geometric_mean(asked, curve):
+    arms = {"one": curve("one", falling(100), distance=lambda dose: 1e-4 + 0.2 * np.exp(-dose / 50))}
+    (told,) = asked(near(), arms)["curves"]
+
+    found = told["nearest"]
+    assert (found["reached"], found["of"], found["unit"]) == (3, 3, "nats per token")
+    assert 100 < found["dose"]["value"] < 200
+    assert found["dose"]["value"] == pytest.approx(np.prod(found["runs"]) ** (1 / 3))
+    assert found["dose"]["interval"]["low"] < found["dose"]["value"] < found["dose"]["interval"]["high"]
+    assert found["least"]["dose"] == 1000
+
+
+def test_a_distance_that_some_replicate_never_closes_is_counted_and_has_no_mean(asked, curve):
+    # replicates are 5, 10 and 15 % further away: the first alone comes within 0.01
+    arms = {"one": curve("one", falling(100), distance=lambda dose: 0.0094 + 0.1 * abs(dose - 200) / 1000)}
+    (told,) = asked(near(), arms)["curves"]
+
+    found = told["nearest"]
+    assert (found["reached"], found["of"], found["dose"]) == (1, 3, None)
+    assert found["runs"] == [pytest.approx(200, rel=0.05), None, None]
+    assert found["least"] == {"dose": 200, "distance": pytest.approx(0.0094 * 1.1)}
+
+
+def test_a_curve_that_begins_near_has_no_dose_to_take_the_mean_of(asked, curve):
+    arms = {"one": curve("one", falling(100), distance=lambda dose: 0.001 + dose)}
+    (told,) = asked(near(), arms)["curves"]
+
+    assert (told["nearest"]["reached"], told["nearest"]["dose"]) == (3, None)
+    assert told["nearest"]["runs"] == [0, 0, 0]
+
+
+def test_a_distance_that_was_not_measured_is_told(asked, curve):
+    (told,) = asked(near(nearest={"task": "gone", "within": 0.01}), {"one": curve("one", falling(100))})[
+        "curves"
+    ]
+
+    assert "no outcomes of task gone" in told["nearest"]["reason"]
+
+
 RESISTANCE = {
     "expression": "forward - inverse",
     "measures": [
@@ -179,28 +209,6 @@ RESISTANCE = {
         {"name": "inverse", "stage": "inverse-12", "figure": "bits"},
     ],
 }
-
-
-@pytest.fixture
-def resisting(bench):
-    """Make an arm's runs, a seed for each pair of a training's loss and an evaluation's bits."""
-
-    def resisting(arm, *pairs):
-        return [
-            {
-                "coordinates": {},
-                "replicate": {"seed": str(seed)},
-                "stages": {
-                    "forward-12": bench.done(Kind.TRAIN, {"arm": arm, "seed": seed}, trainingLoss=loss),
-                    "inverse-12": bench.done(
-                        Kind.EVALUATE, {"arm": arm, "seed": seed}, tasks={"bits": {"final": {"score": bits}}}
-                    ),
-                },
-            }
-            for seed, (loss, bits) in enumerate(pairs, 1)
-        ]
-
-    return resisting
 
 
 def test_an_expression_is_computed_for_every_run_and_judged_over_replicates(asked, resisting):
@@ -259,3 +267,24 @@ def test_a_divisor_of_zero_is_told_and_the_other_runs_still_count(asked, resisti
 
     assert document["missing"][0]["reason"] == "its divisor is 0"
     assert len(document["derived"][0]["runs"]) == 2
+
+
+def test_the_loss_of_the_last_step_is_a_figure_too(asked, bench):
+    losses = ((2.5, 2.4), (2.6, 2.3), (2.4, 2.3))
+    runs = [
+        {
+            "coordinates": {},
+            "replicate": {"seed": str(seed)},
+            "stages": {"sft": bench.done(Kind.TRAIN, {"seed": seed}, trainingLoss=mean, lastLoss=last)},
+        }
+        for seed, (mean, last) in enumerate(losses)
+    ]
+    measures = [
+        {"name": "mean", "stage": "sft", "figure": "trainingLoss"},
+        {"name": "last", "stage": "sft", "figure": "lastLoss"},
+    ]
+    (told,) = asked({"derived": {"expression": "mean - last", "measures": measures}}, {"one": runs})[
+        "derived"
+    ]
+
+    assert [run["value"] for run in told["runs"]] == pytest.approx([0.1, 0.3, 0.1])

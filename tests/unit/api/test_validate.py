@@ -20,10 +20,11 @@ COMPARED = """\
     stage: scores
     contrasts: [{name: first, a: whole, b: kept}]
     primary: {contrast: first, task: mmlu}
-  - {name: curve, stage: scores, dose: {axis: rate, task: mmlu}}
+  - {name: curve, stage: scores, dose: {axis: rate, task: mmlu, nearest: {task: mmlu}, contrasts: [{name: faster, a: whole, b: kept}]}}
   - name: losses
     derived:
       expression: loss / 2
+      trend: {axis: rate}
       measures: [{name: loss, stage: sft, figure: trainingLoss}]
 """
 SPEC = SMALL.replace("  arms:\n", f"{SCORES}  arms:\n") + COMPARED
@@ -62,7 +63,12 @@ def test_a_sound_experiment_has_no_faults():
         ("axis: rate", "axis: seed", "dose.axis", "of role replicate, expected one of role dose"),
         ("axis: rate, task: mmlu", "axis: rate, task: mmlu, arms: [x]", "dose.arms[0]", "an arm"),
         ("stage: sft, figure: trainingLoss", "stage: cleaned, figure: trainingLoss", "measures[0] (loss).stage", "a train or evaluate stage"),
-        ("figure: trainingLoss", "figure: loss", "measures[0] (loss).figure", "a figure of sft: trainingLoss"),
+        ("figure: trainingLoss", "figure: loss", "measures[0] (loss).figure", "a figure of sft: trainingLoss, lastLoss"),
+        ("trend: {axis: rate}", "trend: {axis: seed}", "derived.trend.axis", "expected one of role dose"),
+        ("nearest: {task: mmlu}", "nearest: {task: kl}", "dose.nearest.task", "a task of scores: mmlu"),
+        ("name: faster, a: whole", "name: faster, a: kept", "dose.contrasts[0] (faster)", "minus itself"),
+        ("task: mmlu, nearest", "task: mmlu, arms: [kept], nearest", "dose.contrasts[0] (faster).a", "'whole', expected an arm: kept"),
+        ("nearest: {task: mmlu}, contrasts: [{name: faster", "contrasts: [{figure: nearest, name: faster", "contrasts[0] (faster).figure", "without dose.nearest"),
         ("expression: loss / 2", "expression: lost / 2", "derived.expression", "'lost', expected a measure"),
         ("expression: loss / 2", "expression: loss ** 2", "derived.expression", "not allowed"),
         ("uri: chats.jsonl", "uri: 's3://key:hunter2@raw/chats.jsonl'", "sources[0] (chats).uri", "a credential"),

@@ -45,7 +45,13 @@ DERIVED = {
 }
 REPORT = {
     "comparisons": [
-        {"comparison": {"name": "study"}, "verdicts": [VERDICT], "curves": [], "derived": [DERIVED]}
+        {
+            "comparison": {"name": "study"},
+            "verdicts": [VERDICT],
+            "curves": [],
+            "derived": [DERIVED],
+            "trends": [],
+        }
     ]
 }
 

@@ -39,7 +39,7 @@ def printed(monkeypatch, capsys):
             "missing": [],
             "registration": None,
         }
-        none = dict.fromkeys(("models", "curves", "derived"), ())
+        none = dict.fromkeys(("models", "curves", "derived", "trends"), ())
         print_verdicts({"comparisons": [document | none | more]})
         return capsys.readouterr().out
 
@@ -164,13 +164,38 @@ def test_a_curve_is_told_point_by_point_with_its_slopes(printed):
                 slope=found,
                 initialSlope=found,
                 halfLife=None,
+                otherScale={"scale": "logit", "change": found, "slope": found, "initialSlope": found},
+                ratio={"value": 5.0, "interval": None},
+                fit={"reason": "no change is shown"},
+                nearest=None,
             )
         ]
     )
 
+    assert "on the logit scale: change -0.0008" in told
+    assert "begins 5 times as steep" in told
+    assert "exponential not fitted: no change is shown" in told
     assert "alpaca, positivity by negatives: 0: 0.9, 1\u202f000: 0.1" in told
-    assert "slope -0.0008 (-0.0009…-0.0007); initial slope" in told
+    assert "slope -0.0008 (-0.0009 … -0.0007); initial slope" in told
     assert "half-life" not in told
+
+
+def test_a_trend_is_told_with_its_slope_and_what_it_is_held_against(printed):
+    trend = a_level(
+        expression="slope of ln(kappa) by ln(k)",
+        slope={"value": 0.2, "interval": {"low": 0.1, "high": 0.3}},
+        points=[{"dose": dose, "mean": mean, "runs": [{}] * 3} for dose, mean in ((1, 1.1), (8, 1.6))],
+        theory="idealMixture",
+        against=1.0,
+        leftOut=[{"dose": 8, "value": -2.0, "replicate": {"seed": "2"}}],
+        runs=[{}] * 3,
+    )
+    told = printed(trends=[trend])
+
+    assert "alpaca, slope of ln(kappa) by ln(k): 0.2 (0.1 … 0.3)" in told
+    assert "1: 1.1, 8: 1.6" in told
+    assert "held against 1, the slope of an ideal mixture" in told
+    assert "1 of 6 values (-2 at 8 [seed=2])" in told
 
 
 def test_a_derived_measure_is_a_line_like_a_verdict(printed):

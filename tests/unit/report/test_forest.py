@@ -36,7 +36,7 @@ def a_level(**more):
 
 
 def plotted(*verdicts, **more):
-    return forests({"verdicts": verdicts, "curves": [], "derived": [], **more})
+    return forests({"verdicts": verdicts, "curves": [], "derived": [], "trends": [], **more})
 
 
 def rows(plot):

@@ -1,0 +1,95 @@
+"""Make `data/compression/` beside this file: three sets of responses that share nothing, in exact proportions.
+
+`python manifests/samples/resistance/make_compression_data.py [TARGET]`. Standard library alone; the same bytes every time.
+
+A response is one word, and each part of the data has 16 of its own, whose shares fall as 1/rank (the theorem's Pareto masses).
+Pre-training data are a third of each part; the alignment data are of the second part, the perturbing data of the third, a
+fifth as many. Every file has each word as often as its share says, rounded: nothing is drawn, so the truth is known, and
+what differs between runs is their training. `k` is |pre-training data| / |alignment data|.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+PARTS = ("first", "second", "third")
+WORDS = 16  # of a part
+PRETRAINING = 4_800
+RATIOS = (1, 2, 4, 8)
+PERTURBATION = 5  # so many rows of alignment data to one of perturbing data
+HELD_OUT = 480  # rows of a part
+SEPARATOR = "<|endoftext|>"
+
+Row = dict[str, str]
+
+
+def main() -> None:
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "data" / "compression"
+    target.mkdir(parents=True, exist_ok=True)
+    write(target / "pretraining.jsonl", [row for part in PARTS for row in rows(part, PRETRAINING // 3, "p")])
+    for ratio in RATIOS:
+        aligned = PRETRAINING // ratio
+        write(target / f"alignment-{ratio}.jsonl", rows("second", aligned, "a"))
+        write(target / f"perturbation-{ratio}.jsonl", rows("third", aligned // PERTURBATION, "t"))
+    held_out = {part: rows(part, HELD_OUT, "h") for part in PARTS}
+    write(target / "held-out-pretraining.jsonl", [row for part in PARTS for row in held_out[part]])
+    write(target / "held-out-alignment.jsonl", held_out["second"])
+    write(target / "held-out-perturbation.jsonl", held_out["third"])
+    write_tokenizer(target / "tokenizer")
+
+
+def words(part: str) -> list[str]:
+    """Return a part's words, all of four letters and in no other part."""
+    first = "bdf"[PARTS.index(part)]
+    return [f"{first}{a}{b}o" for a in "aeiu" for b in "lmnr"]
+
+
+def rows(part: str, number: int, purpose: str) -> list[Row]:
+    """Return so many responses, each word by its share: the largest remainders are rounded up."""
+    masses = [1 / rank for rank in range(1, WORDS + 1)]
+    wanted = [number * mass / sum(masses) for mass in masses]
+    counts = [int(one) for one in wanted]
+    by_remainder = sorted(range(WORDS), key=lambda at: (counts[at] - wanted[at], at))
+    for at in by_remainder[: number - sum(counts)]:
+        counts[at] += 1
+    texts = [word for word, count in zip(words(part), counts, strict=True) for _ in range(count)]
+    return [{"id": named(f"{purpose}/{part}/{at}"), "text": text} for at, text in enumerate(texts)]
+
+
+def named(place: str) -> str:
+    """Return an id by which rows of all parts are mixed: data are read in the order of their ids."""
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
+def write(file: Path, found: list[Row]) -> None:
+    file.write_text("".join(json.dumps(row) + "\n" for row in found))
+
+
+def write_tokenizer(target: Path) -> None:
+    """Write a tokenizer to which every response is one token."""
+    target.mkdir(parents=True, exist_ok=True)
+    vocabulary = [SEPARATOR, "[UNK]", *(word for part in PARTS for word in words(part))]
+    ids = {word: place for place, word in enumerate(vocabulary)}
+    special = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": [{"id": 0, "content": SEPARATOR, **special}],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": ids, "unk_token": "[UNK]"},
+    }
+    about = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": SEPARATOR,
+        "unk_token": "[UNK]",
+        "model_max_length": 32,
+    }
+    for name, content in (("tokenizer", tokenizer), ("tokenizer_config", about)):
+        (target / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
