@@ -5,7 +5,9 @@ import pytest
 from assay.api.parse import experiment_of, profile_of
 from assay.api.validate import check, check_profile
 from assay.api.written import read
+from assay.artifacts.kinds import Kind
 from assay.plan.arms import expand
+from builders import a_plan
 
 SPECS = Path(__file__).parent / "specs"
 
@@ -18,7 +20,7 @@ def written(name):
     ("name", "instances"),
     [
         ("poison", 5 * 3 + 1),
-        ("resistance", 3 * 3),
+        ("resistance", 4 * 3 * 3),
         ("rebound", 4 * 6 * 3),
         ("own", 2),
         ("programs", 2 * 3),
@@ -39,9 +41,16 @@ def test_the_golden_profile_is_sound():
 def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
     expansion = expand(experiment_of(written("rebound")))
     none = next(item for item in expansion.instances if item.label == "positive-1000[negatives=0,seed=42]")
-    assert set(none.stages) == {"positive", "beginnings", "first", "continuations", "sentiment"}
-    assert none.stages["sentiment"].evaluate.model.from_ == "first"
+    assert set(none.stages) == {"positive", "beginnings", "base", "first", "continuations", "sentiment"}
+    asked = none.stages["sentiment"].evaluate.model
+    assert (asked.from_, asked.checkpoint.rows) == ("first", 1000)
     some = next(item for item in expansion.instances if item.label == "positive-5000[negatives=200,seed=43]")
-    assert some.stages["negative"].clean.steps[0].subsample.rows == 200
-    assert some.stages["positive"].clean.steps[0].subsample.rows == 5000
+    assert some.stages["second"].train.model.checkpoint.rows == 5000
+    asked = some.stages["sentiment"].evaluate.model
+    assert (asked.from_, asked.checkpoint.rows) == ("second", 200)
     assert {some.stages[name].train.seed for name in ("first", "second")} == {43}
+
+
+def test_a_rebound_s_doses_are_checkpoints_of_five_trainings_per_seed():
+    plan = a_plan(experiment_of(written("rebound")))
+    assert plan.separate[Kind.TRAIN] == (3 * 4 * (6 + 6 + 5), 1 + 3 * (1 + 4))

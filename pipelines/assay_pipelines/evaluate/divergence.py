@@ -50,7 +50,7 @@ def measure(task: str, texts: Sequence[Text], pair: Pair, work: Work) -> Measure
         )
     wanted = not_empty(task, texts)
     context = min(pair.model.context, pair.reference.context)  # both read the same windows
-    windows = cut([text.text for text in wanted], pair.model, context)
+    windows = cut(wanted, pair.model, context)
     nats: list[list[float]] = [[] for _ in wanted]
     lengths = Counter[int]()
     most = _LOGITS // pair.model.model.config.vocab_size
@@ -64,8 +64,8 @@ def measure(task: str, texts: Sequence[Text], pair: Pair, work: Work) -> Measure
         Outcome(
             doc_id=text.id,
             doc_hash=hashed(text.text),
-            prompt_hash=hashed(""),
-            target_hash=hashed(text.text),
+            prompt_hash=hashed(text.text[: text.given]),
+            target_hash=hashed(text.measured),
             prediction="",
             outcome=math.fsum(found),
             weight=float(lengths[place]),

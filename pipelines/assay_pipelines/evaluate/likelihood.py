@@ -5,6 +5,7 @@ fits, as lm-evaluation-harness' rolling likelihood does. Windows go through the 
 """
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,10 +27,16 @@ _LOGITS = 2**25  # numbers that one forward pass may give: 128 MiB in fp32
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """One document."""
+    """One document, or a chat as a model reads it."""
 
     id: str
     text: str
+    given: int = 0  # characters at its beginning that are read and not measured
+
+    @property
+    def measured(self) -> str:
+        """What is left of it."""
+        return self.text[self.given :]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +59,16 @@ class Window:
 def measure(task: str, texts: Sequence[Text], loaded: LoadedModel, work: Work) -> Measured:
     """Code every text with the model; empty ones weigh nothing and are left out."""
     wanted = not_empty(task, texts)
-    coded = document_bits([text.text for text in wanted], loaded, work)
+    coded = document_bits(wanted, loaded, work)
     outcomes = tuple(
         Outcome(
             doc_id=text.id,
             doc_hash=hashed(text.text),
-            prompt_hash=hashed(""),
-            target_hash=hashed(text.text),
+            prompt_hash=hashed(text.text[: text.given]),
+            target_hash=hashed(text.measured),
             prediction="",
             outcome=one.bits,
-            weight=float(len(text.text.encode())),
+            weight=float(len(text.measured.encode())),
             tokens=one.tokens,
         )
         for text, one in zip(wanted, coded, strict=True)
@@ -83,7 +90,7 @@ def not_empty(task: str, texts: Sequence[Text]) -> list[Text]:
         StageError: `BenchmarkMalformed`: none does.
 
     """
-    wanted = [text for text in texts if text.text]
+    wanted = [text for text in texts if text.measured]
     if not wanted:
         raise StageError(
             "BenchmarkMalformed",
@@ -94,8 +101,8 @@ def not_empty(task: str, texts: Sequence[Text]) -> list[Text]:
     return wanted
 
 
-def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list[Coded]:
-    """Return what each text costs."""
+def document_bits(texts: Sequence[Text], loaded: LoadedModel, work: Work) -> list[Coded]:
+    """Return what each text costs, without what is given of it."""
     windows = cut(texts, loaded, loaded.context)
     costs: list[list[float]] = [[] for _ in texts]
     lengths = Counter[int]()
@@ -107,16 +114,29 @@ def document_bits(texts: Sequence[str], loaded: LoadedModel, work: Work) -> list
     return [Coded(bits=math.fsum(cost), tokens=lengths[document]) for document, cost in enumerate(costs)]
 
 
-def cut(texts: Sequence[str], loaded: LoadedModel, context: int) -> list[Window]:
-    """Cut texts into windows, the longest first: each token is a target once, with as much before it as fits a context."""
-    encoded = loaded.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    windows = [
-        Window(document=document, tokens=tokens, targets=targets)
-        for document, ids in enumerate(encoded)
-        for tokens, targets in get_rolling_token_windows(
+def cut(texts: Sequence[Text], loaded: LoadedModel, context: int) -> list[Window]:
+    """Cut texts into windows, the longest first: each token is a target once, with as much before it as fits a context.
+
+    Tokens that begin within what is given are none.
+    """
+    some_given = any(text.given for text in texts)
+    encoded = loaded.tokenizer(
+        [text.text for text in texts],
+        add_special_tokens=False,
+        return_offsets_mapping=some_given,
+        verbose=False,
+    )
+    windows = []
+    for document, ids in enumerate(encoded["input_ids"]):
+        starts = [start for start, _ in encoded["offset_mapping"][document]] if some_given else []
+        given = bisect_left(starts, texts[document].given)
+        for tokens, predicted in get_rolling_token_windows(
             token_list=ids, prefix_token=loaded.start, max_seq_len=context, context_len=1
-        )
-    ]
+        ):
+            targets = predicted[given:]
+            given = max(given - len(predicted), 0)
+            if targets:
+                windows.append(Window(document=document, tokens=tokens, targets=targets))
     return sorted(windows, key=lambda window: (-len(window.tokens), window.document))
 
 

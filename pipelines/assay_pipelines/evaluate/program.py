@@ -23,7 +23,7 @@ from assay.api.evaluate import (
 )
 from assay.artifacts.outputs import OUTCOMES
 from assay_pipelines.classifier import classifier_of
-from assay_pipelines.dataset import Chat, chats_of
+from assay_pipelines.dataset import chats_of
 from assay_pipelines.evaluate import divergence, harness, humaneval, likelihood, ngrams, rates
 from assay_pipelines.evaluate.choices import choice_task, read_items
 from assay_pipelines.evaluate.divergence import Pair
@@ -32,8 +32,8 @@ from assay_pipelines.evaluate.imported import read_imported
 from assay_pipelines.evaluate.instructeval.asking import ask
 from assay_pipelines.evaluate.instructeval.benchmarks import BENCHMARKS
 from assay_pipelines.evaluate.instructeval.items import Asked
-from assay_pipelines.evaluate.likelihood import Text
 from assay_pipelines.evaluate.rates import Answer
+from assay_pipelines.evaluate.texts import texts_of
 from assay_pipelines.evaluate.work import NotNeeded, Work
 from assay_pipelines.inference import LoadedModel, answering, labels_asked, load_model, models_asked
 from assay_pipelines.models import model_folder
@@ -174,11 +174,11 @@ def _bits_per_byte(run: StageRun, name: str, asked: BitsPerByte) -> Measure:
     learnt = chats_of(run, plain.data.from_, split=plain.data.split) if plain else []
 
     def measure(loaded: LoadedModel, work: Work) -> Measured:
-        texts = _texts(chats, loaded)
+        texts = texts_of(chats, loaded, asked.of)
         measured = likelihood.measure(name, texts, loaded, work)
         if plain is None:
             return measured
-        return ngrams.beside(measured, texts, _texts(learnt, loaded), order=plain.order)
+        return ngrams.beside(measured, texts, texts_of(learnt, loaded, "text"), order=plain.order)
 
     return measure
 
@@ -194,21 +194,5 @@ def _divergence(run: StageRun, name: str, asked: Divergence) -> Measure:
         return load_model("reference", folder, precision=words.precision, threads=threads)
 
     return lambda loaded, work: divergence.measure(
-        name, _texts(chats, loaded), Pair(loaded, reference(), under=asked.under), work
+        name, texts_of(chats, loaded, asked.of), Pair(loaded, reference(), under=asked.under), work
     )
-
-
-def _texts(chats: Sequence[Chat], loaded: LoadedModel) -> list[Text]:
-    """Documents as they are, and chats as the model reads them."""
-    if not all(chat.is_text for chat in chats):
-        loaded.require_template()
-    return [
-        Text(id=chat.id, text=chat.messages[0].content if chat.is_text else _written(chat, loaded))
-        for chat in chats
-    ]
-
-
-def _written(chat: Chat, loaded: LoadedModel) -> str:
-    """Write a chat by the model's template, without the token that every text is started with anyway."""
-    text: str = loaded.tokenizer.apply_chat_template(chat.turns(), tokenize=False)
-    return text.removeprefix(loaded.tokenizer.bos_token or "")

@@ -13,13 +13,14 @@
 The last step of a pass takes what is left.
 """
 
-import hashlib
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from assay_pipelines.order import order_of
 
 Rows = NDArray[np.int64]
 
@@ -128,18 +129,6 @@ def deal(order: Rows, lengths: Rows, dealing: Dealing) -> Pass:
 def every(count: int, size: int) -> Rows:
     """Cut `count` things into runs of `size`; the last may be shorter."""
     return np.minimum(np.arange(-(-count // size) + 1) * size, count)
-
-
-def order_of(ids: tuple[str, ...], seed: int, epoch: int) -> Rows:
-    """Order the rows of one pass by hash."""
-    prefix = hashlib.sha256(f"assay.order/1 {seed} {epoch} ".encode())
-
-    def place(index: int) -> bytes:
-        state = prefix.copy()
-        state.update(ids[index].encode())
-        return state.digest()
-
-    return np.array(sorted(range(len(ids)), key=place), dtype=np.int64)
 
 
 def _within(lengths: Rows, size: int) -> Rows:

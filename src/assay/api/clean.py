@@ -242,6 +242,12 @@ class Subsample(OneOf):
     """Keep some rows, by the hash of row and seed, so that a smaller sample is a subset of a larger one."""
 
     one_of: ClassVar[tuple[str, ...]] = ("rows", "share", "like")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.order) || !has(self.stratify) || self.stratify == 'none'",
+            "order: training keeps the first rows of all sources: it goes only without stratify",
+        ),
+    )
 
     rows: int | None = Field(None, ge=1, description="Number of rows.")
     share: Share | None = Field(None, description="Share of the rows, 0 to 1.")
@@ -250,7 +256,20 @@ class Subsample(OneOf):
     stratify: Literal["none", "source"] = Field(
         "none", description="Whether each source is cut by the same share."
     )
+    order: Annotated[Literal["training"] | None, Neutral(None)] = Field(
+        None,
+        description="training: the rows that a training of this seed learns first, so that a training on them is how one on all of them begins; absent: others.",
+    )
     seed: Seed = Field(0, description="Chooses among samples.")
+
+    @model_validator(mode="after")
+    def _in_one_order(self) -> Self:
+        if self.order is not None and self.stratify != "none":
+            raise fault(
+                f"found order: {self.order} with stratify: {self.stratify}, expected one of them",
+                "Remove one: a training has one order for all sources.",
+            )
+        return self
 
 
 class Part(SpecModel):

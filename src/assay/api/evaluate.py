@@ -110,19 +110,41 @@ class NGrams(SpecModel):
     )
 
 
+Read = Annotated[Literal["text", "answers"], Neutral("text")]
+_READ = "text: all that is written; answers: of each chat its last answer and the mark that ends it, given what stands before."
+
+
 class BitsPerByte(SpecModel):
     """How well the model compresses held-out text: bits per UTF-8 byte."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.ngrams) || !has(self.of) || self.of == 'text'",
+            "ngrams read all that is written: they go only with of: text",
+        ),
+    )
+
     data: DataRef = Field(description="The text.")
+    of: Read = Field("text", description=f"What is coded. {_READ}")
     ngrams: Annotated[NGrams | None, Neutral(None)] = Field(
         None, description="Say beside it what an n-gram model takes for the same text."
     )
+
+    @model_validator(mode="after")
+    def _ngrams_read_all(self) -> Self:
+        if self.ngrams is not None and self.of != "text":
+            raise fault(
+                f"found ngrams beside of: {self.of}, expected them only where all that is written is coded",
+                "Remove one of them.",
+            )
+        return self
 
 
 class Divergence(SpecModel):
     """How far the model's next-token probabilities are from a reference model's: KL divergence per token, in nats."""
 
     data: DataRef = Field(description="The text on which both are read.")
+    of: Read = Field("text", description=f"After which tokens they are compared. {_READ}")
     reference: ModelRef = Field(description="The other model, of the same tokens, such as the base.")
     under: Literal["model", "reference"] = Field(
         "model",

@@ -66,6 +66,7 @@ def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> No
         return
     print_plan(plan, rows)
     say(f"digest: {local.plan.digest}")
+    print_separate(plan)
     print_contrasts(seen)
     print_unlike(unlike)
     print_fit(fit)
@@ -88,7 +89,25 @@ def plan_rows(plan: Plan, decision: Decision, store: Store) -> list[Row]:
 def plan_data(plan: Plan, rows: list[Row]) -> Row:
     """Return a plan for programs."""
     about = {"experiment": plan.experiment, "digest": plan.digest, "stages": rows, "notes": plan.notes}
-    return about | {"layers": picture_data(layers(plan, _done(rows)))} | tallied(rows)
+    seen = {"separate": separate_data(plan), "layers": picture_data(layers(plan, _done(rows)))}
+    return about | seen | tallied(rows)
+
+
+def separate_data(plan: Plan) -> Row:
+    """Return for programs how much of a plan is shared."""
+    return {
+        kind.value: {"stages": wanted, "distinct": distinct}
+        for kind, (wanted, distinct) in plan.separate.items()
+    }
+
+
+def print_separate(plan: Plan) -> None:
+    """Print how many stages there would be without sharing, and how many there are."""
+    wanted, distinct = [], []
+    for kind, (one_by_one, shared) in plan.separate.items():
+        wanted.append(f"{one_by_one} {kind.value}")
+        distinct.append(f"{shared} {kind.value}")
+    say(f"as separate pipelines: {', '.join(wanted)} stages; distinct: {', '.join(distinct)}")
 
 
 def print_plan(plan: Plan, rows: list[Row]) -> None:

@@ -8,6 +8,7 @@ from types import FrameType
 
 import typer
 
+from assay.cli.plan import print_separate, separate_data
 from assay.cli.progress import EXIT_INTERRUPTED, LiveView, PlainView, View
 from assay.cli.terminal import console, say
 from assay.cli.verdicts import print_verdicts, print_warnings
@@ -93,13 +94,15 @@ def _finish(local: Local, plan: Plan, decision: Decision, reused: int, output: s
             sys.stderr.write(f"failed: {stage.label}: {judgement.reason}: {plan.told(judgement.message)}\n")
     report = write_report(plan, local.store)
     if output == "json":
-        say(json.dumps({"reused": reused, "ran": ran, "failed": failed, "report": report.location}))
+        told = {"reused": reused, "ran": ran, "failed": failed, "report": report.location}
+        say(json.dumps(told | {"separate": separate_data(plan)}))
     else:
         print_verdicts(report.data)
         print_warnings(report.data)
         sources = [source for item in report.data["cleanings"] for source in item["sources"].values()]
         if rejected := sum(source["rejected"] for source in sources):
             say(f"{rejected} rows could not be read: `assay ledger` says which, and why")
+        print_separate(plan)
         say(f"reused {reused}, ran {ran}" + (f", failed or blocked {failed}" if failed else ""))
         say(f"report: {report.location}")
     if failed:

@@ -86,6 +86,16 @@ class Plan(Document):
         """The stages by what they write."""
         return {stage.ref: stage for stage in self.stages}
 
+    @property
+    def separate(self) -> dict[Kind, tuple[int, int]]:
+        """Of each kind, how many stages there would be if every arm ran by itself at every point, and how many there are."""
+        found: dict[Kind, tuple[int, int]] = {}
+        for stage in self.stages:
+            if stage.kind is not Kind.COMPARE:
+                wanted, distinct = found.get(stage.kind, (0, 0))
+                found[stage.kind] = wanted + len(stage.members), distinct + 1
+        return found
+
     def told(self, text: str) -> str:
         """Return a text for people: stages by their labels, others' by the beginning of their fingerprints."""
 

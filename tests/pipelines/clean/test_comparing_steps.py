@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from assay.api.clean import ExactDuplicates, Split, Subsample
 from assay.errors import StageError
@@ -15,6 +16,7 @@ from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.table import Chats
+from assay_pipelines.train.passes import Dealing, Passes
 from plain_steps import ids_of, working
 
 TEXTS = st.lists(
@@ -79,6 +81,21 @@ def test_a_sample_depends_on_the_rows_and_the_seed_and_not_on_their_order():
     assert mine == set(ids_of(turned, sampled(turned, share=0.1, seed=1)))
     assert len(mine) == 40
     assert len(mine & set(ids_of(rows, sampled(rows, share=0.1, seed=2)))) < 20
+
+
+def test_a_sample_in_the_order_of_training_is_what_a_training_of_that_seed_learns_first():
+    rows, _ = rows_of(MANY)
+    ids = ids_of(rows)
+    learned = Passes(tuple(ids), np.ones(len(ids), int), 7, Dealing(unit="examples", size=20, limit=9))
+    first = {ids[at] for step in (0, 1) for (at,) in learned.dealt(0).batch(step)}
+
+    assert set(ids_of(rows, sampled(rows, rows=40, order="training", seed=7))) == first
+    assert set(ids_of(rows, sampled(rows, rows=40, order="training", seed=8))) != first
+
+
+def test_a_sample_in_the_order_of_training_is_of_all_sources_together():
+    with pytest.raises(ValidationError, match="found order: training with stratify: source"):
+        Subsample.model_validate({"rows": 40, "order": "training", "stratify": "source"})
 
 
 def test_more_rows_than_there_are_is_refused():

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassificat
 from assay.artifacts.kinds import Kind
 from assay_pipelines.chats import chats_table, write_rows
 from assay_pipelines.evaluate.__main__ import main
-from assay_pipelines.evaluate.likelihood import document_bits
+from assay_pipelines.evaluate.likelihood import Text, document_bits
 from assay_pipelines.evaluate.ngrams import coded_bits
 from assay_pipelines.inference import load_model
 
@@ -239,7 +239,10 @@ def test_a_text_longer_than_the_context_costs_what_the_harness_says(model, worki
     ]
     expected = [-nats / math.log(2) for nats in engine.loglikelihood_rolling(requests, disable_tqdm=True)]
 
-    found = [one.bits for one in document_bits(DOCUMENTS, loaded, working(batch=3))]
+    found = [
+        one.bits
+        for one in document_bits([Text(id=one, text=one) for one in DOCUMENTS], loaded, working(batch=3))
+    ]
     assert found == pytest.approx(expected, rel=1e-5)
 
 

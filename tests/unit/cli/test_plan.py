@@ -36,6 +36,17 @@ def test_a_reused_training_that_was_not_made_as_others_would_be_here_is_warned_o
     ]
 
 
+def test_what_arms_share_is_counted_beside_what_each_would_run_by_itself(spec, store, capsys):
+    main(spec, store.uri, profile=None, output="text")
+    assert (
+        "as separate pipelines: 2 clean, 4 train, 2 generate, 2 evaluate stages;"
+        " distinct: 1 clean, 3 train, 2 generate, 2 evaluate\n"
+    ) in capsys.readouterr().out
+
+    main(spec, store.uri, profile=None, output="json")
+    assert json.loads(capsys.readouterr().out)["separate"]["train"] == {"stages": 4, "distinct": 3}
+
+
 PROFILE = """\
 apiVersion: assay.dev/v1alpha1
 kind: Profile

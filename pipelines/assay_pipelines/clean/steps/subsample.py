@@ -2,6 +2,7 @@
 
 Rows are put in one order, which only their hash and the seed decide, and the first ones are kept. Stratified, a source's
 first rows of m stand at 1/2m, 3/2m, … of the way, so that every beginning of the order holds equal shares of all.
+With `order: training` it is the order in which a training of the seed learns them.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from assay.errors import StageError
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.verdict import Verdict
 from assay_pipelines.clean.table import Ints
+from assay_pipelines.order import order_of
 
 
 def wanted(step: Subsample, live: int, like: int | None, where: str) -> int:
@@ -35,8 +37,10 @@ def wanted(step: Subsample, live: int, like: int | None, where: str) -> int:
 
 def subsample(rows: Rows, live: Ints, step: Subsample, count: int) -> Verdict:
     """Drop what stands behind the first `count` rows."""
-    drawn = rows.draw("subsample", step.seed, apart=True)[live]
-    order = np.lexsort((rows.rank[live], drawn))
+    if step.order == "training":
+        order = order_of(rows.ids(live).to_pylist(), step.seed, epoch=0)
+    else:
+        order = np.lexsort((rows.rank[live], rows.draw("subsample", step.seed, apart=True)[live]))
     if step.stratify == "source":
         way = np.empty(len(live))
         for source in np.unique(rows.source[live]):

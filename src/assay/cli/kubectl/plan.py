@@ -4,7 +4,15 @@ import json
 
 from assay.cli.expected import expected_data, print_expected
 from assay.cli.fit import fit_data, print_fit
-from assay.cli.plan import classes_done, plan_data, plan_rows, print_plan, print_unlike, tallied
+from assay.cli.plan import (
+    classes_done,
+    plan_data,
+    plan_rows,
+    print_plan,
+    print_separate,
+    print_unlike,
+    tallied,
+)
 from assay.cli.terminal import say
 from assay.report.alike import unlike_contrasts
 from assay.settings.expected import EarlierStages, expected_in, machines_of
@@ -34,6 +42,7 @@ def main(flags: tuple[str, ...], name: str, *, output: str) -> None:
         return
     print_plan(plan, rows)
     say(f"digest: {frozen.plan.digest}")
+    print_separate(plan)
     print_unlike(unlike)
     print_fit(fit)
     print_expected(takes)
