@@ -1,10 +1,20 @@
 """The questions: which arms are compared, on what, and what counts as a difference."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from assay.api.model import IDENTIFIER_PATTERN, Name, Neutral, OneOf, Rule, SpecModel, fault
+from assay.api.model import (
+    IDENTIFIER_PATTERN,
+    REFERENCE_PATTERN,
+    Name,
+    Neutral,
+    OneOf,
+    Rule,
+    SpecModel,
+    fault,
+)
 
 TRAINING_FIGURES = ("trainingLoss", "lastLoss")
 """A train stage's figures, for measures and in its record's summary: the mean over the last epoch, and the last step's."""
@@ -34,17 +44,54 @@ class TaskMargin(SpecModel):
     margin: float = Field(gt=0, description="In the task's own unit.")
 
 
-class Published(SpecModel):
-    """A score that others published, to be shown beside ours; it judges nothing, and no work depends on it."""
+class Published(OneOf):
+    """What others published, to be shown beside ours: an arm's score, or by how much two arms differ. No work depends on it.
 
-    arm: Name = Field(description="The arm whose data and training theirs are like.")
+    What counts as reproduced is said here, and so before any result. A difference is reproduced where our verdict shows
+    one in the same direction, and is not where ours excludes it; a score is reproduced within a distance that is named.
+    """
+
+    one_of: ClassVar[tuple[str, ...]] = ("arm", "contrast")
+    companions: ClassVar[dict[str, str]] = {"within": "arm", "also": "contrast"}
+
+    arm: Name | None = Field(
+        None, description="The arm whose data and training theirs are like; value is its score."
+    )
+    contrast: Annotated[str, Field(pattern=REFERENCE_PATTERN, max_length=127)] | None = Field(
+        None,
+        description="A contrast, or comparison/contrast where several have that name; value is a minus b.",
+    )
     task: Name = Field(description="The task that they measured.")
-    value: float = Field(description="Their score, in this task's unit: 0.42, not 42.")
+    value: float = Field(
+        description="Their score or difference, in this task's unit: 0.42, not 42. A difference of 0 is reproduced where ours are equivalent."
+    )
     source: str = Field(
         min_length=1,
         max_length=253,
         description="Where it is published, such as `arXiv 2308.13449, table 2`.",
     )
+    within: float | None = Field(
+        None,
+        gt=0,
+        description="How far our mean may be from theirs and count as reproduced, in the task's unit; absent: nothing is said of it.",
+    )
+    also: tuple[Name, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=16,
+        description="Contrasts of the same comparison that must lean the same way, too, such as one against an arm of as much data.",
+    )
+    unlike: str | None = Field(
+        None,
+        min_length=1,
+        max_length=253,
+        description="In what theirs was measured otherwise, such as `5-shot on another harness`; then it reads not comparable.",
+    )
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What its author said, in YAML's words."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 class CurveContrast(Contrast):
@@ -167,3 +214,14 @@ class Comparison(OneOf):
                 "found stage beside derived, expected it in derived.measures only", "Remove `stage` here."
             )
         return self
+
+
+def comparisons_of(published: Published, comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Return the comparisons that have the contrast which others published; one, once an experiment is valid."""
+    among, _, name = (published.contrast or "").rpartition("/")
+    return [
+        comparison
+        for comparison in comparisons
+        if among in ("", comparison.name)
+        and name in [contrast.name for contrast in comparison.contrasts or ()]
+    ]

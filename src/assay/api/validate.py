@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assay.api.compare import TRAINING_FIGURES, Comparison, Contrast
+from assay.api.compare import TRAINING_FIGURES, Comparison, Contrast, Published, comparisons_of
 from assay.api.experiment import Axis, Experiment, Role, Stage
 from assay.api.expression import Expression
 from assay.api.faults import did_you_mean
@@ -270,19 +270,42 @@ def _tasks(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[Sp
 
 
 def _published(subject: _Subject) -> Iterator[SpecError]:
-    """Published scores name arms and tasks that exist, each pair once."""
+    """Published scores name arms, contrasts and tasks that exist, each pair once."""
     known = [name for name, kinds in subject.stages.items() if kinds & {"evaluate", "scores"}]
     tasks = [task for stage in known for task in subject.tasks(stage)]
     told = set()
-    for index, score in enumerate(subject.experiment.spec.published):
+    for index, one in enumerate(subject.experiment.spec.published):
         path: Path = ("spec", "published", index)
-        yield from subject.unknown((*path, "arm"), score.arm, subject.arms, "an arm")
-        yield from subject.unknown((*path, "task"), score.task, tasks, "a task that is evaluated")
-        if (score.arm, score.task) in told:
+        if one.arm is not None:
+            yield from subject.unknown((*path, "arm"), one.arm, subject.arms, "an arm")
+        else:
+            yield from _published_contrast(subject, path, one)
+        yield from subject.unknown((*path, "task"), one.task, tasks, "a task that is evaluated")
+        named = one.arm or one.contrast
+        if (one.chosen, named, one.task) in told:
             yield subject.fault(
-                path, f"found {score.arm} on {score.task} again, expected it once", "Remove one of them."
+                path, f"found {named} on {one.task} again, expected it once", "Remove one of them."
             )
-        told.add((score.arm, score.task))
+        told.add((one.chosen, named, one.task))
+
+
+def _published_contrast(subject: _Subject, path: Path, one: Published) -> Iterator[SpecError]:
+    compared = subject.experiment.spec.compare
+    found = comparisons_of(one, compared)
+    if len(found) > 1:
+        names = ", ".join(f"{comparison.name}/{one.contrast}" for comparison in found)
+        yield subject.fault(
+            (*path, "contrast"),
+            f"found {one.contrast!r} in {len(found)} comparisons, expected one",
+            f"Name {names}.",
+        )
+    elif not found:
+        known = [contrast.name for item in compared for contrast in item.contrasts or ()]
+        yield from subject.unknown((*path, "contrast"), one.contrast or "", known, "a contrast")
+    for position, name in enumerate(one.also or ()):
+        inside = [contrast.name for item in found for contrast in item.contrasts or ()]
+        place = (*path, "also", position)
+        yield from subject.unknown(place, name, inside, "a contrast of the same comparison")
 
 
 def _dose(subject: _Subject, path: Path, comparison: Comparison) -> Iterator[SpecError]:

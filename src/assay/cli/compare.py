@@ -63,7 +63,12 @@ def main(
     if output == "json":
         say(
             canonical_json(
-                {"comparisons": data["comparisons"], "published": published(data), "flips": found}
+                {
+                    "comparisons": data["comparisons"],
+                    "published": published(data),
+                    "reproduced": data["published"],
+                    "flips": found,
+                }
             ).decode()
         )
     elif found is not None:

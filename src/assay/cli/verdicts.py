@@ -55,14 +55,23 @@ def published(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def print_published(data: dict[str, Any]) -> None:
-    """Print what others published beside our scores."""
+    """Print what others published beside our differences and scores."""
+    for row in data["published"]:
+        at = place(row)
+        contrast = f"{row['contrast']}[{at}]" if at else row["contrast"]
+        ours = "" if row["effect"] is None else f"; ours {signed(row['effect'])}"
+        late = "; exploratory" if row["exploratory"] else ""
+        say(
+            f"published: {contrast} on {row['task']}: {signed(row['value'], 3)} ({row['source']}){ours}: {row['word']} ({row['told']}{late})"
+        )
     for row in published(data):
         at = place(row)
         arm = f"{row['arm']}[{at}]" if at else row["arm"]
         theirs, ours = row["published"], f"{figure(row['mean'])} ± {figure(row['noise'], 2)}"
         difference = signed(row["mean"] - theirs["value"])
+        found = f": {theirs['word']} ({theirs['told']})" if theirs["word"] else ""
         say(
-            f"published: {arm} on {row['task']}: {figure(theirs['value'], 4)} ({theirs['source']}); ours {ours}, {difference}"
+            f"published: {arm} on {row['task']}: {figure(theirs['value'], 4)} ({theirs['source']}); ours {ours}, {difference}{found}"
         )
 
 

@@ -150,6 +150,7 @@ class Control:
                     comparison=stage.document.spec["comparison"],
                     plan=self._policy.terms.digest,
                     results=states.count(State.DONE),
+                    published=tuple(one.said for one in self._plan.published),
                 )
                 register(self._store, self._plan.experiment, registration)
         self._registered = True

@@ -25,7 +25,8 @@ class FrozenPlan(Document):
 def plan_key(experiment: Experiment) -> str:
     """Return where the frozen plan lies: the same question of the same object has one place."""
     asked = experiment.spec.model_dump(mode="json", by_alias=True, exclude=_NOT_ASKED)
-    if not experiment.spec.published:
+    asked["published"] = [one.said for one in experiment.spec.published]
+    if not asked["published"]:
         del asked["published"]  # what was asked before there was such a field has the place that it had
     metadata = experiment.metadata
     if again := metadata.annotation(REPLAN):

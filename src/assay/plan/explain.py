@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.artifacts.documents import StageDocument
 
-_ABSENT = "absent"
+ABSENT = "absent"
 _DIGEST = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 
@@ -20,8 +20,8 @@ class Difference:
     theirs: Any
 
     def __str__(self) -> str:
-        if _ABSENT in (self.mine, self.theirs):
-            return f"{self.path} only {'there' if self.mine == _ABSENT else 'here'}"
+        if ABSENT in (self.mine, self.theirs):
+            return f"{self.path} only {'there' if self.mine == ABSENT else 'here'}"
         return f"{self.path}: {short(self.mine)} here, {short(self.theirs)} there"
 
     def is_read(self, reads: frozenset[str]) -> bool:
@@ -50,7 +50,7 @@ def _differences(path: str, mine: Any, theirs: Any) -> Iterator[Difference]:
     if isinstance(mine, dict) and isinstance(theirs, dict):
         for key in [*mine, *(key for key in theirs if key not in mine)]:
             inner = f"{path}.{key}" if path else key
-            yield from _differences(inner, mine.get(key, _ABSENT), theirs.get(key, _ABSENT))
+            yield from _differences(inner, mine.get(key, ABSENT), theirs.get(key, ABSENT))
     elif mine != theirs:
         yield Difference(path=path, mine=mine, theirs=theirs)
 

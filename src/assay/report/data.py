@@ -9,7 +9,11 @@ from assay.artifacts.kinds import Kind
 from assay.artifacts.outputs import FINAL
 from assay.plan.plan import Member, Plan, PlannedStage
 from assay.report.alike import Classes, differences
+from assay.report.arms import arm_differences
 from assay.report.contamination import contamination, told
+from assay.report.opening import opening
+from assay.report.published import of_contrasts, of_score
+from assay.report.work import work
 from assay.statistics.words import NOT_COMPARABLE
 from assay.stores.registered import Registration, asked
 
@@ -27,18 +31,22 @@ def report_data(
     `registered` are the comparisons of the experiment's approved plans; none where no plan was approved.
     """
     classes = {ref: record.provenance.environment for ref, record in records.items()}
-    documents = [
-        {
+    documents = {
+        stage.ref: {
             **_comparison(plan, verdicts[stage.ref], classes),
             "registration": _registration(stage, registered or {}),
+            "from": str(stage.ref),
         }
         for stage in plan.stages
         if stage.ref in verdicts
-    ]
+    }
     return {
         "experiment": plan.experiment,
+        "questions": opening(plan, records, documents),
+        "published": of_contrasts(plan, documents, registered or {}),
+        "arms": arm_differences(plan),
         "stages": [_stage(stage, records.get(stage.ref)) for stage in plan.stages],
-        "comparisons": documents,
+        "comparisons": list(documents.values()),
         "scores": _scores(plan, records),
         "trainings": [
             {
@@ -60,6 +68,7 @@ def report_data(
             for stage in plan.stages
             if stage.kind is Kind.CLEAN and stage.ref in records
         ],
+        "work": work(plan, records),
         "notes": list(plan.notes),
     }
 
@@ -201,6 +210,10 @@ def _stage(stage: PlannedStage, record: Record | None) -> Plain:
         "done": record is not None,
         "attempt": None if record is None else record.provenance.attempt,
         "environment": None if record is None else record.provenance.environment,
+        "image": None
+        if record is None or record.provenance.origin is None
+        else record.provenance.origin.image,
+        "inputs": {} if record is None else record.provenance.inputs,
         "outputs": None if record is None else record.outputs_digest,
     }
 
@@ -225,7 +238,7 @@ def _speeds(figures: Mapping[str, float]) -> dict[str, float | None]:
 def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
     """Every score of every run: the replicates of an arm at one point of the other axes beside each other."""
     rows: dict[tuple[str, str, str, str], Plain] = {}
-    published = {(one.arm, one.task): {"value": one.value, "source": one.source} for one in plan.published}
+    theirs = {(one.arm, one.task): one for one in plan.published}
     for stage in plan.stages:
         if stage.ref not in records or "tasks" not in records[stage.ref].outputs.summary:
             continue
@@ -244,7 +257,7 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
                             "task": name,
                             "unit": figures["unit"],
                             "chance": figures["chance"],
-                            "published": published.get((member.arm, task)) if last else None,
+                            "published": theirs.get((member.arm, task)) if last else None,
                             "runs": [],
                         },
                     )
@@ -260,5 +273,6 @@ def _scores(plan: Plan, records: Mapping[ArtifactRef, Record]) -> list[Plain]:
     for row in rows.values():
         row["mean"] = sum(run["score"] for run in row["runs"]) / len(row["runs"])
         row["noise"] = _noise(row["runs"])
+        row["published"] = row["published"] and of_score(row["published"], row["mean"])
         row["checked"] = "; ".join(dict.fromkeys(told(run["contamination"]) for run in row["runs"]))
     return list(rows.values())

@@ -14,3 +14,8 @@ def signed(value: float, digits: int = 2) -> str:
     """Write a difference, with its sign whatever it is."""
     told = figure(abs(value), digits)
     return f"{'−' if value < 0 else '+'}{told}"
+
+
+def effect(value: float) -> str:
+    """Write a difference of means: what is left of rounding where there is none is 0."""
+    return figure(round(value, 12))

@@ -13,7 +13,7 @@ def verdict_lines(data: dict[str, Any]) -> list[str]:
         (item, document["registration"])
         for document in data["comparisons"]
         for kind in ("verdicts", "curves", "derived", "trends")
-        for item in document[kind]
+        for item in document.get(kind, ())  # an older version wrote no trends
     ]
     ordered = sorted(verdicts, key=lambda found: not found[0].get("primary", False))
     return [

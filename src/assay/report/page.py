@@ -1,15 +1,17 @@
 """The report as one HTML page: no scripts, nothing loaded from elsewhere, readable in light and dark."""
 
-from importlib.resources import files
+from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from assay.report.curve import curve
 from assay.report.doses import dose_curves, trend_curves
-from assay.report.figures import figure, signed
+from assay.report.figures import effect, figure, signed
 from assay.report.forest import forests
 from assay.report.parts import parts
+from assay.report.published import Outcome
 from assay.report.sankey import sankey
 from assay.report.shapes import curve_told, trend_told
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
@@ -26,14 +28,26 @@ CLASSES: dict[str, str] = {
     Word.FLOOR: "open",
     NOT_COMPARABLE: "open",
 }
+OUTCOMES: dict[str, str] = {
+    Outcome.REPRODUCED: "good",
+    Outcome.NOT_REPRODUCED: "bad",
+    Outcome.OPEN: "open",
+    Outcome.NOT_COMPARABLE: "open",
+}
 
 
 def page(data: Plain) -> str:
     """Render the report; the same data give the same bytes."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("assay.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
+        "anchor": anchor,
+        "effect": effect,
         "figure": figure,
         "p_value": p_value,
         "signed": signed,
@@ -43,16 +57,43 @@ def page(data: Plain) -> str:
         "curve": curve,
         "curve_told": curve_told,
         "between": between,
+        "cite": cite,
+        "cite_runs": cite_runs,
         "dose_curves": dose_curves,
         "forests": forests,
         "parts": parts,
         "sankey": sankey,
+        "outcome_class": OUTCOMES.get,
         "trend_curves": trend_curves,
         "trend_told": trend_told,
         "word_class": CLASSES.get,
     }
-    template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
-    return template.render(data)
+    return environment.get_template("page.html.j2").render(data | {"classes": environment_classes(data)})
+
+
+def anchor(ref: str) -> str:
+    """Return where on the page an artifact's hashes stand."""
+    kind, _, fingerprint = ref.partition("/")
+    return f"{kind}-{fingerprint[:16]}"
+
+
+def cite(ref: str, text: str) -> Markup:
+    """Write a figure as a link to the artifact that it is from."""
+    return Markup('<a href="#{}">{}</a>').format(anchor(ref), text)
+
+
+def cite_runs(runs: Sequence[Plain]) -> Markup:
+    """Number the runs behind a mean, each a link to its artifact."""
+    return Markup(" ").join(cite(run["from"], str(number)) for number, run in enumerate(runs, 1))
+
+
+def environment_classes(data: Plain) -> list[Plain]:
+    """Return the distinct environment classes of stages, in the order in which they are met."""
+    found: dict[str, Plain] = {}
+    for stage in data["stages"]:
+        if stage["environment"]:
+            found.setdefault(repr(sorted(stage["environment"].items())), stage["environment"])
+    return list(found.values())
 
 
 def p_value(verdict: Plain) -> str:

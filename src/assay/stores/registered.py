@@ -26,6 +26,9 @@ class Registration(Document):
     comparison: dict[str, Any]
     plan: str = Field(description="The plan's digest.")
     results: int = Field(description="How many of the evaluations that it reads were done by then.")
+    published: tuple[dict[str, Any], ...] = Field(
+        (), description="`spec.published` as it was then: what would count as reproduced."
+    )
 
 
 def asked(spec: Plain) -> str:

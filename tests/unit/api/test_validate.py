@@ -4,7 +4,7 @@ from assay.api.expression import Expression
 from assay.api.parse import experiment_of, parse_profile
 from assay.api.validate import check, check_profile
 from assay.api.written import read
-from assay.errors import SpecError
+from assay.errors import SpecError, SpecErrors
 from builders import SMALL
 
 SCORES = """\
@@ -108,6 +108,64 @@ def test_a_published_score_of_what_is_not_there_or_told_twice_is_a_fault_with_it
     (fault,) = faults(SPEC + PUBLISHED.replace(old, new))
 
     assert where in str(fault)
+
+
+OF_CONTRAST = "  published: [{contrast: CONTRAST, task: mmlu, value: 0.04, source: table 2ALSO}]\n"
+
+
+def of_contrast(contrast, also=""):
+    return faults(SPEC + OF_CONTRAST.replace("CONTRAST", contrast).replace("ALSO", also))
+
+
+@pytest.mark.parametrize("contrast", ["first", "main/first"])
+def test_a_published_difference_of_a_contrast_that_exists_is_fine(contrast):
+    assert of_contrast(contrast, ", also: [first]") == []
+
+
+@pytest.mark.parametrize(
+    ("contrast", "also", "where", "found"),
+    [
+        ("frist", "", "spec.published[0].contrast", "a contrast: first"),
+        ("curve/first", "", "spec.published[0].contrast", "a contrast: first"),
+        (
+            "first",
+            ", also: [size]",
+            "spec.published[0].also[0]",
+            "a contrast of the same comparison: first",
+        ),
+    ],
+)
+def test_a_published_difference_of_what_is_not_there_is_a_fault_with_its_path(contrast, also, where, found):
+    (fault,) = of_contrast(contrast, also)
+
+    assert where in fault.where
+    assert found in fault.found
+
+
+@pytest.mark.parametrize(
+    ("also", "found"),
+    [
+        (", within: 0.1", "found within without arm"),
+        (", arm: kept", "expected exactly one of arm, contrast"),
+    ],
+)
+def test_a_published_difference_is_of_a_contrast_alone(also, found):
+    with pytest.raises(SpecErrors, match=found):
+        of_contrast("first", also)
+
+
+def test_a_published_difference_of_one_of_several_contrasts_says_which():
+    again = "  - {name: again, stage: scores, contrasts: [{name: first, a: kept, b: whole}]}\n"
+    text = SPEC.replace("  - {name: curve", f"{again}  - {{name: curve", 1)
+    published = OF_CONTRAST.replace("ALSO", "")
+
+    (fault,) = faults(text + published.replace("CONTRAST", "first"))
+
+    assert (fault.found, fault.do) == (
+        "found 'first' in 2 comparisons, expected one",
+        "Name main/first, again/first.",
+    )
+    assert faults(text + published.replace("CONTRAST", "again/first")) == []
 
 
 def test_tasks_that_only_an_arm_has_may_be_compared():

@@ -102,14 +102,27 @@ def test_an_arm_of_one_run_has_no_noise(printed):
 
 
 def test_a_published_score_is_told_beside_ours_with_the_difference(capsys):
-    theirs = {"value": 0.42, "source": "table 2"}
+    theirs = {"value": 0.42, "source": "table 2", "word": "not reproduced", "told": "not within 0.01"}
     row = {"arm": "with", "coordinates": {}, "task": "mmlu", "mean": 0.4, "noise": 0.01}
+    scores = [row | {"published": theirs}, row | {"task": "drop", "published": None}]
 
-    print_published({"scores": [row | {"published": theirs}, row | {"task": "drop", "published": None}]})
+    print_published({"scores": scores, "published": []})
 
     told = capsys.readouterr().out.replace("\n", " ")
-    assert "published: with on mmlu: 0.42 (table 2); ours 0.4 ± 0.01, −0.02" in told
+    assert "with on mmlu: 0.42 (table 2); ours 0.4 ± 0.01, −0.02: not reproduced (not within 0.01)" in told
     assert "drop" not in told
+
+
+def test_a_published_difference_is_told_beside_ours_with_what_it_comes_to(capsys):
+    row = {
+        "contrast": "total", "coordinates": {}, "task": "mmlu", "value": 0.037, "source": "table 2",
+        "effect": 0.05, "word": "reproduced", "told": "total: better", "exploratory": True,
+    }  # fmt: skip
+
+    print_published({"scores": [], "published": [row]})
+
+    told = capsys.readouterr().out.replace("\n", " ")
+    assert "total on mmlu: +0.037 (table 2); ours +0.05: reproduced (total: better; exploratory)" in told
 
 
 def test_a_contrast_whose_runs_were_not_made_alike_says_in_what_once_and_what_to_do(printed):

@@ -28,3 +28,10 @@ def test_a_plan_that_is_asked_for_anew_has_a_place_of_its_own_and_the_first_one_
 
     assert len({keyed(), first, second}) == 3
     assert keyed({"note": "mine"}) == keyed()
+
+
+def test_what_others_published_is_asked_in_its_author_s_words_so_that_new_members_move_no_plan():
+    said = {"arm": "with", "task": "refusals", "value": 0.5, "source": "table 2"}
+
+    assert [one.said for one in an_experiment(published=[said]).spec.published] == [said]
+    assert keyed(published=[said]) != keyed(published=[said | {"within": 0.1}])

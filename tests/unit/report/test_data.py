@@ -110,7 +110,9 @@ def scored(tmp_path, *checkpoints):
 def test_a_published_score_stands_beside_ours_with_its_source_and_the_difference(tmp_path):
     rows, html = scored(tmp_path, "final")
 
-    assert [row["published"] for row in rows] == [{"value": 0.25, "source": "arXiv 1, table 2"}]
+    assert [row["published"] for row in rows] == [
+        {"value": 0.25, "source": "arXiv 1, table 2", "word": None, "told": ""}
+    ]
     assert "arXiv 1, table 2; ours is +0.25" in html
 
 
@@ -198,7 +200,7 @@ def test_the_noise_of_an_arm_s_runs_stands_beside_every_verdict(tmp_path):
     assert verdict["a"]["noise"] == verdict["b"]["noise"] == pytest.approx(0.1)
     assert verdict["word"] == "better"
     assert verdict_lines(data) == ["refusals on quiz: better (0.1; noise 0.1 and 0.1)"]
-    assert ">0.5 ± 0.1</td>" in page(data)
+    assert ">0.5 ± 0.1</a></td>" in page(data)
 
 
 def test_an_arm_of_one_run_tells_of_no_noise(tmp_path):
@@ -206,7 +208,7 @@ def test_an_arm_of_one_run_tells_of_no_noise(tmp_path):
 
     assert verdict["a"]["noise"] is None
     assert verdict_lines(data) == ["refusals on quiz: better (0.1; noise – and –)"]
-    assert ">0.5 ± –</td>" in page(data)
+    assert ">0.5 ± –</a></td>" in page(data)
 
 
 def test_arms_trained_in_other_environment_classes_are_not_comparable_and_say_in_what(tmp_path):

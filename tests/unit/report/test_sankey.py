@@ -6,8 +6,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as some
 
+from assay.report.data import report_data
 from assay.report.page import page
 from assay.report.sankey import sankey
+from builders import a_plan
 
 
 def a_cleaning(sources, steps):
@@ -90,9 +92,9 @@ def test_bands_are_as_wide_as_their_rows():
 
 def test_the_page_tells_the_picture_in_words_and_has_no_script():
     item = USUAL | {"label": "plain/chats", "from": "clean/0", "members": ["plain/chats"], "warnings": []}
-    data = {"experiment": "test", "stages": [], "comparisons": [], "scores": [], "trainings": []}
+    data = report_data(a_plan(), {}, {})
 
-    html = page(data | {"cleanings": [item], "notes": []})
+    html = page(data | {"cleanings": [item]})
 
     told = (
         "1000 rows of s0, 400 rows of s1; 10 could not be read; step0 drops 200; step1 drops 300; "

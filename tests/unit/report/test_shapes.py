@@ -95,15 +95,14 @@ def test_a_trend_of_logarithms_is_drawn_by_them_and_leaves_out_what_has_none():
     assert [line["arm"] for line in picture["lines"]] == ["together", "ideal mixture"]
     assert len(measured["points"]) == 3
     heights = [point["y"] for point in ideal["points"]]
-    assert [a - b for a, b in pairwise(heights)] == pytest.approx(
-        [heights[0] - heights[1]] * 3, abs=0.2
-    )
+    assert [a - b for a, b in pairwise(heights)] == pytest.approx([heights[0] - heights[1]] * 3, abs=0.2)
 
 
 def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_out():
     document = {
         "comparison": {"name": "study", "family": "holm", "alpha": 0.05},
         "registration": None,
+        "from": f"compare/{'0' * 64}",
         "verdicts": [],
         "models": [],
         "curves": [],
@@ -114,7 +113,11 @@ def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_o
     html = page(
         {
             "experiment": "study",
+            "questions": [],
+            "published": [],
+            "arms": [],
             "stages": [],
+            "work": {"kinds": [], "all": dict.fromkeys(("stages", "asked", "done"), 0), "gpus": {}},
             "comparisons": [document],
             "scores": [],
             "trainings": [],

@@ -1,0 +1,67 @@
+"""What the stages that are done took, as their records say, and what it would have been had each run done all of its own.
+
+A run is an arm at one point of the matrix; *naive* is that each carries out its whole pipeline, as it would with a script per run.
+Only attempts that ended in a record are counted: what failed or was stopped is in the status, and what nobody recorded is not
+guessed. Who launched a stage is no part of this, so that every reader of the same records sees the same.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.artifacts.documents import ArtifactRef, Record
+from assay.artifacts.kinds import Kind
+from assay.plan.plan import Plan
+
+Plain = dict[str, Any]
+
+_SECONDS = 3600
+
+
+def work(plan: Plan, records: Mapping[ArtifactRef, Record]) -> Plain:
+    """Count stages, hours and GPU-hours by kind, once and as often as runs ask for them."""
+    kinds = [kind for kind in Kind if kind is not Kind.COMPARE]
+    rows = [row for kind in kinds if (row := _of_kind(plan, records, kind))["stages"]]
+    names = ("stages", "asked", "done", "hours", "naiveHours", "gpuHours", "naiveGpuHours")
+    return {
+        "kinds": rows,
+        "all": {name: sum(row[name] for row in rows) for name in names},
+        "gpus": _by_gpu(plan, records),
+    }
+
+
+def _of_kind(plan: Plan, records: Mapping[ArtifactRef, Record], kind: Kind) -> Plain:
+    row: Plain = {
+        "kind": kind.value, "stages": 0, "asked": 0, "done": 0,
+        "hours": 0.0, "naiveHours": 0.0, "gpuHours": 0.0, "naiveGpuHours": 0.0,
+    }  # fmt: skip
+    for stage in plan.stages:
+        if stage.kind is not kind:
+            continue
+        row["stages"] += 1
+        row["asked"] += len(stage.members)
+        record = records.get(stage.ref)
+        if record is None:
+            continue
+        hours = _hours(record)
+        row["done"] += 1
+        row["hours"] += hours
+        row["naiveHours"] += hours * len(stage.members)
+        row["gpuHours"] += hours * record.provenance.gpus
+        row["naiveGpuHours"] += hours * record.provenance.gpus * len(stage.members)
+    return row
+
+
+def _by_gpu(plan: Plan, records: Mapping[ArtifactRef, Record]) -> dict[str, float]:
+    """Return GPU-hours by the GPU's name, for whoever knows its price."""
+    found: dict[str, float] = {}
+    for stage in plan.stages:
+        record = records.get(stage.ref)
+        if record is not None and record.provenance.gpu:
+            name = record.provenance.gpu
+            found[name] = found.get(name, 0.0) + _hours(record) * record.provenance.gpus
+    return dict(sorted(found.items()))
+
+
+def _hours(record: Record) -> float:
+    took = record.provenance.finished_at - record.provenance.started_at
+    return took.total_seconds() / _SECONDS
