@@ -61,7 +61,7 @@ class Stored:
         found: dict[int, list[ObjectInfo]] = {}
         for info in self.objects:
             _, _, number, name, *_ = f"{info.key.removeprefix(stage_key(self.ref))}////".split("/")
-            if name == "data":
+            if name == "data" and number.isdecimal():
                 found.setdefault(int(number), []).append(info)
         return {number: tuple(objects) for number, objects in found.items()}
 
@@ -135,13 +135,13 @@ def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta)
     kept = dict(_kept(seen, now, spared))
     new = set(kept)
     while new:
-        declared = [ref for ref in new if ref in seen.stages and seen.stages[ref].is_declared]
-        new = {read for reads in store.reads(declared) for read in reads} - kept.keys()
+        declared = [ref for ref in new if seen.stages[ref].is_declared]
+        new = {read for reads in store.reads(declared) for read in reads if read in seen.stages} - kept.keys()
         kept |= dict.fromkeys(new, Kept.READ)
     gone = [stored for ref, stored in seen.stages.items() if ref not in kept]
     left = [
         info
-        for ref in sorted(kept.keys() & seen.stages.keys())
+        for ref in sorted(kept)
         if len(written := seen.stages[ref].written) > 1 and (winner := store.winner(ref)) is not None
         for number, objects in written.items()
         for info in objects
