@@ -48,6 +48,7 @@ def found_in(told: str, lines: list[str]) -> None:
         at = found.end()
 
 
+@pytest.mark.timeout(1800)  # a whole experiment is run, on a machine that may have other work
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_a_page_of_examples_does_what_it_shows(page, tmp_path):
     told = ""

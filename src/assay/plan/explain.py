@@ -66,6 +66,8 @@ def _by_name(value: Any) -> Any:
 
 
 def short(value: Any) -> str:
-    """Write a value in a few words, digests by their beginnings."""
+    """Write a value in a few words: digests by their beginnings, whole numbers alike whether they were read from JSON or not."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
     text = _DIGEST.sub(r"\1…", value if isinstance(value, str) else repr(value))
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -4,7 +4,7 @@ Kept are stages that an experiment uses or a pin names, those that a kept one re
 Of a kept stage that is done, what other attempts wrote than the one that its record names may go too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from assay.artifacts.layout import record_key, stage_document_key, stage_key
 from assay.stores.claims import read_stage
 from assay.stores.records import load_record
 from assay.stores.resume import drop_resume
-from assay.stores.store import ObjectInfo, Store, delete_all
+from assay.stores.store import ObjectInfo, Store, at_once, delete_all
 from assay.stores.uses import experiments, is_used, pins, uses
 
 _ALIVE = timedelta(
@@ -51,12 +51,17 @@ class Stored:
         return max(info.modified for info in self.objects)
 
     @property
+    def is_declared(self) -> bool:
+        """Whether it says what it is."""
+        return any(info.key == stage_document_key(self.ref) for info in self.objects)
+
+    @property
     def written(self) -> Mapping[int, tuple[ObjectInfo, ...]]:
         """What each attempt wrote."""
         found: dict[int, list[ObjectInfo]] = {}
         for info in self.objects:
             _, _, number, name, *_ = f"{info.key.removeprefix(stage_key(self.ref))}////".split("/")
-            if name == "data":
+            if name == "data" and number.isdecimal():
                 found.setdefault(int(number), []).append(info)
         return {number: tuple(objects) for number, objects in found.items()}
 
@@ -102,11 +107,10 @@ class Documents:
 
     store: Store
 
-    def reads(self, ref: ArtifactRef) -> tuple[ArtifactRef, ...]:
-        """Return what a stage reads; nothing if it is not there."""
-        if self.store.info(stage_document_key(ref)) is None:
-            return ()
-        return tuple(ArtifactRef(read) for read in read_stage(self.store, ref).reads)
+    def reads(self, refs: Iterable[ArtifactRef]) -> Iterator[tuple[ArtifactRef, ...]]:
+        """Yield what each stage reads."""
+        for document in at_once(lambda ref: read_stage(self.store, ref), refs):
+            yield tuple(map(ArtifactRef, document.reads))
 
     def winner(self, ref: ArtifactRef) -> int | None:
         """Return the attempt that a stage's record names; None while it is not done."""
@@ -129,16 +133,15 @@ def survey(store: Store) -> Survey:
 def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta) -> Garbage:
     """Say what may go; `spared` is for how long a stage is young after anything was written to it."""
     kept = dict(_kept(seen, now, spared))
-    todo = list(kept)
-    while todo:
-        for ref in store.reads(todo.pop()):
-            if ref not in kept:
-                kept[ref] = Kept.READ
-                todo.append(ref)
+    new = set(kept)
+    while new:
+        declared = [ref for ref in new if seen.stages[ref].is_declared]
+        new = {read for reads in store.reads(declared) for read in reads if read in seen.stages} - kept.keys()
+        kept |= dict.fromkeys(new, Kept.READ)
     gone = [stored for ref, stored in seen.stages.items() if ref not in kept]
     left = [
         info
-        for ref in sorted(kept.keys() & seen.stages.keys())
+        for ref in sorted(kept)
         if len(written := seen.stages[ref].written) > 1 and (winner := store.winner(ref)) is not None
         for number, objects in written.items()
         for info in objects

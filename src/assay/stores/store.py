@@ -1,14 +1,17 @@
 """The port: what assay needs of an object store. One contract suite holds for every implementation."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from assay.errors import BugError, StoreError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 RESERVED = ".assay/"
 """What lies below is a store's own, such as temporary files, and is never listed."""
@@ -98,11 +101,16 @@ class Store(Protocol):
         ...
 
 
+def at_once(request: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield what a request gives for each item, in order; many are under way at once."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        yield from threads.map(request, items)  # raises what a request raised
+
+
 def delete_all(store: Store, keys: Iterable[str]) -> None:
     """Remove objects, many at once, in no order."""
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for _ in threads.map(store.delete, keys):
-            pass  # raises what a request raised
+    for _ in at_once(store.delete, keys):
+        pass
 
 
 def check_key(key: str) -> str:
