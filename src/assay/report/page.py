@@ -61,6 +61,7 @@ def page(data: Plain) -> str:
         "forests": forests,
         "parts": parts,
         "sankey": sankey,
+        "unsafe_tag": unsafe_tag,
         "outcome_class": OUTCOMES.get,
         "word_class": CLASSES.get,
     }
@@ -81,6 +82,12 @@ def cite(ref: str, text: str) -> Markup:
 def cite_runs(runs: Sequence[Plain]) -> Markup:
     """Number the runs behind a mean, each a link to its artifact."""
     return Markup(" ").join(cite(run["from"], str(number)) for number, run in enumerate(runs, 1))
+
+
+def unsafe_tag(sources: Sequence[str]) -> Markup:
+    """Label what stems from unsafe sources."""
+    told = Markup(' <span class="tag bad" title="stems from {}">unsafe</span>')
+    return told.format(", ".join(sources)) if sources else Markup("")
 
 
 def environment_classes(data: Plain) -> list[Plain]:
