@@ -13,6 +13,7 @@ from assay.report.forest import forests
 from assay.report.parts import parts
 from assay.report.published import Outcome
 from assay.report.sankey import sankey
+from assay.report.survival import survival
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
 Plain = dict[str, Any]
@@ -61,6 +62,7 @@ def page(data: Plain) -> str:
         "forests": forests,
         "parts": parts,
         "sankey": sankey,
+        "survival": survival,
         "unsafe_tag": unsafe_tag,
         "outcome_class": OUTCOMES.get,
         "word_class": CLASSES.get,
