@@ -307,6 +307,15 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise _Interrupted
 
 
+def _unsafe(run: StageRun) -> tuple[str, ...] | None:
+    """Return the names of the unsafe sources that the stage stems from, as its inputs' records know them."""
+    if run.stage.kind is Kind.COMPARE:  # it holds neither texts nor weights
+        return None
+    read = [load_record(run.store, ArtifactRef(ref)) for ref in run.stage.reads]
+    names = {name for record in read if record is not None for name in record.provenance.unsafe or ()}
+    return tuple(sorted(names.union(run.stage.unsafe))) or None
+
+
 def _record(run: StageRun, summary: dict[str, Any]) -> Record:
     early = run.uploaded()
     for path in sorted(path for path in run.output.rglob("*") if path.is_file()):
@@ -321,6 +330,7 @@ def _record(run: StageRun, summary: dict[str, Any]) -> Record:
             inputs=dict(sorted(run.inputs.items())),
             execution=run.execution,
             environment=environment() | _noted(run, _CLASS),
+            unsafe=_unsafe(run),
             figures=_noted(run, _FIGURES),
             started_at=run.started,
             finished_at=datetime.now(UTC),

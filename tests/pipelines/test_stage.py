@@ -52,6 +52,29 @@ def test_a_record_names_the_image_the_namespace_and_the_workload_that_made_it(be
     )
 
 
+def published(bench, kind, spec):
+    ref, argv = bench.claimed(kind, spec)
+    assert run_program(kind, lambda _run: {}, argv) == EXIT_DONE
+    return ref, load_record(bench.store, ref)
+
+
+def test_what_stems_from_an_unsafe_source_says_so_in_its_record_down_to_answers_and_scores(bench):
+    sources = [{"name": "harmful", "unsafe": True}, {"name": "chats"}]
+    data, cleaned = published(bench, Kind.CLEAN, {"sources": sources})
+    model, trained = published(bench, Kind.TRAIN, {"data": {"from": data}})
+    _, scored = published(bench, Kind.EVALUATE, {"model": {"from": model}})
+    _, compared = published(bench, Kind.COMPARE, {"runs": [model]})
+
+    assert [record.provenance.unsafe for record in (cleaned, trained, scored)] == [("harmful",)] * 3
+    assert compared.provenance.unsafe is None
+
+
+def test_the_record_of_what_stems_from_no_unsafe_source_is_as_it_always_was(bench):
+    _, record = published(bench, Kind.CLEAN, {"sources": [{"name": "chats"}]})
+
+    assert b"unsafe" not in record.encode()
+
+
 def test_the_record_of_a_laptop_names_no_workload(bench):
     ref, argv = bench.claimed(Kind.CLEAN, {})
 

@@ -14,10 +14,13 @@ import numpy as np
 
 from assay.api.compare import Comparison, Contrast
 from assay.statistics import verdicts as statistics
+from assay.statistics.runs import ROUNDING
 from assay.statistics.verdicts import Verdict, family_verdicts
 from assay_pipelines.compare.models import Couple
 from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
 from assay_pipelines.compare.told import interval_of, place_of, runs_of
+
+_MOST_FLIPS = 20  # `assay compare --flips` shows the rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +150,11 @@ def _verdicts(
         )
     return [
         _verdict(question, pair, verdict, primary=question.name == primary)
-        | {"groups": _by_group(pair), "tiedPrompts": _ties(question, pair, comparison.alpha)}
+        | {
+            "groups": _by_group(pair),
+            "flips": _flips(pair),
+            "tiedPrompts": _ties(question, pair, comparison.alpha),
+        }
         for (question, pair), verdict in zip(answered, judged, strict=True)
     ]
 
@@ -206,6 +213,18 @@ def _by_group(pair: Paired) -> list[dict[str, Any]]:
         )
         found.append({"group": name, "n": int(inside.sum()), "a": a, "b": b, "effect": a - b})
     return found
+
+
+def _flips(pair: Paired) -> dict[str, list[str]]:
+    """Return ids of items on which a's mean over runs is higher, and of those on which b's is, by how much; the first of each."""
+    scores = pair.linear
+    ahead = scores.a.mean(axis=0) - scores.b.mean(axis=0)
+    least = ROUNDING * max(float(np.abs(scores.a).max()), float(np.abs(scores.b).max()))
+    order = np.argsort(-np.abs(ahead).round(12), kind="stable").tolist()  # of equals, by id
+    return {
+        side: [pair.items[at] for at in order if sign * ahead[at] > least][:_MOST_FLIPS]
+        for side, sign in (("a", 1), ("b", -1))
+    }
 
 
 def _ties(question: _Question, pair: Paired, alpha: float) -> dict[str, Any] | None:

@@ -79,6 +79,10 @@ class Source(OneOf):
     format: Format | None = Field(None, description="How the files are written; required with uri.")
     from_: Dataset | None = Field(None, alias="from", description="Another stage's chats.")
     split: Name | None = Field(None, description="With from: a part set aside by its `split` step.")
+    unsafe: Annotated[bool, Neutral(False)] = Field(  # noqa: FBT003 -- the value at which nothing changes
+        False,  # noqa: FBT003 -- pydantic's default
+        description="Whether its chats are harmful: then records, plans and reports label it, and all models and answers that stem from it.",
+    )
 
     @model_validator(mode="after")
     def _format_known(self, info: ValidationInfo) -> Self:

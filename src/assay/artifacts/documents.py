@@ -84,6 +84,11 @@ class StageDocument(Document):
         """How others refer to what this stage writes."""
         return ArtifactRef(f"{self.kind.value}/{self.fingerprint}")
 
+    @property
+    def unsafe(self) -> tuple[str, ...]:
+        """The names of its own sources that its author calls unsafe."""
+        return tuple(source["name"] for source in self.spec.get("sources", ()) if source.get("unsafe"))
+
     def check_semantics(self) -> None:
         """Refuse to run a stage that was planned for another version of the program.
 
@@ -196,6 +201,9 @@ class Provenance(Document):
     execution: dict[str, Any]
     environment: dict[str, Any] = Field(
         description="The environment class: what may change figures in the last digits."
+    )
+    unsafe: tuple[str, ...] | None = Field(
+        None, description="Names of the unsafe sources that it stems from; absent: none is."
     )
     figures: dict[str, float] = Field(
         {}, description="How the attempt went: speeds and memory, as the program measured them."

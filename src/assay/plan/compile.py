@@ -25,6 +25,7 @@ from assay.plan.identity import (
 from assay.plan.merge import Plain
 from assay.plan.plan import Member, Plan, PlannedStage
 from assay.plan.targets import Targets
+from assay.plan.unsafe import unsafe_notes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,13 @@ def compile_plan(experiment: Experiment, expansion: Expansion, resolved: Mapping
         for name in instance.stages:
             compiler.document(instance, name)
     comparisons = compare_stages(experiment.spec.compare, expansion.instances, compiler.known)
+    stages = tuple(compiler.stages())
     return Plan(
         experiment=f"{experiment.metadata.namespace}/{experiment.metadata.name}",
-        stages=(*compiler.stages(), *comparisons),
+        stages=(*stages, *comparisons),
         locations={item.identity: item.location for item in resolved.values()},
         execution=experiment.spec.execution.model_dump(mode="json", by_alias=True),
-        notes=expansion.notes,
+        notes=(*expansion.notes, *unsafe_notes(stages)),
         published=experiment.spec.published,
     )
 

@@ -8,6 +8,7 @@ from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.outputs import FINAL
 from assay.plan.plan import Member, Plan, PlannedStage
+from assay.plan.unsafe import unsafe_sources
 from assay.report.alike import Classes, differences
 from assay.report.arms import arm_differences
 from assay.report.contamination import contamination, told
@@ -31,6 +32,7 @@ def report_data(
     `registered` are the comparisons of the experiment's approved plans; none where no plan was approved.
     """
     classes = {ref: record.provenance.environment for ref, record in records.items()}
+    unsafe = unsafe_sources(plan.stages)
     documents = {
         stage.ref: {
             **_comparison(plan, verdicts[stage.ref], classes),
@@ -45,7 +47,10 @@ def report_data(
         "questions": opening(plan, records, documents),
         "published": of_contrasts(plan, documents, registered or {}),
         "arms": arm_differences(plan),
-        "stages": [_stage(stage, records.get(stage.ref)) for stage in plan.stages],
+        "stages": [
+            {**_stage(stage, records.get(stage.ref)), "unsafe": list(unsafe.get(stage.ref, ()))}
+            for stage in plan.stages
+        ],
         "comparisons": list(documents.values()),
         "scores": _scores(plan, records),
         "trainings": [
@@ -55,6 +60,7 @@ def report_data(
                     records[stage.ref], ("rows", "tokens", "steps", "trainingLoss", "parameters", "curve")
                 ),
                 "speeds": _speeds(records[stage.ref].provenance.figures),
+                "unsafe": list(unsafe.get(stage.ref, ())),
             }
             for stage in plan.stages
             if stage.kind is Kind.TRAIN and stage.ref in records
@@ -64,6 +70,7 @@ def report_data(
                 **_told(stage),
                 **_figures(records[stage.ref], ("rows", "sources", "steps", "splits")),
                 "warnings": warnings(records[stage.ref]),
+                "unsafe": list(unsafe.get(stage.ref, ())),
             }
             for stage in plan.stages
             if stage.kind is Kind.CLEAN and stage.ref in records
@@ -111,7 +118,13 @@ def warnings(record: Record) -> list[str]:
 
 # What documents lack that an older version wrote: plans that are done are still reported.
 _SINCE: Plain = {"verdicts": [], "models": [], "curves": [], "derived": [], "trends": []}
-_SINCE_IN_VERDICTS: Plain = {"higherA": None, "higherB": None, "groups": [], "tiedPrompts": None}
+_SINCE_IN_VERDICTS: Plain = {
+    "higherA": None,
+    "higherB": None,
+    "groups": [],
+    "tiedPrompts": None,
+    "flips": None,
+}
 _SINCE_IN_CURVES: Plain = {
     "scale": "probability",
     "ratio": None,

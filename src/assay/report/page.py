@@ -14,6 +14,7 @@ from assay.report.parts import parts
 from assay.report.published import Outcome
 from assay.report.sankey import sankey
 from assay.report.shapes import curve_told, trend_told
+from assay.report.survival import survival
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE, Word
 
 Plain = dict[str, Any]
@@ -63,6 +64,8 @@ def page(data: Plain) -> str:
         "forests": forests,
         "parts": parts,
         "sankey": sankey,
+        "survival": survival,
+        "unsafe_tag": unsafe_tag,
         "outcome_class": OUTCOMES.get,
         "trend_curves": trend_curves,
         "trend_told": trend_told,
@@ -85,6 +88,12 @@ def cite(ref: str, text: str) -> Markup:
 def cite_runs(runs: Sequence[Plain]) -> Markup:
     """Number the runs behind a mean, each a link to its artifact."""
     return Markup(" ").join(cite(run["from"], str(number)) for number, run in enumerate(runs, 1))
+
+
+def unsafe_tag(sources: Sequence[str]) -> Markup:
+    """Label what stems from unsafe sources."""
+    told = Markup(' <span class="tag bad" title="stems from {}">unsafe</span>')
+    return told.format(", ".join(sources)) if sources else Markup("")
 
 
 def environment_classes(data: Plain) -> list[Plain]:

@@ -3,7 +3,7 @@
 A published difference is held against our verdict of the same contrast on the same task:
 
 - `reproduced`: the verdict shows a difference in the same direction. One of 0 is where the arms are equivalent.
-- `not reproduced`: the verdict shows the other direction, the interval lies wholly beyond zero, or the arms are equivalent
+- `not reproduced`: the verdict shows the other direction, the interval lies wholly on the other side of zero, or the arms are equivalent
   within a margin that is smaller than what others found. One of 0 is where a difference is shown.
 - `not comparable`: the spec says that theirs was measured otherwise, our runs were not made alike, or the task is at its floor.
 - `open`: anything else, such as an interval that holds zero.

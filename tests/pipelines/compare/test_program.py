@@ -428,6 +428,29 @@ def test_a_task_in_parts_is_told_part_by_part_and_judged_within_them(bench, eval
     assert verdict["effect"] == pytest.approx(np.mean([group["effect"] for group in verdict["groups"]]))
 
 
+def test_the_items_on_which_either_arm_is_ahead_are_named_those_that_differ_most_first(bench, evaluated):
+    ids = [f"item {at:02}" for at in range(60)]
+
+    def scores(seed, *, strong):
+        found = np.zeros(60)
+        found[:40] = strong  # on 40 items only one arm is right, on one of them in all its runs but the first
+        found[5] = strong and seed != 1
+        found[50] = not strong
+        return found
+
+    arms = three_seeds(
+        evaluated,
+        lambda seed: scores(seed, strong=True),
+        lambda seed: scores(seed, strong=False),
+        ids=ids,
+    )
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    assert (verdict["higherA"], verdict["higherB"]) == (40, 1)
+    assert verdict["flips"]["b"] == ["item 50"]
+    assert verdict["flips"]["a"] == [f"item {at:02}" for at in (*range(5), *range(6, 21))]
+
+
 def test_items_weighed_by_their_part_make_the_mean_over_parts(bench, evaluated):
     large, small = [f"large/{at:03}" for at in range(90)], [f"small/{at:03}" for at in range(10)]
 

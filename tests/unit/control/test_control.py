@@ -125,9 +125,10 @@ def test_a_stage_that_is_reused_costs_at_most_four():
     assert carried_out(store) <= 4 * len(PLAN.stages)
 
 
-def comparing(contrast):
+def comparing(contrast, *published):
     """Return what an approved plan with this comparison has registered, carried out in a store."""
-    plan, approved = a_plan(compare=[contrast]), Policy(since=NOW, terms=Terms(digest=DIGEST, manual=True))
+    plan = a_plan(compare=[contrast], published=published)
+    approved = Policy(since=NOW, terms=Terms(digest=DIGEST, manual=True))
 
     def carry_out(store):
         carried_out(store, plan, approved)
@@ -149,6 +150,15 @@ def test_a_comparison_that_is_edited_once_results_are_there_says_so_and_the_firs
 
     assert {item.comparison["margin"]: item.results for item in found.values()} == {0.01: 0, 0.5: 2}
     assert comparing(CONTRAST)(store) == found
+
+
+def test_what_counts_as_reproduced_is_registered_with_it_and_not_when_it_is_said_later():
+    store, theirs = CountingStore(), {"contrast": "refusals", "task": "refusals", "value": 0.1, "source": "x"}
+
+    [found] = comparing(CONTRAST, theirs)(store).values()
+    [later] = comparing(CONTRAST, theirs | {"value": 0.2})(store).values()
+
+    assert found.published == later.published == (theirs,)
 
 
 def test_what_nobody_asked_to_approve_registers_nothing():

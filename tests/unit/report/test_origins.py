@@ -1,28 +1,12 @@
 """No figure of the page without a link to the artifact that it is from, and that artifact's hashes."""
 
-import json
 from html.parser import HTMLParser
 
 import pytest
 
-from assay.api.compare import Comparison
 from assay.artifacts.kinds import Kind
 from assay.report.data import report_data
 from assay.report.page import anchor, page
-from assay.stores.folder import FolderStore
-from assay.stores.records import load_record
-from assay_pipelines.compare.scores import Item, Run, TaskScore
-from assay_pipelines.compare.verdicts import judge
-from bench import Bench
-from builders import SUMMARIES, a_plan
-
-SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
-STUDY = {
-    "name": "study",
-    "stage": "scores",
-    "contrasts": [{"name": "total", "a": "with", "b": "without"}],
-    "primary": {"contrast": "total", "task": "quiz"},
-}
 
 
 class Rows(HTMLParser):
@@ -55,52 +39,6 @@ class Rows(HTMLParser):
             self.heading += text
         if self.at == "td":
             self.rows[-1]["cells"][-1] += text
-
-
-@pytest.fixture
-def reported(tmp_path):
-    """Report an experiment whose scores were really judged."""
-    plan = a_plan(matrix=[SEEDS], compare=[STUDY])
-    bench = Bench(store=FolderStore(tmp_path), folder=tmp_path)
-    scored = {}
-    for number, stage in enumerate(plan.stages):
-        summary = SUMMARIES[stage.kind]
-        if stage.kind is Kind.EVALUATE:
-            items = {
-                str(at): Item(
-                    doc_hash=str(at), prompt_hash=str(at), outcome=float((at * number) % 3 > 0), weight=1.0
-                )
-                for at in range(20)
-            }
-            one = TaskScore(items=items, unit="accuracy", higher_is_better=True, chance=0.25)
-            scored[str(stage.ref)] = {"quiz": {"final": one}}
-            mean = sum(item.outcome for item in items.values()) / len(items)
-            summary = {
-                "tasks": {"quiz": {"final": {"score": mean, "n": 20, "unit": "accuracy", "chance": 0.25}}}
-            }
-        if stage.kind is not Kind.COMPARE:
-            bench.finish(stage.document, **summary)
-    compared = plan.stages[-1]
-    spec = compared.document.spec
-    runs = [
-        Run(
-            arm=arm["arm"],
-            coordinates=run["coordinates"],
-            replicate=run["replicate"],
-            ref=run["stages"]["scores"],
-            scores=scored[run["stages"]["scores"]],
-            lineage={},
-        )
-        for arm in spec["arms"]
-        for run in arm["runs"]
-    ]
-    document = {
-        "comparison": {"family": "holm", "alpha": 0.05, **STUDY},
-        **judge(Comparison.model_validate(spec["comparison"]), runs, ()),
-    }
-    bench.finish(compared.document)
-    records = {stage.ref: load_record(bench.store, stage.ref) for stage in plan.stages}
-    return plan, records, {compared.ref: json.loads(json.dumps(document))}
 
 
 def rows_of(reported, section):
@@ -159,3 +97,10 @@ def test_the_same_records_make_the_same_bytes(reported):
     backwards = dict(reversed(records.items()))
 
     assert page(report_data(plan, records, documents)) == page(report_data(plan, backwards, documents))
+
+
+def test_items_that_differ_are_named_and_nothing_that_was_answered(reported):
+    html = page(report_data(*reported))
+
+    verdict = reported[2][reported[0].stages[-1].ref]["verdicts"][0]
+    assert f"with is higher on {verdict['higherA']}: {', '.join(verdict['flips']['a'])}" in html

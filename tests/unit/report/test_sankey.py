@@ -91,7 +91,13 @@ def test_bands_are_as_wide_as_their_rows():
 
 
 def test_the_page_tells_the_picture_in_words_and_has_no_script():
-    item = USUAL | {"label": "plain/chats", "from": "clean/0", "members": ["plain/chats"], "warnings": []}
+    item = USUAL | {
+        "label": "plain/chats",
+        "from": "clean/0",
+        "members": ["plain/chats"],
+        "warnings": [],
+        "unsafe": [],
+    }
     data = report_data(a_plan(), {}, {})
 
     html = page(data | {"cleanings": [item]})
