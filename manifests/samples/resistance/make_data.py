@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, D103, S311, SIM905 -- a program by itself, whose chance is no secret
+# ruff: noqa: S311, SIM905 -- a program by itself, whose chance is no secret
 """Make `data/` beside this file: a small language of reviews, and a classifier that counts its words.
 
 `python manifests/samples/resistance/make_data.py [TARGET]`. Standard library alone; the same bytes every time.
