@@ -95,9 +95,7 @@ def test_a_trend_of_logarithms_is_drawn_by_them_and_leaves_out_what_has_none():
     assert [line["arm"] for line in picture["lines"]] == ["together", "ideal mixture"]
     assert len(measured["points"]) == 3
     heights = [point["y"] for point in ideal["points"]]
-    assert [a - b for a, b in pairwise(heights)] == pytest.approx(
-        [heights[0] - heights[1]] * 3, abs=0.2
-    )
+    assert [a - b for a, b in pairwise(heights)] == pytest.approx([heights[0] - heights[1]] * 3, abs=0.2)
 
 
 def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_out():
