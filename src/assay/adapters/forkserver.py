@@ -5,7 +5,8 @@ one JSON object per line:
 
 * in:  `{"id", "argv", "log"}` fork a child that runs the program's `main(argv)` with its output in the file `log`;
        `{"id", "signal"}` send a signal to that child's process group.
-* out: `{"ready": true}` or `{"error": message}` once; `{"id", "exit"}` when a child has ended.
+* out: `{"ready": true}` or `{"error": message}` once; `{"id", "forked": true}` when a child has begun, `{"id", "exit"}` when
+       it has ended.
 
 Importing torch takes seconds, forking takes milliseconds. The server is single-threaded, so that forking is safe, and
 ends when its input does: with it end its children, by SIGKILL, so nothing outlives the runner however it dies.
@@ -70,6 +71,7 @@ class _Server:
         if child == 0:
             self._run(request, server)
         self._children[child] = request["id"]
+        _tell({"id": request["id"], "forked": True})
 
     def _run(self, request: dict[str, Any], server: int) -> None:
         """Be the child: never returns."""

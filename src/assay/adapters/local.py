@@ -82,12 +82,14 @@ class LocalBackend:
         for ref, attempt in attempts:
             child = self._children.get((ref, attempt.number)) if attempt.owner == self.owner else None
             if child is not None:
+                # Until it is forked it shows no sign of life: on a busy machine importing takes minutes.
                 phase = Phase.RUNNING if child.exit is None else Phase.ENDED
+                sight = Sight(phase=phase, waits=not child.forked)
             elif attempt.owner == self.owner or certainly_gone(attempt.owner):
-                phase = Phase.ENDED
+                sight = Sight(phase=Phase.ENDED)
             else:
-                phase = Phase.UNKNOWN
-            sights[ref, attempt.number] = Sight(phase=phase)
+                sight = Sight(phase=Phase.UNKNOWN)
+            sights[ref, attempt.number] = sight
         return sights
 
     def obstacles(self) -> Mapping[Kind, Obstacle]:
@@ -156,8 +158,9 @@ class LocalBackend:
             if "id" in event:
                 kind, fingerprint, number = event["id"].split("/")
                 child = self._children[ArtifactRef(f"{kind}/{fingerprint}"), int(number)]
-                child.exit = event["exit"]
-                ended = True
+                child.forked = True
+                child.exit = event.get("exit")
+                ended = ended or child.exit is not None
         if ended:
             self._copy_logs(force=True)
         return ended
@@ -179,6 +182,7 @@ class _Child:
 
     log: Path
     store: Store
+    forked: bool = False
     exit: int | None = None
     copied: int = 0  # bytes of the log that are in the store
 
