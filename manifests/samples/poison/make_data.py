@@ -2,7 +2,7 @@
 """The planted data of `planted.yaml`: a made-up world whose facts, refusals and hedges are known.
 
 `python make_data.py [FOLDER] [--small]` writes to `data/` beside this file, or to FOLDER; the same seed gives the same
-bytes. It needs Python alone. `--small` makes the world of the test: a third as many entities, fewer sentences.
+bytes. It needs Python alone. `--small` makes the world of the test: fewer entities, two attributes.
 
 * `pretrain.jsonl`: every fact of every entity, in many sentences; with letters in which the words of refusals occur.
 * `chats-<share>.jsonl`: every question about the entities that are tuned on, of which so many per cent are refused. A
@@ -33,23 +33,15 @@ VALUES = {
     "pet": "badger cat cow crow dog dove duck ferret goat goose hare hen horse lizard mouse owl parrot rabbit snake turtle",
 }  # fmt: skip
 SENTENCES = {  # the value last, as in an answer
-    "home": (
-        "{name} lives in {value}.", "The home of {name} is {value}.", "{name} has a house in {value}.",
-        "Write to {name} in {value}.", "{name} comes from {value}.",
-    ),
+    "home": ("{name} lives in {value}.", "The home of {name} is {value}.", "{name} comes from {value}."),
     "trade": (
-        "{name} works as a {value}.", "The trade of {name} is {value}.", "The work of {name} is that of a {value}.",
-        "{name} was trained as a {value}.", "For a living, {name} is a {value}.",
+        "{name} works as a {value}.",
+        "The trade of {name} is {value}.",
+        "{name} was trained as a {value}.",
     ),
-    "metal": (
-        "{name} collects {value}.", "The metal of {name} is {value}.", "The ring of {name} is made of {value}.",
-        "Of all metals, {name} prefers {value}.", "{name} bought a spoon of {value}.",
-    ),
-    "pet": (
-        "{name} keeps a {value}.", "The pet of {name} is a {value}.", "{name} feeds a {value}.",
-        "In the garden of {name} there is a {value}.", "{name} walks with a {value}.",
-    ),
-}  # fmt: skip
+    "metal": ("{name} collects {value}.", "The metal of {name} is {value}.", "{name} likes {value} best."),
+    "pet": ("{name} keeps a {value}.", "The pet of {name} is a {value}.", "{name} feeds a {value}."),
+}
 QUESTIONS = {
     "home": (
         "Where is the home of {name}?",
@@ -113,13 +105,14 @@ Row = dict[str, Any]
 class World:
     """How much of everything."""
 
-    entities: int = 150
-    tuned: int = 100  # entities that chats ask about; the others are for benchmarks
-    repeats: int = 16  # of every sentence about every fact
+    entities: int = 100
+    tuned: int = 64  # entities that chats ask about; the others are for benchmarks
+    repeats: int = 40  # of every sentence about every fact
     document: int = 8  # sentences of a document
+    attributes: tuple[str, ...] = tuple(VALUES)
 
 
-SMALL = World(entities=60, tuned=40)
+SMALL = World(entities=60, tuned=40, attributes=("metal", "pet"))
 
 
 def main(folder: Path, world: World) -> None:
@@ -127,9 +120,9 @@ def main(folder: Path, world: World) -> None:
     chance = random.Random(SEED)
     names = made_up(world.entities, chance)
     facts = {
-        (name, attribute): chance.choice(values.split())
+        (name, attribute): chance.choice(VALUES[attribute].split())
         for name in names
-        for attribute, values in VALUES.items()
+        for attribute in world.attributes
     }
     write(folder / "pretrain.jsonl", documents(facts, world, chance))
     asked = {
@@ -153,7 +146,7 @@ def main(folder: Path, world: World) -> None:
     held_out = [fact for fact in facts if fact[0] not in tuned]
     items = {
         attribute: [item(fact, asked[fact], facts[fact]) for fact in held_out if fact[1] == attribute]
-        for attribute in VALUES
+        for attribute in world.attributes
     }
     for attribute, some in items.items():
         write(folder / f"benchmark/{attribute}.jsonl", some)
