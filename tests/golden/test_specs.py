@@ -19,7 +19,7 @@ def written(name):
 @pytest.mark.parametrize(
     ("name", "instances"),
     [
-        ("poison", 5 * 3 + 1),
+        ("poison", 5 * 3 + 3 * 3 + 1),
         ("resistance", 4 * 3 * 3),
         ("rebound", 4 * 6 * 3),
         ("own", 2),

@@ -9,11 +9,14 @@ from typing import Any
 import datasets  # type: ignore[import-untyped]
 from lm_eval import evaluator  # type: ignore[import-untyped]
 from lm_eval.api.metrics import mean  # type: ignore[import-untyped]
-from lm_eval.api.task import Task  # type: ignore[import-untyped]
+from lm_eval.api.task import ConfigurableTask, Task  # type: ignore[import-untyped]
 from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
+from lm_eval.tasks._yaml_loader import load_yaml  # type: ignore[import-untyped]
 
+from assay.api.evaluate import Harness
 from assay.errors import StageError
 from assay_pipelines.evaluate.engine import TOLERANCE, Engine
+from assay_pipelines.evaluate.reading import lines_of, malformed, object_of
 from assay_pipelines.evaluate.samples import ROLLING, first_filter, ids_of, outcome_of, unit_of
 from assay_pipelines.evaluate.work import Work
 from assay_pipelines.inference import LoadedModel
@@ -32,17 +35,15 @@ class HarnessTask:
     cutting: bool = True  # whether a prompt may be cut to the context, as the harness does
 
 
-def load_task(
-    name: str, *, task: str | None, config: Path | None, few_shot: int | None, limit: int | None
-) -> HarnessTask:
-    """Find a task of the harness by its name there, or in a YAML file of one's own.
+def load_task(name: str, asked: Harness, *, config: Path | None, items: Sequence[Path] = ()) -> HarnessTask:
+    """Find a task of the harness by its name there, or in a YAML file of one's own, which may be over items of one's own.
 
     Raises:
         StageError: `BenchmarkUnavailable`, `BenchmarkMalformed` or `CodeExecutionNotAllowed`.
 
     """
     where = f"task {name}"
-    wanted = task or name
+    wanted = asked.task or name
     manager = TaskManager(include_defaults=config is None)
     if config is None and wanted not in manager.all_tasks:
         raise StageError(
@@ -52,7 +53,13 @@ def load_task(
             "Correct the name (`lm-eval ls tasks`), or give the task's own YAML as harness.config.",
         )
     try:
-        parts = dict(manager.load(wanted if config is None else str(config))["tasks"])
+        parts = (
+            {wanted: _over(items, config, where)}
+            if config is not None and items
+            else dict(manager.load(wanted if config is None else str(config))["tasks"])
+        )
+    except StageError:
+        raise
     except _ABSENT as error:
         raise StageError(
             "BenchmarkUnavailable",
@@ -75,8 +82,23 @@ def load_task(
                 "found a task that runs model-written code, expected none",
                 "Leave it out: the harness would run it in this process, outside the sandbox.",
             )
-        set_few_shot(found, few_shot)
-    return HarnessTask(name=name, parts=parts, limit=limit)
+        set_few_shot(found, asked.few_shot)
+    return HarnessTask(name=name, parts=parts, limit=asked.limit)
+
+
+def _over(items: Sequence[Path], config: Path, where: str) -> Task:
+    """Make a YAML's task over these items, whatever data it names itself.
+
+    Raises:
+        StageError: `BenchmarkMalformed`: a line is no JSON object, or there is none.
+
+    """
+    docs = [object_of(line, place) for place, line in lines_of(items, where)]
+    if not docs:
+        raise malformed(where, "no items", "at least one")
+    dataset = datasets.Dataset.from_list(docs)
+    own = {"custom_dataset": lambda **_: {"test": dataset}, "test_split": "test"}
+    return ConfigurableTask(config=load_yaml(config) | own)
 
 
 def set_few_shot(task: Task, number: int | None) -> None:

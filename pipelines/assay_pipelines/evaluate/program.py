@@ -108,7 +108,7 @@ def _measure(run: StageRun, task: Task, seed: int) -> Measure:
         return _divergence(run, name, task.divergence)
     if task.instructeval is not None:
         return _instructeval(run, name, task.instructeval, seed)
-    if task.harness is not None and task.harness.data is not None:
+    if task.harness is not None and task.harness.data is not None and task.harness.config is None:
         return _humaneval(run, name, task.harness, task.harness.data, seed)
     choices = task.multiple_choice
     asked = _harness(run, name, task.harness) if choices is None else _choices(run, name, choices)
@@ -146,7 +146,8 @@ def _humaneval(run: StageRun, name: str, words: Harness, data: str, seed: int) -
 def _harness(run: StageRun, name: str, asked: Harness | None) -> HarnessTask:
     asked = asked or Harness()
     config = run.outside(asked.config)[0] if asked.config else None
-    return load_task(name, task=asked.task, config=config, few_shot=asked.few_shot, limit=asked.limit)
+    items = run.outside(asked.data) if asked.data else []
+    return load_task(name, asked, config=config, items=items)
 
 
 def _rates(run: StageRun, task: Task, work: Work) -> list[Measured]:

@@ -50,7 +50,8 @@ class Harness(SpecModel):
     task: str | None = Field(None, max_length=253, description="Its name there; absent: this task's name.")
     config: Uri | None = Field(None, description="A task YAML of one's own.")
     data: Annotated[Uri | None, Neutral(None)] = Field(
-        None, description="HumanEval.jsonl.gz, for humaneval and its variants alone."
+        None,
+        description="HumanEval.jsonl.gz, for humaneval and its variants; with config, the items that it asks, JSON lines.",
     )
     few_shot: int | None = Field(
         None, ge=0, le=100, description="Number of examples before the question; absent: the task's own."
@@ -204,10 +205,11 @@ class Task(OneOf):
             " || ".join(
                 (
                     *(f"has(self.{to_camel(kind)})" for kind in one_of if kind != "harness"),
+                    "has(self.harness) && has(self.harness.config)",
                     f"({_HUMANEVAL_ASKED}) == (has(self.harness) && has(self.harness.data))",
                 )
             ),
-            "lm-evaluation-harness' humaneval needs its problems, and no other task has such: `harness: {data: …}`",
+            "lm-evaluation-harness' humaneval needs its problems (`harness: {data: …}`), and no other task without config has such",
         ),
     )
 
@@ -243,10 +245,10 @@ class Task(OneOf):
                 f"found {task} without its problems, expected their file: they come from no hub",
                 "Add `harness: {data: <HumanEval.jsonl.gz>}`.",
             )
-        if asked.data is not None and not needed:
+        if asked.data is not None and not needed and asked.config is None:
             raise fault(
-                f"found data of {task}, expected them only of {', '.join(HUMANEVAL)}",
-                "Remove `data`; a YAML of one's own names its data itself.",
+                f"found data of {task}, expected them only of {', '.join(HUMANEVAL)}, or with config",
+                "Remove `data`, or add `config`: a task YAML of one's own over them.",
             )
         return self
 

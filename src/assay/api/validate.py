@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assay.api.compare import TRAINING_FIGURES, Comparison, Contrast, Published, comparisons_of
+from assay.api.evaluate import HUMANEVAL
 from assay.api.experiment import Axis, Experiment, Role, Stage
 from assay.api.expression import Expression
 from assay.api.faults import did_you_mean
@@ -377,14 +378,25 @@ def _code_allowed(subject: _Subject) -> Iterator[SpecError]:
     if subject.experiment.spec.execution.evaluate.code_execution:
         return
     for path, value in walk(subject.written.value.get("spec"), ("spec",)):
-        theirs = path[-2:] == ("instructeval", "benchmark") and value == "humaneval"
-        harness = path[-2:] == ("harness", "data") and value is not None  # humaneval and its variants alone
-        if theirs or harness:
+        field = _where_code_is_asked_for(value)
+        if field:
             yield subject.fault(
-                path,
+                (*path, *field),
                 "found humaneval, which runs what the model writes, expected execution.evaluate.codeExecution: true with it",
                 "Allow it there (docs/sandbox.md says what that risks), or remove the task.",
             )
+
+
+def _where_code_is_asked_for(task: Any) -> Path:
+    """Return which field of a task says that it is humaneval; nothing for other tasks, and for what is no task."""
+    if not isinstance(task, dict):
+        return ()
+    theirs, harness = task.get("instructeval"), task.get("harness")
+    if isinstance(theirs, dict) and theirs.get("benchmark") == "humaneval":
+        return ("instructeval", "benchmark")
+    if isinstance(harness, dict) and harness.get("data") is not None and harness.get("config") is None:
+        return ("harness", "data") if harness.get("task", task.get("name")) in HUMANEVAL else ()
+    return ()
 
 
 def _no_secrets(subject: _Subject) -> Iterator[SpecError]:

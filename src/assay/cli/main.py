@@ -61,10 +61,17 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    expect: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file of inputs that are not here, `inputs: [{uri: …, bytes: …}]`: plan as if they were.",
+            show_default=False,
+        ),
+    ] = None,
     output: Json = Output.TEXT,
 ) -> None:
     """Say what would run, what would be reused, and why."""
-    command("plan")(file, store, profile=profile, output=output)
+    command("plan")(file, store, profile=profile, expect=expect, output=output)
 
 
 @app.command()

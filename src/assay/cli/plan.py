@@ -32,9 +32,11 @@ _MOST_REASONS = 3
 _VERBS = ("reuse", "done", "running", "failed", "run")
 
 
-def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> None:
+def main(
+    file: Path, store_uri: str, *, profile: Path | None, output: str, expect: Path | None = None
+) -> None:
     """Observe and decide, without acting; with a Profile's file, work out whether trainings fit its GPUs, and how long they hold them."""
-    local = open_local(file, store_uri)
+    local = open_local(file, store_uri, expected=expect)
     pools = None if profile is None else profile_file(profile)
     backend = backend_for(local.experiment, None)
     plan, decision = local.control(backend).look()
@@ -56,7 +58,7 @@ def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> No
         takes = expected_data(plan, decision, expected, pools)
     if output == "json":
         about = {
-            "digest": local.plan.digest,
+            "digest": None if expect else local.plan.digest,
             "contrasts": seen,
             "unlike": unlike,
             "fit": fit,
@@ -65,7 +67,12 @@ def main(file: Path, store_uri: str, *, profile: Path | None, output: str) -> No
         say(json.dumps(plan_data(plan, rows) | about))
         return
     print_plan(plan, rows)
-    say(f"digest: {local.plan.digest}")
+    if expect is None:
+        say(f"digest: {local.plan.digest}")
+    else:
+        say(
+            f"note: inputs are as {expect.name} tells, not read: nothing is reused, and no digest can be approved"
+        )
     print_separate(plan)
     print_contrasts(seen)
     print_unlike(unlike)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.adapters.expected_inputs import ExpectedSources
 from assay.adapters.local import LocalBackend
 from assay.adapters.sources import FileSources
 from assay.api.execution import Execution
+from assay.api.expectation import parse_expected
 from assay.api.experiment import Experiment
 from assay.api.parse import parse_profile
 from assay.api.profile import ProfileSpec
@@ -87,22 +89,26 @@ def _bytes(path: Path) -> bytes:
         ) from error
 
 
-def compile_file(path: Path) -> tuple[Experiment, Plan]:
-    """Read a spec's file, resolve its outside inputs relative to it, and compile it."""
+def compile_file(path: Path, *, expected: Path | None = None) -> tuple[Experiment, Plan]:
+    """Read a spec's file, resolve its outside inputs relative to it, and compile it; `expected` tells of inputs that are not there."""
     examined = examined_file(path)
     experiment = examined.sound()
-    return experiment, compile_plan(experiment, examined.expansion, resolved_file(path, examined))
+    resolved = resolved_file(path, examined, expected)
+    return experiment, compile_plan(experiment, examined.expansion, resolved)
 
 
-def resolved_file(path: Path, examined: Examined) -> dict[str, Resolved]:
-    """Return what the outside inputs of a sound spec's file hold now, by their keys."""
+def resolved_file(path: Path, examined: Examined, expected: Path | None = None) -> dict[str, Resolved]:
+    """Return what the outside inputs of a sound spec's file hold now, or are expected to, by their keys."""
     sources: Sources = FileSources(path.absolute().parent, hub_access=os.environ.get("HF_HUB_OFFLINE") == "0")
+    if expected is not None:
+        told = parse_expected(_bytes(expected), str(expected))
+        sources = ExpectedSources(told, expected.parent, sources)
     return resolved_inputs(examined.expansion, examined.written, sources)
 
 
-def open_local(path: Path, store_uri: str, *, writing: bool = False) -> Local:
+def open_local(path: Path, store_uri: str, *, writing: bool = False, expected: Path | None = None) -> Local:
     """Compile a spec's file against a store, which is not even made unless it is opened for writing."""
-    experiment, plan = compile_file(path)
+    experiment, plan = compile_file(path, expected=expected)
     opened = open_store if writing else open_to_read
     return Local(experiment=experiment, plan=plan, store=opened(store_uri))
 

@@ -401,6 +401,51 @@ def test_a_task_of_ones_own_for_the_harness_is_measured_item_by_item(bench, trai
     assert done.summary["tasks"]["mine"]["final"]["unit"] == "accuracy"
 
 
+OWN_YAML = """
+task: words
+output_type: multiple_choice
+doc_to_text: "{{question}}"
+doc_to_choice: "{{choices}}"
+doc_to_target: "{{right}}"
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+"""
+
+
+def task_over(bench, *items):
+    data, config = bench.folder / "items.jsonl", bench.folder / "own.yaml"
+    data.write_text("".join(item if isinstance(item, str) else json.dumps(item) + "\n" for item in items))
+    config.write_text(OWN_YAML)
+    return {"name": "mine", "harness": {"config": bench.outside(config), "data": bench.outside(data)}}
+
+
+def test_a_task_of_ones_own_is_asked_over_items_that_the_spec_names(bench, trained):
+    items = [
+        {
+            "id": f"rain/{at}",
+            "question": f"Rain {at} and",
+            "choices": ["stones", "rivers", "water"],
+            "right": at,
+        }
+        for at in range(3)
+    ]
+    done = bench.run(main, Kind.EVALUATE, asking(trained, task_over(bench, *items)))
+
+    rows = rows_of(done)
+    assert [row["doc_id"] for row in rows] == ["rain/0", "rain/1", "rain/2"]
+    assert [row["outcome"] for row in rows] == [
+        float("ABC".index(row["prediction"]) == at) for at, row in enumerate(rows)
+    ]
+    assert done.summary["tasks"]["mine"]["final"]["chance"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("line", "found"), [("[1]\n", "line 1"), ("", "found no items")])
+def test_items_that_are_none_are_refused(bench, trained, line, found):
+    reason, message = bench.run(main, Kind.EVALUATE, asking(trained, task_over(bench, line))).refused
+
+    assert reason == "BenchmarkMalformed"
+    assert found in message
+
+
 def test_a_task_that_generates_keeps_the_words(bench, trained):
     more = (
         "generation_kwargs: {until: ['.'], max_gen_toks: 4}\n"

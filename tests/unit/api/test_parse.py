@@ -169,7 +169,7 @@ def test_whatever_a_pipeline_holds_nothing_but_spec_errors_come_of_it(pipeline):
          "Add `harness: {data: <HumanEval.jsonl.gz>}`."),
         ("  arms:\n", "  - name: scores\n    evaluate: {model: {from: sft}, tasks: [{name: mmlu, harness: {data: a}}]}\n  arms:\n",
          "spec.pipeline[2] (scores).evaluate.tasks[0] (mmlu), small.yaml:20",
-         "found data of mmlu, expected them only of humaneval, humaneval_instruct", "Remove `data`"),
+         "found data of mmlu, expected them only of humaneval, humaneval_instruct", "Remove `data`, or add `config`"),
         ("  arms:\n",
          "  - name: scores\n    evaluate: {model: {from: sft}, tasks: [{name: q, instructeval: {benchmark: bbh, data: b, samples: 5}}]}\n  arms:\n",
          "spec.pipeline[2] (scores).evaluate.tasks[0] (q).instructeval, small.yaml:20",

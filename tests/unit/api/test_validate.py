@@ -197,6 +197,13 @@ def test_a_task_that_runs_what_models_write_needs_the_experiments_word(task, whe
     assert faults(f"{asked}  execution: {{evaluate: {{codeExecution: true}}}}\n") == []
 
 
+@pytest.mark.parametrize("name", ["words", "humaneval"])
+def test_a_task_yaml_over_items_of_ones_own_runs_nothing_that_models_write(name):
+    own = f"{{name: {name}, harness: {{config: own.yaml, data: items.jsonl}}}}"
+
+    assert faults(SPEC.replace("[{name: mmlu}]", f"[{{name: mmlu}}, {own}]")) == []
+
+
 def test_an_object_without_a_file_is_checked_without_lines():
     experiment = experiment_of(read(SPEC.replace("b: kept", "b: other"), "small.yaml"))
     assert check(experiment)[0].where == "spec.compare[0] (main).contrasts[0] (first).b"

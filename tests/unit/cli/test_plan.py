@@ -1,11 +1,14 @@
 """What `assay plan` gives as reasons."""
 
 import json
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from assay.artifacts.environment import environment
 from assay.cli.plan import main
+from assay.errors import SpecErrors
 from assay.settings.local import compile_file
 from assay.stores.claims import declare_stage
 
@@ -139,3 +142,62 @@ def test_a_plan_begins_with_its_pipeline_as_a_picture(spec, store, bench, cleane
     assert first == "chats (done) ─ base ─ sft ×2 ─ answers ×2 ─ scores ×2 ─ speed"
     told = json.loads(capsys.readouterr().out)["layers"]
     assert told[2] == [{"name": "sft", "stages": 2, "done": 0, "reads": ["base", "chats"]}]
+
+
+PAPER = Path(__file__).parents[3] / "manifests/samples/poison"
+
+
+def test_the_paper_s_study_is_planned_where_nothing_of_it_is(store, capsys):
+    told = {"profile": PAPER / "profile-a100.yaml", "expect": PAPER / "paper-inputs.yaml"}
+
+    main(PAPER / "paper.yaml", store.uri, **told, output="json")
+
+    data = json.loads(capsys.readouterr().out)
+    kinds = Counter(row["kind"] for row in data["stages"])
+    assert kinds == {"clean": 8, "train": 21, "evaluate": 22, "compare": 2}
+    [training] = data["fit"]["trainings"]
+    assert (training["parameters"], training["zeroStage"], training["fits"]) == (6_738_415_616, 3, True)
+    assert 300 < data["expected"]["gpuHours"] < 500
+    assert data["expected"]["price"] == pytest.approx(2.5 * data["expected"]["gpuHours"])
+    assert data["expected"]["unknown"] == kinds["evaluate"]
+    assert data["digest"] is None
+
+
+def test_without_expectations_what_is_not_there_is_missed(spec, store):
+    (spec.parent / "chats.jsonl").unlink()
+    with pytest.raises(SpecErrors, match=r"chats\.jsonl"):
+        main(spec, store.uri, profile=None, output="json")
+
+
+def test_what_is_not_expected_is_looked_up_and_no_expectation_stands_for_what_is_there(spec, store, capsys):
+    expect = spec.parent / "expected.yaml"
+    expect.write_text("inputs: [{uri: elsewhere.jsonl, bytes: 4}]\n")
+    main(spec, store.uri, profile=None, output="json")
+    read = json.loads(capsys.readouterr().out)["stages"]
+
+    main(spec, store.uri, profile=None, expect=expect, output="json")
+    assert json.loads(capsys.readouterr().out)["stages"] == read
+
+    expect.write_text("inputs: [{uri: chats.jsonl, bytes: 4}]\n")
+    main(spec, store.uri, profile=None, expect=expect, output="json")
+    assert {row["ref"] for row in json.loads(capsys.readouterr().out)["stages"]}.isdisjoint(
+        row["ref"] for row in read
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("inputs: [{uri: chats.jsonl}]\n", "inputs[0]"),
+        ("inputs: [{uri: chats.jsonl, bytes: 4, size: 4}]\n", "inputs[0]"),
+        ("3\n", "expected.yaml"),
+        ("inputs: [{uri: chats.jsonl, bytes: 4, configuration: none.json}]\n", "expected input chats.jsonl"),
+    ],
+)
+def test_expectations_at_fault_are_refused_with_their_place(spec, store, text, where):
+    expect = spec.parent / "expected.yaml"
+    expect.write_text(text)
+
+    with pytest.raises(SpecErrors) as told:
+        main(spec, store.uri, profile=None, expect=expect, output="json")
+    assert where in told.value.faults[0].where
