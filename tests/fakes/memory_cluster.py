@@ -16,14 +16,8 @@ from assay.workloads.names import MANAGED_BY, MANAGER
 
 Plain = dict[str, Any]
 
-_KINDS = {
-    "jobs": "Job",
-    "rayjobs": "RayJob",
-    "pytorchjobs": "PyTorchJob",
-    "trainjobs": "TrainJob",
-    "experiments": "Experiment",
-}
-_OK, _CREATED, _NOT_FOUND, _CONFLICT = 200, 201, 404, 409
+_KINDS = frozenset({"jobs", "rayjobs", "pytorchjobs", "trainjobs", "experiments", "pods"})
+_OK, _CREATED, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 200, 201, 403, 404, 409
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,7 @@ class MemoryCluster:
     def __init__(self) -> None:
         self.objects: dict[str, Plain] = {}
         self.before_change: Callable[[], None] = lambda: None  # called once, before the next change
+        self.forbidden: set[str] = set()  # namespaces of which whoever asks may know nothing
         self._untold: list[tuple[str, Plain]] = []
         self._versions = itertools.count(1)
 
@@ -48,6 +43,8 @@ class MemoryCluster:
         return verb, path, dict(request.get("query_params") or ()), request.get("body")
 
     def call_api(self, verb: str, path: str, query: Plain, body: Any, **_: Any) -> _Answer:
+        if any(f"/namespaces/{namespace}/" in path for namespace in self.forbidden):
+            return _refused(_FORBIDDEN, path)
         if verb == "GET":
             return self._got(path, query)
         between, self.before_change = self.before_change, lambda: None
