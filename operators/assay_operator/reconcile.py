@@ -24,7 +24,7 @@ from assay.errors import AssayError, ClusterError, SpecError, StoreError
 from assay.plan.examine import examine_object
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import Decision, Launch
-from assay.reconcile.standing import standing, with_conditions
+from assay.reconcile.standing import standing, with_conditions, with_since
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
 from assay.settings.cluster import Planned, Surroundings, open_planned
@@ -141,6 +141,7 @@ class Reconciler:
             status = self._with_verdicts(key, status, plan)
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
+        status = with_since(status, told(found), self._clock())
         return status, self._again(decision)
 
     def _count(self, key: Key, plan: Plan, decision: Decision) -> None:

@@ -19,7 +19,7 @@ from assay.artifacts.kinds import Kind
 from assay.errors import ClusterError, Retry
 from assay.ports.backend import Key
 from assay.reconcile.facts import Capacity, Obstacle, Phase, Sight
-from assay.stores.claims import fail, read_stage
+from assay.stores.claims import fail, go_on, read_failure, read_stage
 from assay.stores.store import Store
 from assay.workloads import program
 from assay.workloads.carrier import CARRIERS, Carrier, carrier_of, carriers_of, is_suspended
@@ -250,8 +250,14 @@ class ClusterBackend:
         selector = ",".join(f"{name}={value}" for name, value in labels(*key).items())
         where = path_of("v1", "pods", found["metadata"]["namespace"])
         failure = program.ending(self._api.items(where, selector=selector))
-        if failure is not None:
-            fail(self._store, *key, failure)
+        if failure is None:
+            return
+        told = read_failure(self._store, *key)
+        if (
+            told is not None and told.is_interruption
+        ):  # all that containers know which were ended with the pod
+            go_on(self._store, *key)
+        fail(self._store, *key, failure)
 
     def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, Plain]:
         """Say why workloads do not run yet, from two lists of the namespace, and from events where there is no pod.

@@ -92,7 +92,7 @@ class EvaluateExecution(InferenceExecution):
     )
 
 
-class ProgramExecution(SpecModel):
+class ProgramExecution(StageExecution):
     """How program stages run."""
 
     threads: int = Field(1, ge=1, le=1024, description="CPU threads.")

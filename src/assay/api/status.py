@@ -40,6 +40,11 @@ class StageStatus(StatusModel):
     state: str = Field(max_length=63, description="done, running, ready, waiting, failed or blocked.")
     attempt: int = Field(0, ge=0, description="Number of the latest attempt, from 1; 0 before the first.")
     message: Line = Field("", description="What it waits for, or why it failed.")
+    since: str | None = Field(
+        None,
+        max_length=40,
+        description="When it was first told to run, or to wait as it does, RFC 3339; absent once it has ended.",
+    )
 
 
 class PlanStatus(StatusModel):

@@ -27,6 +27,14 @@ def some(labels: Sequence[str]) -> str:
     return told if len(labels) <= _MOST_LABELS else f"{told} and {len(labels) - _MOST_LABELS} more"
 
 
+def lasted(seconds: float) -> str:
+    """Such as `8 s`, `12 min`, `30 h`, `3 days`: how long something has been so, to which less does not matter."""
+    for most, unit, name in ((60, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+        if seconds < most:
+            return f"{max(0.0, seconds) // unit:.0f} {name}"
+    return f"{seconds // 86400:.0f} days"
+
+
 def duration(seconds: float) -> str:
     """Such as `8 s`, `3 min 5 s`, `2 h 10 min`."""
     if seconds < 60:

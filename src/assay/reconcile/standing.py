@@ -66,12 +66,33 @@ def with_conditions(
         conditions.append(
             condition.model_copy(
                 update={
-                    "last_transition_time": since or now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "last_transition_time": since or _at(now),
                     "observed_generation": status.observed_generation,
                 }
             )
         )
     return status.model_copy(update={"conditions": tuple(conditions)})
+
+
+def with_since(status: ExperimentStatus, before: ExperimentStatus, now: datetime) -> ExperimentStatus:
+    """Say of stages that run or wait since when: what a status said before holds, so that nothing is written as time goes by."""
+    known = {_how(stage): stage.since for stage in before.stages}
+    stages = (
+        stage
+        if stage.state in FINAL
+        else stage.model_copy(update={"since": known.get(_how(stage)) or _at(now)})
+        for stage in status.stages
+    )
+    return status.model_copy(update={"stages": tuple(stages)})
+
+
+def _how(stage: StageStatus) -> tuple[str, str, int, bool]:
+    """Return what changes when a stage begins to run, to wait, or to wait after another attempt, and not with what it waits for."""
+    return stage.name, stage.state, stage.attempt, bool(stage.message)
+
+
+def _at(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _gpu_hours(decision: Decision) -> GpuHoursStatus | None:

@@ -5,6 +5,7 @@ thing after another: `read` and `program` are init containers, `stand-by` a side
 until the pod ends, and `publish` the pod's container. How the command ended is in the pod's status, and nowhere else.
 """
 
+import math
 from typing import Any
 
 from assay.artifacts.documents import INTERRUPTED, Failure
@@ -29,6 +30,7 @@ from assay.workloads.pods import (
 )
 
 NAME = "program"  # of the command's container
+DEADLINE_EXCEEDED = "DeadlineExceeded"  # the kubelet's word for it, and ours
 DEFAULT = "kubectl.kubernetes.io/default-container"  # whose log `kubectl logs` prints
 
 _EXCHANGE = {"name": "exchange", "mountPath": "/exchange"}
@@ -59,8 +61,14 @@ def pod(order: Order) -> Object:
     ]
     return {
         "metadata": {**made["metadata"], "annotations": {DEFAULT: NAME}},
-        "spec": {**made["spec"], "initContainers": before, "volumes": volumes},
+        "spec": {**made["spec"], **_deadline(order), "initContainers": before, "volumes": volumes},
     }
+
+
+def _deadline(order: Order) -> Object:
+    """Return when the kubelet ends the pod: nothing of ours runs where a team's command does, to do it there."""
+    hours = order.attempt.execution.get("deadlineHours")
+    return {} if hours is None else {"activeDeadlineSeconds": math.ceil(hours * 3600)}
 
 
 def runs(pod: Object) -> bool:
@@ -75,6 +83,13 @@ def ending(pods: list[Object]) -> Failure | None:
 
     A pod that failed by itself stays; one that is gone was evicted, drained or deleted.
     """
+    if any(text(one, "status", "reason") == DEADLINE_EXCEEDED for one in pods):
+        return Failure(
+            reason=DEADLINE_EXCEEDED,
+            message="the program's pod: found that it has run for longer than its deadline, expected it to have ended by then. "
+            "Raise execution.program.deadlineHours, or give it less to do; then ask for it again.",
+            retry=Retry.NEVER,
+        )
     if not pods or any(holds(one, "DisruptionTarget") for one in pods):
         return Failure(
             reason=INTERRUPTED,

@@ -352,6 +352,20 @@ time.sleep(300)
     assert json.loads(bench.store.get(f"stages/{ref}/attempts/1/failure.json"))["reason"] == "Interrupted"
 
 
+def test_a_command_that_takes_longer_than_it_may_is_ended_and_no_attempt_follows(bench):
+    spec = {
+        "command": ["python3", "program.py"],
+        "code": {"uri": bench.lines("program.py", "import time; time.sleep(300)")},
+        "output": "dataset",
+    }
+    ref, argv = bench.claimed(Kind.PROGRAM, spec, deadlineHours=1e-4)
+    ended = subprocess.run([sys.executable, "-m", "assay_pipelines.program", *argv], check=False, timeout=120)
+    told = json.loads(bench.store.get(f"stages/{ref}/attempts/1/failure.json"))
+
+    assert ended.returncode == 64
+    assert (told["reason"], told["retry"]) == ("DeadlineExceeded", "never")
+
+
 def test_the_parts_of_a_pod_leave_what_one_process_leaves(bench, carried_out, cleaned, tmp_path, monkeypatch):
     inputs = [{"name": "data", "from": cleaned}]
     here = carried_out(FILTER, inputs=inputs, parameters={"least": 5}).record

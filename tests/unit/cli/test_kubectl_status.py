@@ -1,9 +1,11 @@
 """What `kubectl assay status` says of an experiment as a whole."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from assay.api.status import Condition
-from assay.cli.kubectl.status import header, remarkable
+from assay.api.status import Condition, ExperimentStatus, StageStatus
+from assay.cli.kubectl.status import header, remarkable, told_rows, waiting
 from builders import an_applied
 
 
@@ -65,3 +67,40 @@ def test_conditions_of_an_experiment_that_goes_its_way_are_not_told(expected):
 )
 def test_any_other_condition_is_told_with_reason_and_message(found, line):
     assert header(an_applied(conditions=(condition(*found),)))[1:] == [line]
+
+
+AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        ("2030-01-01T11:59:30Z", "queue gpu is full, for 30 s"),
+        ("2030-01-01T11:47:10Z", "queue gpu is full, for 12 min"),
+        ("2029-12-31T09:00:00Z", "queue gpu is full, for 27 h"),
+        ("2029-12-29T09:00:00Z", "queue gpu is full, for 3 days"),
+        ("2030-01-01T12:00:05Z", "queue gpu is full, for 0 s"),  # another clock's
+    ],
+)
+def test_a_stage_that_waits_tells_for_how_long(since, told):
+    stage = StageStatus(
+        name="a/sft", kind="train", state="running", attempt=1, message="queue gpu is full", since=since
+    )
+    [row] = told_rows(ExperimentStatus(stages=(stage,)), AT)
+
+    assert (row["detail"], row["since"]) == (told, since)
+
+
+def test_a_stage_that_does_something_else_than_the_status_told_has_not_waited():
+    stage = StageStatus(
+        name="a/sft",
+        kind="train",
+        state="running",
+        attempt=1,
+        message="no node",
+        since="2030-01-01T11:00:00Z",
+    )
+    row = {"state": "running", "detail": "training 12/500 steps"}
+
+    assert waiting(row, stage, AT) == row
+    assert waiting(row, None, AT) == row

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from assay.api.status import Condition, PlanStatus
+from assay.api.status import Condition, ExperimentStatus, PlanStatus
 from assay.reconcile.decide import decide
 from assay.reconcile.facts import AttemptFact, Capacity, Observed, Obstacle, Phase, Policy, Sight, StageFact
-from assay.reconcile.standing import standing, with_conditions
+from assay.reconcile.standing import standing, with_conditions, with_since
 from assay.reconcile.terms import Terms
 from builders import a_plan
 
@@ -171,3 +171,24 @@ def test_what_was_spent_and_saved_is_told_in_tenths_and_not_what_grows_while_it_
 
     assert (status.gpu_hours.spent, status.gpu_hours.saved) == (10.1, 16.0)
     assert stands().gpu_hours is None
+
+
+def test_a_wait_keeps_its_beginning_whatever_it_is_for_and_running_begins_anew():
+    [ref] = [stage.ref for stage in PLAN.stages if not stage.reads][:1]
+    hour = timedelta(hours=1)
+    begun = with_since(stands({ref: running("queue gpu: 8 of 8 in use")}), ExperimentStatus(), NOW)
+    waits = with_since(stands({ref: running("queue gpu: 7 of 8 in use")}), begun, NOW + hour)
+    runs = with_since(stands({ref: running()}), waits, NOW + 2 * hour)
+
+    assert [status.stages[0].since for status in (begun, waits, runs)] == [
+        "2030-01-01T00:00:00Z",
+        "2030-01-01T00:00:00Z",
+        "2030-01-01T02:00:00Z",
+    ]
+    assert with_since(stands({ref: running()}), runs, NOW + 3 * hour) == runs  # nothing to write
+
+
+def test_what_has_ended_is_since_never():
+    ended = stands({stage.ref: StageFact(done=True) for stage in PLAN.stages})
+
+    assert {stage.since for stage in with_since(ended, ExperimentStatus(), NOW).stages} == {None}

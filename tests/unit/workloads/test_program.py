@@ -101,6 +101,15 @@ def test_the_job_comes_back_from_the_clients_model_as_it_went_in(profile: Profil
     assert ApiClient().sanitize_for_serialization(V1Job.from_dict(found)) == found
 
 
+@every_profile
+def test_a_pod_has_the_deadline_that_execution_gives_programs_and_its_job_none(profile):
+    assert "activeDeadlineSeconds" not in pod_of(profile)
+    assert pod_of(profile, deadlineHours=0.0001)["activeDeadlineSeconds"] == 1
+    order = an_order(Kind.PROGRAM, profile, execution={"program": {"deadlineHours": 12}})
+    assert "activeDeadlineSeconds" not in job.manifest(order)["spec"]
+    assert job.manifest(order)["spec"]["template"]["spec"]["activeDeadlineSeconds"] == 12 * 3600
+
+
 def test_logs_are_those_of_the_command_unless_another_container_is_named():
     template = job.manifest(an_order(Kind.PROGRAM))["spec"]["template"]
     assert template["metadata"]["annotations"] == {"kubectl.kubernetes.io/default-container": "program"}
@@ -119,6 +128,12 @@ def test_logs_are_those_of_the_command_unless_another_container_is_named():
         ([a_pod(program=(137, "OOMKilled"))], "OutOfMemory", "later", "pool program give more memoryGib"),
         ([a_pod("DisruptionTarget", program=(143, "Error"))], "Interrupted", "later", "taken away"),
         ([], "Interrupted", "later", "taken away"),
+        (
+            [{"status": {**a_pod(program=(143, "Error"))["status"], "reason": "DeadlineExceeded"}}],
+            "DeadlineExceeded",
+            "never",
+            "execution.program.deadlineHours",
+        ),
     ],
 )
 def test_how_a_command_ended_is_told_from_its_pod(pods, reason, retry, told):

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
 
 from assay.adapters.kubectl import Kubectl
-from assay.api.status import Condition, ExperimentStatus
+from assay.adapters.told import by_ref
+from assay.api.status import Condition, ExperimentStatus, StageStatus
+from assay.artifacts.documents import ArtifactRef
 from assay.cli.status import Row, arm_hours, print_arms, print_stages, see, status_rows
-from assay.cli.terminal import PLAIN, console, say
+from assay.cli.terminal import PLAIN, console, lasted, say
 from assay.errors import AssayError
+from assay.settings.common import now
 from assay.settings.kubectl import Applied, connect, find, find_all, open_frozen
 
 _EXPECTED = frozenset(
@@ -56,24 +60,41 @@ def _stages(kubectl: Kubectl, applied: Applied) -> tuple[list[Row], dict[str, fl
         seen = see(frozen.plan, frozen.store, frozen.look)
         rows = status_rows(seen, frozen.store)
     except AssayError as error:
-        return told_rows(applied.status), {}, f"this is what the operator told last. To see more: {error}"
-    told = [row | {"detail": seen.plan.told(row["detail"])} for row in rows]
-    return told, arm_hours(seen), ""
+        return (
+            told_rows(applied.status, now()),
+            {},
+            f"this is what the operator told last. To see more: {error}",
+        )
+    told = by_ref(seen.plan, applied.status.stages)
+    rows = [waiting(row, told.get(ArtifactRef(row["ref"])), now()) for row in rows]
+    return [row | {"detail": seen.plan.told(row["detail"])} for row in rows], arm_hours(seen), ""
 
 
-def told_rows(status: ExperimentStatus) -> list[Row]:
+def told_rows(status: ExperimentStatus, at: datetime) -> list[Row]:
     """Return how the stages stand by the object's status alone, which lists those that need attention first."""
-    return [
-        {
-            "label": stage.name,
-            "ref": None,
-            "state": stage.state,
-            "reason": "",
-            "attempt": stage.attempt,
-            "detail": stage.message,
-        }
-        for stage in status.stages
-    ]
+    return [waiting(_told_row(stage), stage, at) for stage in status.stages]
+
+
+def _told_row(stage: StageStatus) -> Row:
+    return {
+        "label": stage.name,
+        "ref": None,
+        "state": stage.state,
+        "reason": "",
+        "attempt": stage.attempt,
+        "detail": stage.message,
+    }
+
+
+def waiting(row: Row, told: StageStatus | None, at: datetime) -> Row:
+    """Add for how long a stage has waited, if it is what the operator tells of that still keeps it."""
+    if told is None or told.since is None or not told.message or row["detail"] != told.message:
+        return row
+    return row | {"detail": f"{told.message}, for {_for(told.since, at)}", "since": told.since}
+
+
+def _for(since: str, at: datetime) -> str:
+    return lasted((at - datetime.fromisoformat(since)).total_seconds())
 
 
 def header(applied: Applied) -> list[str]:
