@@ -126,7 +126,7 @@ class ClusterBackend:
             self._refused(ref, attempt, str(error))
             return
         if made is not None:
-            self._watched.keep(made)
+            self._watched.made(made)
             return
         there = self._api.get(self._path(carrier, workload_name(ref, attempt.number)))
         if there is not None and carries(there, ref, attempt):

@@ -10,13 +10,14 @@ from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.profile import Limits, ProfileSpec
+from assay.api.profile import Limits, ProfileSpec, StoreRef
 from assay.api.status import PlanStatus
 from assay.api.written import Written
 from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
+from assay.control.observe import Each, one_by_one
 from assay.errors import SpecError
 from assay.plan.arms import expand
 from assay.plan.compile import compile_plan
@@ -45,6 +46,15 @@ class Surroundings:
     watched: Watched
     probes: Probes
     earlier: EarlierStages = field(default_factory=EarlierStages)
+    each: Each = one_by_one  # how what concerns many stages is done
+    stores: dict[tuple[str | None, ...], Store] = field(default_factory=dict)
+
+    def store(self, reached: StoreRef) -> Store:
+        """Return a Profile's store, which experiments share, with its connections; it is tried when it is first opened."""
+        place = (reached.uri, reached.endpoint, reached.region)
+        if place not in self.stores:
+            self.stores[place] = open_store(reached.uri, store_environment(reached))
+        return self.stores[place]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +76,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
 
     """
     environment = store_environment(profile.store)
-    store = open_store(profile.store.uri, environment)
+    store = around.store(profile.store)
     sources = ObjectSources(
         profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
     )
@@ -97,7 +107,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         trusted=trusted_by(profile),
         terms=terms_of(known.plan, wanted, profile, store=store, around=around),
     )
-    control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
+    control = Control(plan, store=store, backend=backend, policy=policy, clock=now, each=around.each)
     told = PlanStatus(digest=known.plan.digest, uri=f"{store.uri}/{plan_key(experiment)}")
     return Planned(experiment=experiment, frozen=told, store=store, control=control)
 
