@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from kubernetes import client
 from ruamel.yaml import YAML
@@ -74,6 +75,12 @@ def bare_cluster(folder: Path, *flags: str) -> Iterator[client.Configuration]:
             for process in reversed(processes):
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[client.Configuration]:
+    with bare_cluster(tmp_path_factory.mktemp("bare")) as reached:
+        yield reached
 
 
 def _define_kinds(api: ClusterApi) -> None:

@@ -31,7 +31,7 @@ from assay.settings.expected import EarlierStages, expected_in, machines_of
 from assay.settings.in_cluster import RETRY, policy_of, store_environment
 from assay.settings.inputs import SourceErrors, resolved_inputs
 from assay.settings.models import model_folders
-from assay.stores.open import open_store
+from assay.stores.open import open_source, open_store
 from assay.stores.store import Store
 from assay.workloads.carrier import pool_of
 from assay.workloads.execution import gpus_of, settled_execution
@@ -51,9 +51,16 @@ class Surroundings:
 
     def store(self, reached: StoreRef) -> Store:
         """Return a Profile's store, which experiments share, with its connections; it is tried when it is first opened."""
-        place = (reached.uri, reached.endpoint, reached.region)
+        place = ("store", reached.uri, reached.endpoint, reached.region)
         if place not in self.stores:
             self.stores[place] = open_store(reached.uri, store_environment(reached))
+        return self.stores[place]
+
+    def source(self, uri: str, reached: StoreRef) -> Store:
+        """Return a folder to read from, reached as a Profile's store is."""
+        place = ("source", uri, reached.endpoint, reached.region)
+        if place not in self.stores:
+            self.stores[place] = open_source(uri, store_environment(reached))
         return self.stores[place]
 
 
@@ -75,10 +82,11 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         StoreError: the store cannot be reached, or refuses.
 
     """
-    environment = store_environment(profile.store)
     store = around.store(profile.store)
     sources = ObjectSources(
-        profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
+        profile.data,
+        lambda uri: around.source(uri, profile.store),
+        allowed=(profile.store.uri, *filter(None, [profile.data])),
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
     refused = not_allowed(known.plan, experiment.spec.execution, profile.limits)
