@@ -181,7 +181,9 @@ class Operator:
 
     def stop(self) -> int:
         """End it, and return how many requests it sent to the store."""
+        began = time.monotonic()
         ended(self._process)
+        print("DEBUG exit took", time.monotonic() - began)
         return int(self._told.read_text())
 
 

@@ -88,6 +88,7 @@ def carried(world: World, team: str, specs: list[dict[str, Any]], stages: int) -
         operator.wait_until_it_leads()
         psutil.cpu_percent()
         began, used = time.monotonic(), operator.processor_seconds
+        print("LEADS", operator.pid, flush=True)
         apply(world, team, specs)
         wait(world, team, operator, finisher, stages)
         seconds, busy = time.monotonic() - began, psutil.cpu_percent() / 100

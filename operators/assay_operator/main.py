@@ -73,7 +73,7 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    ears = Ears(watched, lambda key: loop.call_soon_threadsafe(queue.add, key))
+    ears = Ears(watched, around.remembered, lambda key: loop.call_soon_threadsafe(queue.add, key))
     followed = ears.followed(options.watch_namespaces)
     health.gate("the watch", synced.is_set)
     async with AsyncExitStack() as stack:

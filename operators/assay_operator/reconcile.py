@@ -213,7 +213,8 @@ class Reconciler:
         return life.planned
 
     def _profile(self, namespace: str, name: str) -> Plain:
-        found = self._api.get(path_of(API_VERSION, "profiles", namespace, name))
+        path = path_of(API_VERSION, "profiles", namespace, name)
+        found: Plain | None = self._around.remembered.of((path,), lambda: self._api.get(path))
         if found is None:
             raise _ProfileMissing(
                 "spec.profile",

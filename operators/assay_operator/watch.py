@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from assay.adapters.cluster_api import path_of
+from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched
 from assay.api.experiment import GROUP, VERSION
 from assay.settings.in_cluster import DEFAULT_PROFILE
@@ -20,8 +21,9 @@ _API_VERSION = f"{GROUP}/{VERSION}"
 class Ears:
     """Keeps `watched` up to date, and wakes whom a change concerns. One thread at a time tells it."""
 
-    def __init__(self, watched: Watched, wake: Callable[[Key], object]) -> None:
+    def __init__(self, watched: Watched, remembered: Remembered, wake: Callable[[Key], object]) -> None:
         self._watched = watched
+        self._remembered = remembered
         self._wake = wake
         self._known: dict[Key, tuple[str, object]] = {}  # experiment → its profile, and what it asks for
 
@@ -73,6 +75,7 @@ class Ears:
     def profile(self, found: Plain, there: bool) -> None:  # noqa: FBT001, ARG002 -- a Tell
         """Wake the experiments that are run by it."""
         named = _key(found)
+        self._remembered.forget((path_of(_API_VERSION, "profiles", named.namespace, named.name),))
         for key, (profile, _) in self._known.items():
             if (key.namespace, profile) == (named.namespace, named.name):
                 self._wake(key)

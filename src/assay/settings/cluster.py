@@ -6,6 +6,7 @@ from datetime import datetime
 from assay.adapters.cluster import Claimant, ClusterBackend
 from assay.adapters.cluster_api import ClusterApi
 from assay.adapters.probes import Probes
+from assay.adapters.remembered import Remembered
 from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.execution import Execution
@@ -46,6 +47,7 @@ class Surroundings:
     watched: Watched
     probes: Probes
     earlier: EarlierStages = field(default_factory=EarlierStages)
+    remembered: Remembered = field(default_factory=Remembered)
     each: Each = one_by_one  # how what concerns many stages is done
     stores: dict[tuple[str | None, ...], Store] = field(default_factory=dict)
 
@@ -102,6 +104,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         api=around.api,
         watched=around.watched,
         probes=around.probes,
+        remembered=around.remembered,
         claimant=claimant,
         profile=profile,
         kinds=frozenset(stage.kind for stage in plan.stages),
