@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, S311 -- a program by itself, whose chance is no secret
+# ruff: noqa: S311 -- a program by itself, whose chance is no secret
 """The planted data of `planted.yaml`: a made-up world whose facts, refusals and hedges are known.
 
 `python make_data.py [FOLDER] [--small]` writes to `data/` beside this file, or to FOLDER; the same seed gives the same

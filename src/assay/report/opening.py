@@ -68,12 +68,11 @@ def _asked(comparison: Plain) -> str:
         return f"Do the arms of {len(contrasts)} contrasts differ?"
     if dose := comparison.get("dose"):
         return f"Does {dose['task']} change along {dose['axis']}?"
-    if derived := comparison.get("derived"):
-        if trend := derived.get("trend"):
-            against = "what an ideal mixture shows" if trend["theory"] else "0"
-            return f"Is the slope of {derived['expression']} along {trend['axis']} other than {against}?"
-        return f"Is {derived['expression']} other than 0?"
-    return f"What does {comparison['name']} show?"
+    derived = comparison["derived"]
+    if trend := derived.get("trend"):
+        against = "what an ideal mixture shows" if trend["theory"] else "0"
+        return f"Is the slope of {derived['expression']} along {trend['axis']} other than {against}?"
+    return f"Is {derived['expression']} other than 0?"
 
 
 def _is_asked(item: Plain, has_primary: bool) -> bool:  # noqa: FBT001 -- a fact, not a switch

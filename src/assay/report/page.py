@@ -1,9 +1,10 @@
 """The report as one HTML page: no scripts, nothing loaded from elsewhere, readable in light and dark."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from assay.report.curve import curve
@@ -39,6 +40,12 @@ OUTCOMES: dict[str, str] = {
 
 def page(data: Plain) -> str:
     """Render the report; the same data give the same bytes."""
+    return _template().render(data | {"classes": environment_classes(data)})
+
+
+@cache
+def _template() -> Template:
+    """Compile it once: it takes as long as a hundred small reports."""
     environment = Environment(
         loader=PackageLoader("assay.report", ""),
         autoescape=True,
@@ -71,7 +78,7 @@ def page(data: Plain) -> str:
         "trend_told": trend_told,
         "word_class": CLASSES.get,
     }
-    return environment.get_template("page.html.j2").render(data | {"classes": environment_classes(data)})
+    return environment.get_template("page.html.j2")
 
 
 def anchor(ref: str) -> str:
