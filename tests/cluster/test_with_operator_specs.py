@@ -8,18 +8,16 @@ from ruamel.yaml import YAML
 from cluster.access import Cluster
 from cluster.running_operator import ROOT, RunningOperator
 
-GOLDEN = ROOT / "tests" / "golden" / "specs"
-SPECS = [
-    *(GOLDEN / f"{name}.yaml" for name in ("poison", "rebound", "resistance")),
-    ROOT / "manifests" / "samples" / "poison-tiny.yaml",
-]
+SAMPLES = ROOT / "manifests" / "samples"
+SPECS = sorted(path for path in SAMPLES.rglob("*.yaml") if "kind: Experiment\n" in path.read_text())
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_api_server_takes_it(path, cluster: Cluster, installed: RunningOperator) -> None:
     answered = cluster.kubectl("apply", "--dry-run=server", f"--filename={path}")
 
-    assert f"experiment.assay.dev/{path.stem.removesuffix('-tiny')}" in answered
+    name = YAML(typ="safe").load(path)["metadata"]["name"]
+    assert f"experiment.assay.dev/{name}" in answered
 
 
 def test_what_is_published_for_installing_without_helm_is_taken(
