@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from assay.adapters import sources
 from assay.cli.export import main
 from assay.reconcile.decide import State
 from assay.settings.local import backend_for, compile_file, open_local
@@ -37,3 +38,20 @@ def test_what_was_exported_is_reused_without_the_store_and_the_inputs_that_it_wa
     _, decision = local.control(backend_for(local.experiment, 1)).look()
     assert {judgement.state for judgement in decision.judgements.values()} == {State.DONE}
     assert real_uri not in (tmp_path / "out/small.yaml").read_text()
+
+
+def test_large_objects_are_brought_whole_and_it_is_told_that_what_reads_them_runs_again(
+    server, aws, tmp_path, monkeypatch, capsys
+):
+    aws(server)
+    monkeypatch.setattr(sources, "LARGE_BYTES", 4)
+    inputs = open_store(f"s3://{server.bucket}/large/{tmp_path.name}")
+    for name in ("a", "b"):
+        inputs.put(f"{name}.jsonl", b'{"conversations": [{"from": "human", "value": "Hello there"}]}\n')
+    spec = tmp_path / "small.yaml"
+    spec.write_text(SMALL.read_text().replace("uri: chats.jsonl", f'uri: "{inputs.uri}/*.jsonl"'))
+
+    main(spec, str(tmp_path / "store"), to=tmp_path / "out", models=True)
+
+    assert f"so that what reads it runs again: {inputs.uri}/*.jsonl" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "out/inputs").rglob("*.jsonl")) == ["a.jsonl", "b.jsonl"]

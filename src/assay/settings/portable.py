@@ -57,11 +57,13 @@ def written_to(folder: Path, path: Path, taken: frozenset[str]) -> Portable:
         place = _place(wanted.uri, found, taken | {path.name})
         if place.uri != wanted.uri:
             names[wanted.uri] = place.uri
-        if any(_copied(file, folder / target) for file, target in place.files):
+        anew = [_copied(file, folder / target) for file, target in place.files]
+        if any(anew):
             renamed.append(wanted.uri)
         places[found.identity] = place.location
     text = path.read_bytes().decode("utf-8-sig")
-    (folder / path.name).write_text(relocated(text, names, outside_names(Stage)) if names else text)
+    moved = relocated(text, names, outside_names(Stage)) if names else text
+    (folder / path.name).write_bytes(moved.encode())
     return Portable(
         experiment=experiment,
         plan=compile_plan(experiment, examined.expansion, resolved),
@@ -97,9 +99,9 @@ def _place(uri: str, resolved: Resolved, taken: frozenset[str]) -> _Place:
     above = stars.rpartition("/")[0]
     name = path.rstrip("/").removeprefix(f"{above}/")
     parts = PurePosixPath(path).parts
-    stays = (
-        not urlparse(uri).scheme and not path.startswith("/") and ".." not in parts and parts[0] not in taken
-    )
+    inside = not urlparse(uri).scheme and not path.startswith("/") and ".." not in parts
+    # A star at the top would find what the folder has of its own.
+    stays = inside and parts != () and parts[0] not in taken and "*" not in parts[0]
     if stays:
         return _Place(uri=uri, below=_slashed(above if lone else path), resolved=resolved)
     own = f"{INPUTS}/{resolved.identity.partition(':')[2][:12]}"

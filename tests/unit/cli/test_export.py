@@ -134,6 +134,17 @@ def test_an_input_where_the_folder_has_something_of_its_own_is_named_anew(ran, m
     assert set(states(moved()).values()) == {State.DONE}
 
 
+def test_a_star_at_the_top_does_not_find_what_the_folder_has_of_its_own(ran, moved, spec):
+    shutil.copy(spec.parent / "chats.jsonl", spec.parent / "only.json")
+    spec.write_text(spec.read_text().replace("uri: chats.jsonl", 'uri: "*.json"'))
+    ran()
+
+    folder = moved()
+
+    assert (folder / "report.json").is_file()
+    assert set(states(folder).values()) == {State.DONE}
+
+
 def test_claims_say_where_inputs_lie_in_the_folder(ran, moved):
     plan = ran()
 
