@@ -23,7 +23,7 @@ from assay.control.freeze import REPLAN
 from assay.errors import AssayError, ClusterError, SpecError, StoreError
 from assay.plan.examine import examine_object
 from assay.plan.plan import Plan, PlannedStage
-from assay.reconcile.decide import Decision, Launch
+from assay.reconcile.decide import Decision, Launch, not_trusted
 from assay.reconcile.standing import standing, with_conditions, with_since
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
@@ -138,7 +138,7 @@ class Reconciler:
             suspended=planned.experiment.spec.suspend,
         )
         if decision.finished:
-            status = self._with_verdicts(key, status, plan)
+            status = self._with_verdicts(key, status, plan, not_trusted(decision))
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         status = with_since(status, told(found), self._clock())
@@ -158,11 +158,13 @@ class Reconciler:
                 self._metrics.failed(stage.kind.value, judgement.reason)
                 _about(key, stage, judgement.attempt).warning("%s: %s", judgement.reason, judgement.message)
 
-    def _with_verdicts(self, key: Key, status: ExperimentStatus, plan: Plan) -> ExperimentStatus:
+    def _with_verdicts(
+        self, key: Key, status: ExperimentStatus, plan: Plan, refused: frozenset[ArtifactRef]
+    ) -> ExperimentStatus:
         """Add the verdicts, from the report that is written when everything is final."""
         life = self._lives[key]
         if life.verdicts is None:
-            life.verdicts = verdict_lines(write_report(plan, life.planned.store).data)
+            life.verdicts = verdict_lines(write_report(plan, life.planned.store, refused).data)
         first = life.verdicts[0] if life.verdicts else None
         return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})
 
