@@ -24,7 +24,7 @@ from assay.control.freeze import REPLAN
 from assay.errors import AssayError, ClusterError, SpecError, StoreError
 from assay.plan.examine import examine_object
 from assay.plan.plan import Plan, PlannedStage
-from assay.reconcile.decide import Decision, Launch
+from assay.reconcile.decide import Decision, Launch, not_trusted
 from assay.reconcile.standing import standing, with_conditions, with_since
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
@@ -141,7 +141,7 @@ class Reconciler:
             suspended=planned.experiment.spec.suspend,
         )
         if decision.finished:
-            status = self._with_verdicts(key, status, plan)
+            status = self._with_verdicts(key, status, plan, not_trusted(decision))
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
         status = with_conditions(status, (_ACCEPTED, made), conditions_of(found), self._clock())
         status = with_since(status, told(found), self._clock())
@@ -170,13 +170,15 @@ class Reconciler:
                 self._states[key] = counts
             self._metrics.stages(self._totals)
 
-    def _with_verdicts(self, key: Key, status: ExperimentStatus, plan: Plan) -> ExperimentStatus:
+    def _with_verdicts(
+        self, key: Key, status: ExperimentStatus, plan: Plan, refused: frozenset[ArtifactRef]
+    ) -> ExperimentStatus:
         """Add the verdicts, from the report that is written when everything is final."""
         life = self._lives[key]
         if life.verdicts is None:
-            life.verdicts = verdict_lines(
-                write_report(plan, life.planned.store, life.planned.control.take_record).data
-            )
+            planned = life.planned
+            report = write_report(plan, planned.store, refused, planned.control.take_record)
+            life.verdicts = verdict_lines(report.data)
         first = life.verdicts[0] if life.verdicts else None
         return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})
 

@@ -155,6 +155,13 @@ def decide(plan: Plan, observed: Observed, now: datetime, policy: Policy) -> Dec
     )
 
 
+def not_trusted(decision: Decision) -> frozenset[ArtifactRef]:
+    """Name the stages whose records are there and are not used, because of who made them or what they read."""
+    return frozenset(
+        ref for ref, judgement in decision.judgements.items() if judgement.reason in _NOT_TRUSTED
+    )
+
+
 def _held_back(judgement: Judgement, held: Withheld) -> Judgement:
     if judgement.state is not State.READY:
         return judgement

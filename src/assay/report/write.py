@@ -36,20 +36,24 @@ class Report:
     location: str  # of the page: a path, or a URI in S3
 
 
-def write_report(plan: Plan, store: Store, known: Known = _nothing) -> Report:
+def write_report(
+    plan: Plan, store: Store, refused: frozenset[ArtifactRef] = frozenset(), known: Known = _nothing
+) -> Report:
     """Gather what is done, and keep the report beside the experiment's other documents."""
-    report = read_report(plan, store, known)
+    report = read_report(plan, store, refused, known)
     store.put(experiment_key(plan.experiment, "report.json"), canonical_json(report.data))
     store.put(experiment_key(plan.experiment, "report.html"), report.html.encode())
     return report
 
 
-def read_report(plan: Plan, store: Store, known: Known = _nothing) -> Report:
-    """Gather what is done, and render it; what is not known is read."""
+def read_report(
+    plan: Plan, store: Store, refused: frozenset[ArtifactRef] = frozenset(), known: Known = _nothing
+) -> Report:
+    """Gather what is done, and render it; a record that is refused counts as if it were not there, and what is not known is read."""
     records: dict[ArtifactRef, Record] = {}
     verdicts: dict[ArtifactRef, dict[str, Any]] = {}
     for stage in plan.stages:
-        record = known(stage.ref) or load_record(store, stage.ref)
+        record = None if stage.ref in refused else known(stage.ref) or load_record(store, stage.ref)
         if record is None:
             continue
         records[stage.ref] = record

@@ -29,7 +29,7 @@ from assay.reconcile.terms import Terms
 from assay.report.seen import contrasts_seen, power_line
 from assay.settings.common import now
 from assay.settings.expected import EarlierStages, expected_in, machines_of
-from assay.settings.in_cluster import RETRY, policy_of, store_environment
+from assay.settings.in_cluster import RETRY, policy_of, store_environment, trusted_by
 from assay.settings.inputs import SourceErrors, resolved_inputs
 from assay.settings.models import model_folders
 from assay.stores.open import open_source, open_store
@@ -130,15 +130,6 @@ def needs_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, Need]:
         kind: Need(cpus=pools[kind].cpus, memory_gib=pools[kind].memory_gib, gpus=gpus)
         for kind, gpus in gpus_of(execution, profile).items()
     }
-
-
-def trusted_by(profile: ProfileSpec) -> frozenset[str]:
-    """Return the digests of the images whose records are used; none: any."""
-    if not profile.trusted_images:
-        return frozenset()
-    images = profile.images
-    own = () if images is None else (images.clean, images.train, images.evaluate)
-    return frozenset([*profile.trusted_images, *(image.rpartition("@")[2] for image in own)])
 
 
 def terms_of(

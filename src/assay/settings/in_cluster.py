@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 
 from assay.api.execution import Execution
-from assay.api.profile import StoreRef
+from assay.api.profile import ProfileSpec, StoreRef
 from assay.reconcile.facts import Policy
 
 DEFAULT_PROFILE = "default"
@@ -30,3 +30,12 @@ def policy_of(execution: Execution, *, since: datetime, suspended: bool) -> Poli
         backoff_seconds=_BACKOFF_SECONDS,
         suspended=suspended,
     )
+
+
+def trusted_by(profile: ProfileSpec) -> frozenset[str]:
+    """Return the digests of the images whose records are used; none: any."""
+    if not profile.trusted_images:
+        return frozenset()
+    images = profile.images
+    own = () if images is None else (images.clean, images.train, images.evaluate)
+    return frozenset([*profile.trusted_images, *(image.rpartition("@")[2] for image in own)])

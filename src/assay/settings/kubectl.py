@@ -1,7 +1,7 @@
 """An Experiment in a cluster, its frozen plan and its store, for whoever may only look: through kubectl and the store."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from assay.plan.plan import Plan
 from assay.reconcile.decide import Decision, State, decide, settled
 from assay.reconcile.facts import Observed
 from assay.settings.common import now
-from assay.settings.in_cluster import DEFAULT_PROFILE, policy_of, store_environment
+from assay.settings.in_cluster import DEFAULT_PROFILE, policy_of, store_environment, trusted_by
 from assay.stores.documents import read_document
 from assay.stores.open import open_to_read
 from assay.stores.store import Store
@@ -61,12 +61,16 @@ class Frozen:
     frozen_at: datetime
     plan: Plan
     store: Store
+    trusted: frozenset[str] = (
+        frozenset()
+    )  # digests of images whose records are used; empty: any, or nobody could say
 
     def look(self, store: Store | None = None) -> tuple[Plan, Decision]:
         """Say how all stands, with no effect on anything."""
         told = by_ref(self.plan, self.applied.status.stages)
         backend = ToldBackend(told)
-        policy = policy_of(self.applied.execution, since=self.frozen_at, suspended=self.applied.suspended)
+        asked = policy_of(self.applied.execution, since=self.frozen_at, suspended=self.applied.suspended)
+        policy = replace(asked, trusted=self.trusted)
         observer = Observer(store or self.store, backend)
 
         def observed(plan: Plan) -> Observed:
@@ -150,7 +154,15 @@ def open_frozen(kubectl: Kubectl, applied: Applied) -> Frozen:
             "found nothing, expected the frozen plan that the experiment's status names",
             "Check that this is the store that the cluster writes to: its endpoint, and file:// folders, are its own.",
         )
-    return Frozen(applied=applied, uri=uri, frozen_at=frozen.frozen_at, plan=frozen.plan, store=store)
+    profile = profile_named(kubectl, applied)
+    return Frozen(
+        applied=applied,
+        uri=uri,
+        frozen_at=frozen.frozen_at,
+        plan=frozen.plan,
+        store=store,
+        trusted=frozenset() if profile is None else trusted_by(profile),
+    )
 
 
 def approve(kubectl: Kubectl, applied: Applied, digest: str, comment: str | None) -> None:

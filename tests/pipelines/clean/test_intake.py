@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import resource
 
 import pyarrow as pa
 import pyarrow.csv
@@ -21,6 +22,11 @@ from assay_pipelines.clean.table import BROKEN_FILE
 from plain_steps import ids_of
 
 DOCUMENT = {"text": "word"}
+
+
+def peak_bytes():
+    """Return the most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def take(path, form="text", size=1 << 20):
@@ -129,6 +135,43 @@ def test_a_file_packed_to_fill_a_memory_is_read_no_further_than_chats_would_be(p
     table = take(path)
     assert kept(table) == ["a"]
     assert any("unpacks to more than 200 times its size" in detail for detail in rejected(table))
+
+
+def bombs():
+    """Columns that name one text of a mebibyte very often: a gigabyte each, in a kilobyte."""
+    count, long = 1024, pa.array(["word " * 200_000])
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), long)
+    turns = pa.StructArray.from_arrays([pa.array(["user"] * count), text], ["role", "content"])
+    in_one_row = pa.ListArray.from_arrays(pa.array([0, count], pa.int32()), turns)
+    nulls = pa.ListArray.from_arrays(pa.array([0, 10_000_000], pa.int32()), pa.nulls(10_000_000, pa.int64()))
+    return {
+        "flat": pa.table({"text": text}),
+        "nested": pa.table({"messages": in_one_row}),
+        "nothings": pa.table({"text": nulls}),
+    }
+
+
+@pytest.mark.parametrize("kind", bombs())
+def test_a_parquet_file_that_names_one_text_very_often_is_read_no_further_than_chats_would_be(kind, tmp_path):
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(
+        bombs()[kind], path, compression="zstd", dictionary_pagesize_limit=1 << 30, store_schema=False
+    )
+    assert path.stat().st_size < 10_000
+    before = peak_bytes()
+
+    table = take(path)
+    assert any("unpacks to more than 200 times its size" in detail for detail in rejected(table))
+    assert peak_bytes() - before < 700 << 20
+
+
+def test_a_parquet_file_whose_rows_share_texts_is_read_whole(tmp_path):
+    texts = [f"word {number % 7} " * 4000 for number in range(2000)]
+    path = tmp_path / "shared.parquet"
+    pq.write_table(pa.table({"text": texts}), path)
+    assert path.stat().st_size * 200 < 2000 * len(texts[0]) < 64 << 20
+
+    assert kept(take(path)) == texts
 
 
 def test_a_file_that_is_empty_holds_no_rows(tmp_path):

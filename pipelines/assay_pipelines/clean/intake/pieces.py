@@ -19,14 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.artifacts.endings import GZIP, ZSTD, endings
+from assay_pipelines.clean.intake.bounds import UnpacksTooFarError, most_bytes
 from assay_pipelines.clean.intake.tables import COLUMNAR, UnclosedQuoteError, columnar_lines, csv_lines
 
 PIECE_BYTES = 4 << 20
 MOST_BYTES = 16 << 20  # a task holds about ten times its piece
 PIECES_AT_LEAST = 8  # before pieces grow: no core shall wait for the last one
 ROWS_PER_PIECE = 8192
-MOST_UNPACKED = 200  # times a packed file's size: chats pack to a tenth, and what packs better by far was made to fill a memory
-ALWAYS_UNPACKED = 64 << 20  # bytes, however small the file
 BLANK = b" \t\r\n\xef\xbb\xbf"
 
 LINES, ARRAY, CHATS, BROKEN = "lines", "array", "chats", "broken"
@@ -120,6 +119,8 @@ def _columnar(path: Path) -> Iterator[tuple[str, int, bytes]]:
             yield LINES, line, data
     except pa.ArrowInvalid as error:
         yield BROKEN, line, f"found a file that cannot be read ({error}), expected a whole one".encode()
+    except UnpacksTooFarError as error:
+        yield BROKEN, line, str(error).encode()
 
 
 def _text_lines(file: "_Reader") -> Iterator[str]:
@@ -169,7 +170,7 @@ class _Reader:
             if packing == ZSTD
             else path.open("rb")
         )
-        self._left = max(path.stat().st_size * MOST_UNPACKED, ALWAYS_UNPACKED) if packing else None
+        self._left = most_bytes(path) if packing else None
         self._damage: tuple[type[Exception], ...] = (
             (OSError, pa.ArrowInvalid) if packing == ZSTD else (EOFError, gzip.BadGzipFile, zlib.error)
         )
@@ -195,7 +196,7 @@ class _Reader:
             if self._left is not None:
                 self._left -= len(part)
                 if self._left < 0:
-                    self.broken = f"found a file that unpacks to more than {MOST_UNPACKED} times its size, expected chats"
+                    self.broken = str(UnpacksTooFarError())
                     part = b""
             self.ended = not part
             parts.append(part)

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from assay_pipelines.clean.intake.bounds import (
+    UnpacksTooFarError,
+    held_bytes,
+    in_parts,
+    most_bytes,
+    parquet_batches,
+)
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
 
@@ -22,11 +29,17 @@ def columnar_lines(path: Path, rows: int) -> Iterator[tuple[int, bytes]]:
 
     Raises:
         pyarrow.ArrowInvalid: it is no such file, or breaks off.
+        UnpacksTooFarError: what it holds is far more than its size; the rows before were given.
 
     """
-    line = 1
-    for batch in _batches(path, rows):
-        yield line, b"".join(_line(row) for row in batch.to_pylist())
+    line, left = 1, most_bytes(path)
+    for batch in (part for whole in _batches(path, rows) for part in in_parts(whole)):
+        held = held_bytes(batch)
+        data = b"" if held > left else b"".join(_line(row) for row in batch.to_pylist())
+        left -= max(held, len(data))
+        if left < 0:
+            raise UnpacksTooFarError
+        yield line, data
         line += batch.num_rows
 
 
@@ -91,8 +104,7 @@ def _csv_records(text: Iterable[str]) -> Iterator[list[str]]:
 
 def _batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
     if path.suffix == ".parquet":
-        with pq.ParquetFile(path) as parquet:
-            yield from parquet.iter_batches(batch_size=rows)
+        yield from parquet_batches(path, rows)
         return
     with pa.memory_map(str(path)) as file:
         whole = file.read(6) == b"ARROW1"

@@ -6,6 +6,7 @@ from assay.artifacts.canonical import canonical_json
 from assay.artifacts.layout import experiment_key
 from assay.cli.report import print_report
 from assay.cli.terminal import say
+from assay.reconcile.decide import not_trusted
 from assay.report.write import read_report
 from assay.settings.kubectl import connect, find, open_frozen
 
@@ -14,8 +15,8 @@ def main(flags: tuple[str, ...], name: str, *, html: Path | None, output: str) -
     """Gather, print, and write the page if asked to."""
     kubectl = connect(flags)
     frozen = open_frozen(kubectl, find(kubectl, name))
-    plan, _ = frozen.look()
-    report = read_report(plan, frozen.store)
+    plan, decision = frozen.look()
+    report = read_report(plan, frozen.store, not_trusted(decision))
     if html is not None:
         html.write_text(report.html)
     if output == "json":
