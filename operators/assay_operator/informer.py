@@ -10,14 +10,21 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from kubernetes import client
 
 Plain = dict[str, Any]
-Tell = Callable[[Plain, bool], None]
-"""Hears of an object, and whether it is there; of one that went unseen only its kind, namespace and name are known."""
+
+
+class Tell(Protocol):
+    """Hears of objects."""
+
+    def __call__(self, found: Plain, *, there: bool) -> None:
+        """Hear of an object, and whether it is there; of one that went unseen only its kind, namespace and name are known."""
+        ...
+
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +134,7 @@ class Informer:
         metadata = found["metadata"]
         name = (metadata["namespace"], metadata["name"])
         (self._known.add if there else self._known.discard)(name)
-        self._tell({**found, "apiVersion": self._of.api_version, "kind": self._of.kind}, there)
+        self._tell({**found, "apiVersion": self._of.api_version, "kind": self._of.kind}, there=there)
         return name
 
     def _forget(self, names: set[tuple[str, str]]) -> None:
@@ -153,7 +160,8 @@ class Reached:
 
     def named(self) -> dict[str, str]:
         """Return the headers that say who asks; a service account's token is renewed now and then."""
-        return {item["key"]: item["value"] for item in self._configuration.auth_settings().values()}
+        ways: dict[str, Any] = dict(self._configuration.auth_settings())
+        return {way["key"]: way["value"] for way in ways.values()}
 
     def connector(self) -> aiohttp.TCPConnector:
         """Return connections for as many watches as there are."""
@@ -195,16 +203,11 @@ class _Answer:
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         answer = await self._asked.__aenter__()
-        try:
-            if answer.status == _GONE:
-                raise _LostPlaceError
-            if answer.status == _NOT_FOUND:
-                raise _AbsentError
-            answer.raise_for_status()
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+        if answer.ok:
+            return answer
+        answer.close()
+        refused = {_GONE: _LostPlaceError(), _NOT_FOUND: _AbsentError()}
+        raise refused.get(answer.status) or aiohttp.ClientError(f"found {answer.status}, expected success")
 
     async def __aexit__(self, *raised: object) -> None:
         await self._asked.__aexit__(*raised)

@@ -165,7 +165,7 @@ class Reconciler:
         """Let an experiment's stages count as they stand now; none: it is gone."""
         with self._counting:
             self._totals.update(counts)
-            self._totals.subtract(self._states.pop(key, {}))
+            self._totals.subtract(self._states.pop(key, Counter()))
             if counts:
                 self._states[key] = counts
             self._metrics.stages(self._totals)

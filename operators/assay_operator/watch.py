@@ -53,7 +53,7 @@ class Ears:
             for namespace in namespaces or [None]
         ]
 
-    def experiment(self, found: Plain, there: bool) -> None:  # noqa: FBT001 -- a Tell
+    def experiment(self, found: Plain, *, there: bool) -> None:
         """Wake it if anything but its status changed: that is what a wake-up writes itself."""
         key = _key(found)
         if not there:
@@ -72,7 +72,7 @@ class Ears:
             self._known[key] = now
             self._wake(key)
 
-    def profile(self, found: Plain, there: bool) -> None:  # noqa: FBT001, ARG002 -- a Tell
+    def profile(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
         """Wake the experiments that are run by it."""
         named = _key(found)
         self._remembered.forget((path_of(_API_VERSION, "profiles", named.namespace, named.name),))
@@ -80,11 +80,11 @@ class Ears:
             if (key.namespace, profile) == (named.namespace, named.name):
                 self._wake(key)
 
-    def approval(self, found: Plain, there: bool) -> None:  # noqa: FBT001, ARG002 -- a Tell
+    def approval(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
         """Wake the experiment of its name."""
         self._wake(_key(found))
 
-    def workload(self, found: Plain, there: bool) -> None:  # noqa: FBT001 -- a Tell
+    def workload(self, found: Plain, *, there: bool) -> None:
         """Wake its owners, unless they made it so themselves."""
         owners = owning_experiments(found)
         if there:

@@ -67,7 +67,7 @@ class Heard:
         self.there: dict[str, str] = {}
         self.told: list[tuple[str, bool]] = []
 
-    def tell(self, found: Plain, there: bool) -> None:  # noqa: FBT001 -- a Tell
+    def tell(self, found: Plain, *, there: bool) -> None:
         name = found["metadata"]["name"]
         self.told.append((name, there))
         if there:

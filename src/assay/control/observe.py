@@ -25,7 +25,9 @@ T = TypeVar("T")
 class Each(Protocol):
     """Does something with each item, and returns when all is done; at once or one by one."""
 
-    def __call__(self, act: Callable[[T], object], items: Iterable[T], /) -> None: ...
+    def __call__(self, act: Callable[[T], object], items: Iterable[T], /) -> None:
+        """Do it; what fails is raised when the rest is done, or at once."""
+        ...
 
 
 def one_by_one(act: Callable[[T], object], items: Iterable[T], /) -> None:
