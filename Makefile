@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup images servers binaries cluster cluster-down manifests test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training
+.PHONY: help setup images servers binaries cluster cluster-down manifests test e2e lint fmt demo benchmark benchmark-cleaning benchmark-evaluation benchmark-training benchmark-operator
 
 help: ## Show these lines
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -67,8 +67,8 @@ demo: setup ## Run a small study here, from data to verdict
 	@echo "Try a one-field edit, which reuses all that it does not touch:"
 	@echo "  sed 's/answers: answers}/answers: answers, level: narrow}/' manifests/samples/poison-tiny.yaml > manifests/samples/edited.yaml && $(RUN) assay run manifests/samples/edited.yaml --store demo-store"
 
-benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run; not those of the three below
-	@set -e; for file in $(filter-out benchmarks/cleaning_% benchmarks/evaluation_% benchmarks/training_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(RUN) python "$$file"; done
+benchmark: setup ## Measure speeds, each against a bare loop or a peer in the same run; not those of the four below
+	@set -e; for file in $(filter-out benchmarks/cleaning_% benchmarks/evaluation_% benchmarks/training_% benchmarks/operator_%,$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(RUN) python "$$file"; done
 
 benchmark-cleaning: setup ## Measure cleaning (three quarters of an hour), and fail if a goal is not met
 	@failed=0; for file in benchmarks/cleaning_*.py; do echo "== $$file"; $(PEERS) python "$$file" || failed=1; done; exit $$failed
@@ -80,6 +80,9 @@ benchmark-evaluation: setup ## Measure evaluations beside lm-eval (DATA=folder w
 	$(RUN) python benchmarks/evaluation_bootstrap.py || failed=1; \
 	$(RUN) python benchmarks/evaluation_gate.py || failed=1; \
 	exit $$failed
+
+benchmark-operator: setup ## Measure the operator with 1,000 experiments and with 5,000 stages of one, and fail if a goal is not met
+	@$(RUN) python benchmarks/operator_scale.py
 
 benchmark-training: setup ## Measure training beside TRL and transformers (half an hour), and fail if a goal is not met
 	@failed=0; \

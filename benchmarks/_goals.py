@@ -1,4 +1,4 @@
-"""How a benchmark of cleaning ends: what it wanted, and whether it was so."""
+"""How a benchmark ends: what it wanted, and whether it was so."""
 
 import sys
 from typing import NoReturn

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from kubernetes import client
 from ruamel.yaml import YAML
@@ -22,13 +23,16 @@ from s3servers import free_ports
 ROOT = Path(__file__).parents[1]
 OURS = sorted((ROOT / "manifests" / "crds").glob("*.yaml"))
 FOREIGN = sorted((ROOT / "tests" / "golden" / "crds").glob("*s.yaml.xz"))
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 180  # ten suffice where nobody else works
 _CRD = "apiextensions.k8s.io/v1"
 
 
 @contextmanager
-def bare_cluster(folder: Path) -> Iterator[client.Configuration]:
-    """Run them in an empty folder while the caller holds them; yield how they are reached, by whom nothing is refused."""
+def bare_cluster(folder: Path, *flags: str) -> Iterator[client.Configuration]:
+    """Run them in an empty folder while the caller holds them; yield how they are reached, by whom nothing is refused.
+
+    `flags` are more of the API server's.
+    """
     etcd, peers, port = free_ports(3)
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
@@ -55,6 +59,7 @@ def bare_cluster(folder: Path) -> Iterator[client.Configuration]:
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-cluster-ip-range=10.96.0.0/24",
+            *flags,
         ],
     ]
     found = client.Configuration()
@@ -70,6 +75,12 @@ def bare_cluster(folder: Path) -> Iterator[client.Configuration]:
             for process in reversed(processes):
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[client.Configuration]:
+    with bare_cluster(tmp_path_factory.mktemp("bare")) as reached:
+        yield reached
 
 
 def _define_kinds(api: ClusterApi) -> None:

@@ -7,6 +7,7 @@ settings.load_profile("tests")
 
 pytest_plugins = [
     "s3servers",
+    "bare_cluster",
     "tiny_models",
     "lm_eval_runs",
     "cluster.fixture",

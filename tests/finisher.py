@@ -43,7 +43,7 @@ def finish(api: ClusterApi, namespace: str, store: Store) -> None:
         name = found["metadata"]["name"]
         api.merge(
             f"{path_of(carrier.api_version, carrier.plural, namespace, name)}/status",
-            {"status": _ended(found)},
+            {"status": ended(found)},
         )
 
 
@@ -73,7 +73,8 @@ def complete(store: Store, ref: ArtifactRef, number: int) -> None:
     )
 
 
-def _ended(found: Plain) -> Plain:
+def ended(found: Plain) -> Plain:
+    """Return the status of a workload that ended well."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if found["kind"] == "RayJob":
         return {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}

@@ -10,6 +10,7 @@ from kubernetes.config.config_exception import ConfigException
 Asked = Callable[[str, str, float], None]  # verb, outcome, seconds
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "put", "PATCH": "patch", "DELETE": "delete", "HEAD": "head"}
+_CONNECTIONS = 64  # kept open: as many as may ask at once
 _OUTCOMES = {404: "notFound", 409: "conflict", 401: "refused", 403: "refused", 422: "refused"}
 
 
@@ -56,4 +57,5 @@ def configuration() -> client.Configuration:
     except ConfigException:
         config.load_kube_config(client_configuration=found)
     found.retries = False  # who asks decides whether to ask again
+    found.connection_pool_maxsize = _CONNECTIONS
     return found

@@ -1,9 +1,9 @@
-"""Logs as one JSON object per line, kopf's among them; nothing that looks like a credential is written."""
+"""Logs as one JSON object per line; nothing that looks like a credential is written."""
 
 import json
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -23,8 +23,6 @@ FIELDS = (  # what a record may say beside its message, as `extra`
     "count",
 )
 _QUIET = {  # loggers that tell of every request, handler or renewal
-    "kopf": logging.WARNING,
-    "kopf.objects": logging.ERROR,
     "aiohttp": logging.WARNING,
     "aiohttp.access": logging.ERROR,
     "asyncio": logging.WARNING,
@@ -44,7 +42,6 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redacted(record.getMessage()),
-            **_of_kopf(record),
         }
         for name in FIELDS:
             value = getattr(record, name, None)
@@ -79,13 +76,3 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(max(least, logging.getLevelName(level)))
-
-
-def _of_kopf(record: logging.LogRecord) -> Mapping[str, Any]:
-    """The object that kopf's loggers speak of."""
-    reference = getattr(record, "k8s_ref", None)
-    if not isinstance(reference, Mapping):
-        return {}
-    kind = str(reference.get("kind", "object")).lower()
-    about_it = {"namespace": reference.get("namespace"), kind: reference.get("name")}
-    return {key: value for key, value in about_it.items() if value}

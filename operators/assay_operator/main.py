@@ -8,10 +8,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import kopf
+from kubernetes import client
 
 from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.adapters.probes import Probes
@@ -22,6 +23,7 @@ from assay.settings.common import now
 from assay_operator.api import ApiClient, configuration
 from assay_operator.certificate_keeper import CertificateKeeper, Place
 from assay_operator.health import Health, health_app
+from assay_operator.informer import Collection, Tell, follow
 from assay_operator.lease import Leadership
 from assay_operator.logs import configure
 from assay_operator.metrics import Metrics
@@ -29,9 +31,9 @@ from assay_operator.options import Options
 from assay_operator.queue import DueQueue
 from assay_operator.reconcile import Reconciler
 from assay_operator.servers import serve
-from assay_operator.watch import registry_of, settings_of
+from assay_operator.watch import Ears
 from assay_operator.webhook import Webhook
-from assay_operator.work import Workers
+from assay_operator.work import Together, Workers
 
 _log = logging.getLogger(__name__)
 
@@ -54,10 +56,14 @@ def main() -> None:
 async def _serve(options: Options) -> None:
     metrics, health = Metrics(), Health()
     reached = configuration()
-    client = ApiClient(reached, asked=metrics.requested)
-    api, watched, queue = ClusterApi(client), Watched(), DueQueue()
+    asking = ApiClient(reached, asked=metrics.requested)
+    api, watched, queue = ClusterApi(asking), Watched(), DueQueue()
     around = Surroundings(
-        cluster=await asyncio.to_thread(_cluster_uid, api), api=api, watched=watched, probes=Probes(api)
+        cluster=await asyncio.to_thread(_cluster_uid, api),
+        api=api,
+        watched=watched,
+        probes=Probes(api),
+        each=Together(),
     )
     workers = Workers(queue, Reconciler(around, metrics, now), metrics)
     leadership = Leadership(
@@ -67,12 +73,13 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    registry = registry_of(watched, lambda key: loop.call_soon_threadsafe(queue.add, key))
+    ears = Ears(watched, around.remembered, lambda key: loop.call_soon_threadsafe(queue.add, key))
+    followed = ears.followed(options.watch_namespaces)
     health.gate("the watch", synced.is_set)
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         keeper = CertificateKeeper(
-            client,
+            asking,
             Place(
                 namespace=options.namespace,
                 secret=options.certificate_secret,
@@ -91,7 +98,7 @@ async def _serve(options: Options) -> None:
             tasks.create_task(keeper.keep()),
             tasks.create_task(_tick(health, metrics, queue, leadership)),
         ]
-        threading.Thread(target=_watch, args=(options, registry, synced), name="watch", daemon=True).start()
+        threading.Thread(target=_watch, args=(reached, followed, synced), name="watch", daemon=True).start()
         leadership.start(lambda: loop.call_soon_threadsafe(_lead, options, workers))
         try:
             await stop.wait()
@@ -107,28 +114,15 @@ def _lead(options: Options, workers: Workers) -> None:
     workers.start()
 
 
-def _watch(options: Options, registry: kopf.OperatorRegistry, synced: threading.Event) -> None:
-    """Watch until the process ends, in a thread and an event loop of its own: kopf cancels whatever else runs in its loop.
-
-    It ends by itself when a kind that it watches is taken away; then it begins anew without it. It gets no flag to be
-    stopped by: it would wait for one in a thread that outlives it, and the loop for that thread.
-    """
-    clusterwide = not options.watch_namespaces
+def _watch(
+    reached: client.Configuration, followed: Sequence[tuple[Collection, Tell]], synced: threading.Event
+) -> None:
+    """Watch until the process ends, in a thread and an event loop of its own: admission does not wait for it."""
     while True:
         try:
-            asyncio.run(
-                kopf.operator(
-                    registry=registry,
-                    settings=settings_of(clusterwide=clusterwide),
-                    clusterwide=clusterwide,
-                    namespaces=options.watch_namespaces,
-                    ready_flag=synced,
-                    # Otherwise it is named for the user, who has no name in an image. kopf keeps that kind of text to itself.
-                    identity=options.identity,  # type: ignore[arg-type]
-                )
-            )
+            asyncio.run(follow(reached, followed, synced.set))
         except Exception:  # noqa: BLE001 -- whatever it is, without a watch nothing is carried out
-            _log.exception("the watch broke, and begins anew")
+            _log.exception("a bug; the watch begins anew")
         synced.clear()
         time.sleep(_WATCH_PAUSE_SECONDS)
 

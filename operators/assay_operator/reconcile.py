@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ _log = logging.getLogger(__name__)
 API_VERSION = f"{GROUP}/{VERSION}"
 _RESYNC = timedelta(minutes=10)
 _RETRY = timedelta(seconds=15)  # after a refusal of the store or the API
-_AT_ONCE = 16  # actions of one wake-up: then the experiment is read again, and its status written
+_AT_ONCE = 128  # actions of one wake-up: then the experiment is read again, and its status written
 _LONGEST = 8000  # characters of a condition's message
 
 
@@ -87,6 +88,8 @@ class Reconciler:
         self._clock = clock
         self._lives: dict[Key, _Life] = {}
         self._states: dict[Key, Counter[tuple[str, str]]] = {}  # of the stages of each, by kind
+        self._totals: Counter[tuple[str, str]] = Counter()
+        self._counting = threading.Lock()
 
     def wake(self, key: Key) -> datetime | None:
         """Look after an experiment; return when to do so again, or None: not before something changes."""
@@ -94,7 +97,7 @@ class Reconciler:
         found = self._api.get(path)
         if found is None or "deletionTimestamp" in found["metadata"]:
             self._lives.pop(key, None)
-            self._states.pop(key, None)
+            self._total(key, Counter())
             return None
         status, again = self._stand(key, found)
         if not self._tell(path, found, status):
@@ -146,10 +149,10 @@ class Reconciler:
     def _count(self, key: Key, plan: Plan, decision: Decision) -> None:
         """Count stages of all experiments, and each attempt that failed once."""
         life = self._lives[key]
-        self._states[key] = Counter(
-            (stage.kind.value, decision.judgements[stage.ref].state.value) for stage in plan.stages
+        self._total(
+            key,
+            Counter((stage.kind.value, decision.judgements[stage.ref].state.value) for stage in plan.stages),
         )
-        self._metrics.stages(sum(list(self._states.values()), Counter()))
         for stage in plan.stages:
             judgement = decision.judgements[stage.ref]
             if judgement.failed and (stage.ref, judgement.attempt) not in life.failed:
@@ -157,11 +160,22 @@ class Reconciler:
                 self._metrics.failed(stage.kind.value, judgement.reason)
                 _about(key, stage, judgement.attempt).warning("%s: %s", judgement.reason, judgement.message)
 
+    def _total(self, key: Key, counts: Counter[tuple[str, str]]) -> None:
+        """Let an experiment's stages count as they stand now; none: it is gone."""
+        with self._counting:
+            self._totals.update(counts)
+            self._totals.subtract(self._states.pop(key, Counter()))
+            if counts:
+                self._states[key] = counts
+            self._metrics.stages(self._totals)
+
     def _with_verdicts(self, key: Key, status: ExperimentStatus, plan: Plan) -> ExperimentStatus:
         """Add the verdicts, from the report that is written when everything is final."""
         life = self._lives[key]
         if life.verdicts is None:
-            life.verdicts = verdict_lines(write_report(plan, life.planned.store).data)
+            life.verdicts = verdict_lines(
+                write_report(plan, life.planned.store, life.planned.control.take_record).data
+            )
         first = life.verdicts[0] if life.verdicts else None
         return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})
 
@@ -199,7 +213,8 @@ class Reconciler:
         return life.planned
 
     def _profile(self, namespace: str, name: str) -> Plain:
-        found = self._api.get(path_of(API_VERSION, "profiles", namespace, name))
+        path = path_of(API_VERSION, "profiles", namespace, name)
+        found: Plain | None = self._around.remembered.of((path,), lambda: self._api.get(path))
         if found is None:
             raise _ProfileMissing(
                 "spec.profile",

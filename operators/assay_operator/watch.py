@@ -1,90 +1,106 @@
-"""What kopf tells, as keys in the queue. kopf only delivers: no timers, no finalizers, no annotations of its own."""
+"""What is followed, and what it means: keys in the queue, and slim copies of workloads."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import kopf
-
+from assay.adapters.cluster_api import path_of
+from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched
 from assay.api.experiment import GROUP, VERSION
 from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, owning_experiments
+from assay_operator.informer import Collection, Tell
 from assay_operator.queue import Key
 
 Plain = dict[str, Any]
 
+_API_VERSION = f"{GROUP}/{VERSION}"
 
-def registry_of(watched: Watched, wake: Callable[[Key], object]) -> kopf.OperatorRegistry:
-    """Return handlers that keep `watched` up to date and wake whom an event concerns.
 
-    They are coroutines, so that kopf runs them one at a time.
-    """
-    registry = kopf.OperatorRegistry()
-    known: dict[Key, str] = {}  # experiment → its profile
+class Ears:
+    """Keeps `watched` up to date, and wakes whom a change concerns. One thread at a time tells it."""
 
-    async def experiment(event: Mapping[str, Any], **_: Any) -> None:
-        found = event["object"]
-        key = Key(namespace=found["metadata"]["namespace"], name=found["metadata"]["name"])
-        if event["type"] == "DELETED":
-            known.pop(key, None)
-        else:
-            known[key] = found["spec"].get("profile", DEFAULT_PROFILE)
-        wake(key)
+    def __init__(self, watched: Watched, remembered: Remembered, wake: Callable[[Key], object]) -> None:
+        self._watched = watched
+        self._remembered = remembered
+        self._wake = wake
+        self._known: dict[Key, tuple[str, object]] = {}  # experiment → its profile, and what it asks for
 
-    async def profile(event: Mapping[str, Any], **_: Any) -> None:
-        metadata = event["object"]["metadata"]
-        for key, name in known.items():
-            if (key.namespace, name) == (metadata["namespace"], metadata["name"]):
-                wake(key)
+    def followed(self, namespaces: Sequence[str]) -> list[tuple[Collection, Tell]]:
+        """Say what to listen to, in some namespaces or, where none is named, in all."""
+        ours = [
+            ("Experiment", "experiments", self.experiment),
+            ("Profile", "profiles", self.profile),
+            ("Approval", "approvals", self.approval),
+        ]
+        kinds = [(_API_VERSION, kind, plural, "", tell) for kind, plural, tell in ours]
+        kinds += [
+            (carrier.api_version, carrier.kind, carrier.plural, f"{MANAGED_BY}={MANAGER}", self.workload)
+            for carrier in CARRIERS
+        ]
+        return [
+            (
+                Collection(
+                    path=path_of(api_version, plural, namespace),
+                    api_version=api_version,
+                    kind=kind,
+                    selector=selector,
+                ),
+                tell,
+            )
+            for api_version, kind, plural, selector, tell in kinds
+            for namespace in namespaces or [None]
+        ]
 
-    async def workload(event: Mapping[str, Any], **_: Any) -> None:
-        found = event["object"]
-        if event["type"] == "DELETED":
-            watched.forget(found["kind"], found["metadata"]["namespace"], found["metadata"]["name"])
-        else:
-            watched.keep(found)
-        for name in owning_experiments(found):
-            wake(Key(namespace=found["metadata"]["namespace"], name=name))
-
-    kopf.on.login(registry=registry)(_login)
-    kopf.on.event(GROUP, VERSION, "experiments", registry=registry)(experiment)
-    kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(_waker(wake))
-    kopf.on.event(GROUP, VERSION, "profiles", registry=registry)(profile)
-    for carrier in CARRIERS:
-        group, _, version = carrier.api_version.rpartition("/")
-        kopf.on.event(group, version, carrier.plural, labels={MANAGED_BY: MANAGER}, registry=registry)(
-            workload
+    def experiment(self, found: Plain, *, there: bool) -> None:
+        """Wake it if anything but its status changed: that is what a wake-up writes itself."""
+        key = _key(found)
+        if not there:
+            self._known.pop(key, None)
+            self._wake(key)
+            return
+        metadata = found["metadata"]
+        asked = (
+            metadata["uid"],
+            metadata.get("generation"),
+            metadata.get("annotations"),
+            metadata.get("deletionTimestamp"),
         )
-    return registry
+        now = (found["spec"].get("profile", DEFAULT_PROFILE), asked)
+        if self._known.get(key) != now:
+            self._known[key] = now
+            self._wake(key)
+
+    def profile(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
+        """Wake the experiments that are run by it."""
+        named = _key(found)
+        self._remembered.forget((path_of(_API_VERSION, "profiles", named.namespace, named.name),))
+        for key, (profile, _) in self._known.items():
+            if (key.namespace, profile) == (named.namespace, named.name):
+                self._wake(key)
+
+    def approval(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
+        """Wake the experiment of its name."""
+        self._wake(_key(found))
+
+    def workload(self, found: Plain, *, there: bool) -> None:
+        """Wake its owners, unless they made it so themselves."""
+        owners = owning_experiments(found)
+        if there:
+            is_news = self._watched.hear(found)
+        else:
+            gone = self._watched.forget(found["kind"], *_place(found))
+            is_news, owners = True, owners or owning_experiments(gone or {})
+        if is_news:
+            for name in owners:
+                self._wake(Key(namespace=found["metadata"]["namespace"], name=name))
 
 
-def _waker(wake: Callable[[Key], object]) -> Callable[..., Awaitable[None]]:
-    """Return a handler that wakes the experiment of an object's own name."""
-
-    async def approval(event: Mapping[str, Any], **_: Any) -> None:
-        metadata = event["object"]["metadata"]
-        wake(Key(namespace=metadata["namespace"], name=metadata["name"]))
-
-    return approval
+def _key(found: Plain) -> Key:
+    namespace, name = _place(found)
+    return Key(namespace=namespace, name=name)
 
 
-def _login(**about: Any) -> kopf.ConnectionInfo | None:
-    """Be who the official client is: a service account in a pod, else whom the kubeconfig names."""
-    return kopf.login_with_service_account(**about) or kopf.login_with_kubeconfig(**about)
-
-
-def settings_of(*, clusterwide: bool) -> kopf.OperatorSettings:
-    """Return kopf's settings: it posts nothing, peers with nobody and keeps nothing in objects.
-
-    Who looks after some namespaces alone may list neither namespaces nor definitions: it takes those it was told of for there,
-    and asks once, at its start, which kinds are served. A workload of a kind that comes later is asked for, not watched.
-    """
-    settings = kopf.OperatorSettings()
-    settings.scanning.disabled = not clusterwide
-    settings.peering.standalone = True
-    settings.posting.enabled = False
-    settings.watching.server_timeout = 300  # seconds: a connection that died unnoticed is replaced
-    settings.watching.client_timeout = 330
-    settings.watching.connect_timeout = 10
-    return settings
+def _place(found: Plain) -> tuple[str, str]:
+    return found["metadata"]["namespace"], found["metadata"]["name"]

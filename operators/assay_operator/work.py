@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from assay.errors import AssayError
 from assay.settings.common import now
@@ -10,10 +13,26 @@ from assay_operator.metrics import Metrics
 from assay_operator.queue import DueQueue, Key
 from assay_operator.reconcile import Reconciler
 
-_WORKERS = 4
+_WORKERS = 32  # mostly they wait for the store
+_TOGETHER = 32  # requests to the store of all wake-ups of many stages
 _BACKOFF_SECONDS = 15.0
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+
+
+class Together:
+    """Does something with each of many items at once; what fails is raised when all is done."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="together")
+
+    def __call__(self, act: Callable[[T], object], items: Iterable[T], /) -> None:
+        """Return when all is done. What is done may not do so in turn: it would wait for itself."""
+        underway = [self._threads.submit(act, item) for item in items]
+        wait(underway)
+        for one in underway:
+            one.result()
 
 
 class Workers:
@@ -26,6 +45,7 @@ class Workers:
         self._takers: list[asyncio.Task[None]] = []
         self._underway: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="wake")
 
     def start(self) -> None:
         """Begin to work, unless told to stop before."""
@@ -51,7 +71,9 @@ class Workers:
         log = about(_log, namespace=key.namespace, experiment=key.name)
         try:
             with self._metrics.wakeup():
-                again = await asyncio.to_thread(self._reconciler.wake, key)
+                again = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._reconciler.wake, key
+                )
         except AssayError as error:
             log.warning("%s", error)
             self._queue.add(key, _BACKOFF_SECONDS)

@@ -1,59 +1,28 @@
-"""An operator that is killed, or refused, before or after any effect leaves what an undisturbed one leaves.
+"""An operator that is killed, refused, not answered, not told or deceived by its clock at any effect leaves what an undisturbed one leaves.
 
-Two experiments, which share a third of their twelve stages, on a real API server and a real MinIO. Controllers, pods and programs are played by
-`finisher`, so that what is tried is the operator alone. Here every sixteenth effect is tried; all of them with ASSAY_EVERY_EFFECT=1.
+Two experiments on a real API server and a real MinIO (`two_experiments`). Here every sixteenth effect is tried; all of them with
+ASSAY_EVERY_EFFECT=1.
 """
 
 import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from kubernetes import client
 
-from assay.adapters.cluster_api import ClusterApi, path_of
-from assay.adapters.probes import Probes
-from assay.adapters.watched import Watched
-from assay.artifacts.documents import ArtifactRef
-from assay.errors import AssayError, ClusterError, StoreError
-from assay.settings.cluster import Surroundings
-from assay.settings.common import now
-from assay.stores.claims import attempts
-from assay.stores.open import open_store
-from assay.stores.records import load_record
+from assay.adapters.cluster_api import ClusterApi
+from assay.errors import ClusterError, StoreError
 from assay_operator.api import ApiClient
-from assay_operator.metrics import Metrics
-from assay_operator.queue import Key
-from assay_operator.reconcile import API_VERSION, Reconciler
-from bare_cluster import bare_cluster
-from builders import a_pipeline, an_experiment
 from effects import Effects, Killed
-from finisher import finish, workloads
-from orders import IMAGES
 from s3servers import S3Server
+from two_experiments import Ended, Hearing, World
 
 STEP = 1 if os.environ.get("ASSAY_EVERY_EFFECT") else 16
-ROUNDS = 60  # of wake-ups; an undisturbed run takes a tenth
-ROUND = timedelta(seconds=7)  # longer than the pause before another attempt
-CONTRAST = {
-    "name": "effect",
-    "stage": "scores",
-    "contrasts": [{"name": "refusals", "a": "with", "b": "without"}],
-}
-EXPERIMENTS: dict[str, dict[str, Any]] = {
-    "first": {"compare": [CONTRAST]},
-    "second": {
-        "arms": [
-            {
-                "name": "without",
-                "stages": [{"name": "cleaned", "clean": {"steps": [{"name": "refusals", "remove": True}]}}],
-            },
-            {"name": "again", "stages": [{"name": "sft", "train": {"seed": 2}}]},
-        ]
-    },
-}
+TURNS = {"ahead": timedelta(minutes=10), "behind": timedelta(minutes=-10)}
+UNHEARD = ("lost", "deaf", "late", "anew")
 # The API server's certificate is its own.
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 FAULTS: dict[str, Callable[[str], BaseException]] = {
@@ -66,147 +35,121 @@ FAULTS: dict[str, Callable[[str], BaseException]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterApi]:
-    with bare_cluster(tmp_path_factory.mktemp("bare")) as reached:
-        yield ClusterApi(ApiClient(reached))
+@dataclass(frozen=True, kw_only=True)
+class Calm:
+    """What an undisturbed run did and left."""
+
+    ended: Ended
+    effects: Effects
+    changes: int  # that the watch told
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What a run left."""
-
-    statuses: dict[str, Any]
-    outputs: dict[str, str]
-    tries: dict[str, int]
-    workloads: list[str]
-
-
-class World:
-    """A namespace and a store of their own."""
-
-    def __init__(self, api: ClusterApi, server: S3Server) -> None:
-        self.api = api
-        self.namespace = f"effects-{secrets.token_hex(4)}"
-        self.uri = f"s3://{server.bucket}/{self.namespace}"
-        self.later = timedelta()
-        self.store = open_store(self.uri)
-        open_store(f"{self.uri}-data").put("chats.jsonl", b"{}\n")
-        api.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        profile = {
-            "store": {
-                "uri": self.uri,
-                "endpoint": server.endpoint,
-                "region": server.region,
-                "secret": "store",
-            },
-            "data": f"{self.uri}-data",
-            "images": IMAGES,
-        }
-        self._make("profiles", "Profile", "default", profile)
-        for name, spec in EXPERIMENTS.items():
-            whole = an_experiment(pipeline=a_pipeline(), **spec).model_dump(
-                mode="json", by_alias=True, exclude_unset=True
-            )
-            self._make("experiments", "Experiment", name, whole["spec"])
-
-    def _make(self, plural: str, kind: str, name: str, spec: dict[str, Any]) -> None:
-        body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self.api.create(path_of(API_VERSION, plural, self.namespace), body)
-
-    def now(self) -> datetime:
-        """Return a time that goes faster than the true one, so that nothing is waited for."""
-        return now() + self.later
-
-    def status(self, name: str) -> dict[str, Any]:
-        found = self.api.get(path_of(API_VERSION, "experiments", self.namespace, name)) or {}
-        told: dict[str, Any] = found.get("status") or {}
-        return told
-
-    def operator(self) -> tuple[Reconciler, Watched]:
-        watched = Watched()
-        around = Surroundings(cluster="bare", api=self.api, watched=watched, probes=Probes(self.api))
-        return Reconciler(around, Metrics(), self.now), watched
-
-    def run(self, effects: Effects) -> Ended:
-        """Wake until both have ended; a killed operator is followed by another one, which knows nothing."""
-        reconciler, watched = self.operator()
-        for _ in range(ROUNDS):
-            self.later += ROUND
-            for name in EXPERIMENTS:
-                try:
-                    with effects.counted():
-                        reconciler.wake(Key(namespace=self.namespace, name=name))
-                except Killed:
-                    reconciler, watched = self.operator()
-                except AssayError:
-                    pass  # workers try again
-            finish(self.api, self.namespace, self.store)
-            for found in workloads(self.api, self.namespace):
-                watched.keep(found)
-            if all(self.status(name).get("phase") in {"Succeeded", "Failed"} for name in EXPERIMENTS):
-                return self._ended()
-        raise AssertionError(f"no end after {ROUNDS} rounds: {[self.status(name) for name in EXPERIMENTS]}")
-
-    def _ended(self) -> Ended:
-        keys = [info.key for info in self.store.keys("stages/") if info.key.endswith("/record.json")]
-        refs = [ArtifactRef("/".join(key.split("/")[1:3])) for key in keys]
-        records = {str(ref): load_record(self.store, ref) for ref in refs}
-        return Ended(
-            statuses={
-                name: {
-                    member: self.status(name).get(member) for member in ("phase", "total", "done", "failed")
-                }
-                for name in EXPERIMENTS
-            },
-            outputs={ref: record.outputs_digest for ref, record in records.items() if record is not None},
-            tries={str(ref): len(attempts(self.store, ref)) for ref in refs},
-            workloads=sorted(found["metadata"]["name"] for found in workloads(self.api, self.namespace)),
-        )
+Worlds = Callable[[], World]
 
 
 @pytest.fixture
-def world(api: ClusterApi, minio_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+def world(bare: client.Configuration, minio_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Worlds:
     for name, value in minio_server.environment.items():
         monkeypatch.setenv(name, value)
-    return lambda: World(api, minio_server)
+    return lambda: World(ClusterApi(ApiClient(bare)), minio_server)
+
+
+@pytest.fixture(scope="module")
+def calm(bare: client.Configuration, minio_server: S3Server) -> Calm:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in minio_server.environment.items():
+            monkeypatch.setenv(name, value)
+        hearing = Hearing()
+        ended, effects = disturbed(
+            lambda: World(ClusterApi(ApiClient(bare)), minio_server), monkeypatch, hearing=hearing
+        )
+    assert set(ended.tries.values()) == {1}
+    assert [status["phase"] for status in ended.statuses.values()] == ["Succeeded", "Succeeded"]
+    assert len(ended.outputs) == 12
+    return Calm(ended=ended, effects=effects, changes=hearing.count)
 
 
 def disturbed(
-    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch, **fault: Any
+    world: Worlds,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    hearing: Hearing | None = None,
+    turn: timedelta | None = None,
+    **fault: Any,
 ) -> tuple[Ended, Effects]:
     effects = Effects(**fault)
     with monkeypatch.context() as patched:
         made = world()
+        if turn is not None:
+            effects.fault = lambda _: made.turn(turn)
         patched.setattr("assay.settings.cluster.now", made.now)
         effects.patch(patched)
-        return made.run(effects), effects
+        return made.run(effects, hearing or Hearing()), effects
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_at_any_effect_changes_nothing_in_the_end(
-    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch, kind: str, *, after: bool
+    world: Worlds, calm: Calm, monkeypatch: pytest.MonkeyPatch, kind: str, *, after: bool
 ) -> None:
-    calm, undisturbed = disturbed(world, monkeypatch)
-    assert set(calm.tries.values()) == {1}
-    assert [status["phase"] for status in calm.statuses.values()] == ["Succeeded", "Succeeded"]
-    assert len(calm.outputs) == 12
-
-    for number in chosen(undisturbed, kind):
+    for number in chosen(calm, kind):
         ended, effects = disturbed(world, monkeypatch, number=number, after=after, fault=FAULTS[kind])
         assert effects.count >= number
-        assert ended == calm, (
+        assert ended == calm.ended, (
             f"{kind} {'after' if after else 'before'} effect {number}: {effects.seen[number - 1]}"
         )
 
 
-def chosen(undisturbed: Effects, kind: str) -> list[int]:
+@pytest.mark.timeout(3600)
+def test_a_write_to_the_store_whose_answer_is_lost_is_the_one_that_is_sent_again(
+    world: Worlds, calm: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in chosen(calm, "store"):
+        ended, effects = disturbed(world, monkeypatch, number=number, loses_answer=True)
+        assert effects.lost
+        assert ended == calm.ended, f"no answer to effect {number}: {effects.seen[number - 1]}"
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("way", TURNS)
+def test_a_clock_that_is_turned_by_minutes_at_any_effect_changes_nothing_in_the_end(
+    world: Worlds, calm: Calm, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    for number in chosen(calm, "killed"):
+        ended, effects = disturbed(world, monkeypatch, number=number, turn=TURNS[way])
+        assert effects.count >= number
+        assert ended == calm.ended, f"{way} from effect {number} on: {effects.seen[number - 1]}"
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", UNHEARD)
+def test_a_change_that_the_watch_does_not_tell_or_not_in_order_changes_nothing_in_the_end(
+    world: Worlds, calm: Calm, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    for number in range(1 + UNHEARD.index(fault) % STEP, calm.changes + 1, STEP):
+        hearing = Hearing(number=number, fault=fault)
+        ended, _ = disturbed(world, monkeypatch, hearing=hearing)
+        assert hearing.count >= number
+        assert ended == calm.ended, f"{fault} from change {number} on"
+
+
+def test_heartbeats_and_progress_that_are_cut_short_change_nothing(
+    world: Worlds, calm: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def truncating() -> World:
+        made = world()
+        made.truncated = True
+        return made
+
+    assert disturbed(truncating, monkeypatch)[0] == calm.ended
+
+
+def chosen(calm: Calm, kind: str) -> list[int]:
     """Return the numbers of the effects that this fault may befall, or of some of them."""
     fits = [
         number
-        for number, seen in enumerate(undisturbed.seen, start=1)
+        for number, seen in enumerate(calm.effects.seen, start=1)
         if kind == "killed" or seen.startswith("store") == (kind == "store")
     ]
     return fits[list(FAULTS).index(kind) % STEP :: STEP]

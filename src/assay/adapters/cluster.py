@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.adapters.cluster_api import ClusterApi, path_of
 from assay.adapters.probes import Probes
+from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched, owners
 from assay.api.experiment import GROUP, VERSION
 from assay.api.profile import ProfileSpec
@@ -75,6 +76,7 @@ class ClusterBackend:
         api: ClusterApi,
         watched: Watched,
         probes: Probes,
+        remembered: Remembered,
         claimant: Claimant,
         profile: ProfileSpec,
         kinds: frozenset[Kind],
@@ -84,6 +86,7 @@ class ClusterBackend:
         self._api = api
         self._watched = watched
         self._probes = probes
+        self._remembered = remembered
         self._claimant = claimant
         self._profile = profile
         self._kinds = kinds
@@ -126,7 +129,7 @@ class ClusterBackend:
             self._refused(ref, attempt, str(error))
             return
         if made is not None:
-            self._watched.keep(made)
+            self._watched.made(made)
             return
         there = self._api.get(self._path(carrier, workload_name(ref, attempt.number)))
         if there is not None and carries(there, ref, attempt):
@@ -254,15 +257,15 @@ class ClusterBackend:
             fail(self._store, *key, failure)
 
     def _explained(self, waiting: list[tuple[Key, Plain]]) -> Mapping[Key, Plain]:
-        """Say why workloads do not run yet, from two lists of the namespace, and from events where there is no pod.
+        """Say why workloads do not run yet, from two lists of the namespace, and from its warnings where there is no pod.
 
         A program's pod is not ready before its command has ended, and does not wait for all that.
         """
         if not waiting:
             return {}
         namespace = self._claimant.namespace
-        pods = self._api.items(path_of("v1", "pods", namespace), selector=f"{MANAGED_BY}={MANAGER}")
-        queued = self._api.items(path_of(_KUEUE, "workloads", namespace))
+        pods = self._listed(path_of("v1", "pods", namespace), selector=f"{MANAGED_BY}={MANAGER}")
+        queued = self._listed(path_of(_KUEUE, "workloads", namespace))
         notes: dict[Key, Plain] = {}
         for key, found in waiting:
             uid, wanted = found["metadata"]["uid"], labels(*key).items()
@@ -272,11 +275,18 @@ class ClusterBackend:
                 continue
             note = explain(mine, [item for item in queued if uid in owners(item)])
             if not note and not mine:
-                chosen = f"involvedObject.uid={uid},type=Warning"
-                note = warned(self._api.items(path_of("v1", "events", namespace), fields=chosen))
+                events = self._listed(path_of("v1", "events", namespace), fields="type=Warning")
+                note = warned([item for item in events if item["involvedObject"].get("uid") == uid])
             if note:
                 notes[key] = {"note": note}
         return notes
+
+    def _listed(self, path: str, selector: str = "", fields: str = "") -> list[Plain]:
+        """List what all experiments of the namespace look into."""
+        found: list[Plain] = self._remembered.of(
+            (path, selector, fields), lambda: self._api.items(path, selector, fields)
+        )
+        return found
 
     def _refused(self, ref: ArtifactRef, attempt: Attempt, message: str) -> None:
         # Another attempt has another name, and the Profile may be mended by then.

@@ -7,9 +7,8 @@ reads them.
 """
 
 import hashlib
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -24,6 +23,9 @@ from assay.stores.files import sha256_of
 from assay.stores.open import open_source
 from assay.stores.store import ObjectInfo, Store
 
+Opened = Callable[[str], Store]
+"""A folder's URI as a store to read from."""
+
 LARGE_BYTES = 8 * 2**20  # objects above this are not read for planning
 
 
@@ -33,9 +35,9 @@ class ObjectSources:
     Whoever resolves may read more than an experiment's author; so an author names nothing beyond what is allowed.
     """
 
-    def __init__(self, base: str | None, environment: Mapping[str, str], *, allowed: tuple[str, ...]) -> None:
+    def __init__(self, base: str | None, opened: Opened, *, allowed: tuple[str, ...]) -> None:
         self._base = base
-        self._environment = environment
+        self._opened = opened
         self._allowed = tuple(f"{prefix.rstrip('/')}/" for prefix in allowed)
 
     def resolve(self, wanted: OutsideInput) -> Resolved:
@@ -44,7 +46,7 @@ class ObjectSources:
         if scheme == "hf":
             return _hub(wanted)
         if scheme == "s3" and wanted.uri.startswith(self._allowed):
-            return _objects(wanted.uri, wanted.uri, self._environment)
+            return _objects(wanted.uri, wanted.uri, self._opened)
         if scheme == "s3":
             raise SpecError(
                 wanted.uri,
@@ -52,7 +54,7 @@ class ObjectSources:
                 "Copy it there, or have the Profile's `data` name its bucket.",
             )
         if scheme == "" and self._base is not None:
-            return _objects(wanted.uri, f"{self._base.rstrip('/')}/{wanted.uri}", self._environment)
+            return _objects(wanted.uri, f"{self._base.rstrip('/')}/{wanted.uri}", self._opened)
         if scheme == "":
             raise SpecError(
                 wanted.uri,
@@ -85,7 +87,7 @@ class FileSources:
         if scheme == "hf":
             return _hub(wanted)
         if scheme == "s3":
-            return _objects(wanted.uri, wanted.uri, os.environ)
+            return _objects(wanted.uri, wanted.uri, open_source)
         if scheme not in ("", "file"):
             raise SpecError(
                 wanted.uri,
@@ -148,12 +150,13 @@ def _file(path: Path, name: str) -> SourceFile:
     return SourceFile(uri=path.as_uri(), path=name, size=path.stat().st_size, identity=f"sha256:{sha256}")
 
 
-def _objects(written: str, where: str, environment: Mapping[str, str]) -> Resolved:
+def _objects(written: str, where: str, opened: Opened) -> Resolved:
     uri = where.rstrip("/")
     fixed = uri.split("*", maxsplit=1)[0]
     folder, _, _ = fixed.rpartition("/")
-    store, name = open_source(folder, environment), uri.removeprefix(f"{folder}/")
-    if "*" not in uri and store.info(name) is None:
+    store, name = opened(folder), uri.removeprefix(f"{folder}/")
+    there = None if "*" in uri else store.info(name)
+    if there is None and "*" not in uri:
         inside = {info.key.removeprefix(f"{name}/"): info for info in store.keys(f"{name}/")}
         shown = sorted(path for path in inside if _shown(path))
         files = tuple(_object(store, folder, inside[path], path) for path in shown)
@@ -161,9 +164,13 @@ def _objects(written: str, where: str, environment: Mapping[str, str]) -> Resolv
             written, uri, files, digest("assay.folder/1", [[file.path, file.identity] for file in files])
         )
     wanted = re.compile("[^/]*".join(re.escape(part) for part in name.split("*")))
-    found = sorted(
-        (info for info in store.keys(fixed.removeprefix(f"{folder}/")) if wanted.fullmatch(info.key)),
-        key=lambda info: info.key,
+    found = (
+        [there]
+        if there is not None
+        else sorted(
+            (info for info in store.keys(fixed.removeprefix(f"{folder}/")) if wanted.fullmatch(info.key)),
+            key=lambda info: info.key,
+        )
     )
     files = tuple(_object(store, folder, info, info.key) for info in found)
     return _resolved(written, uri, files, _content(files))

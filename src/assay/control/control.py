@@ -6,10 +6,10 @@ Killing this between any two effects changes nothing: what is true is in the sto
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from assay.artifacts.documents import ArtifactRef, Attempt
+from assay.artifacts.documents import ArtifactRef, Attempt, Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
-from assay.control.observe import Observer
+from assay.control.observe import Each, Observer, one_by_one
 from assay.errors import ClusterError
 from assay.plan.plan import Plan
 from assay.ports.backend import Backend
@@ -40,13 +40,23 @@ _RENEWAL = timedelta(seconds=20)  # well below the least time after which a sile
 class Control:
     """Carries out one plan on one store with one backend."""
 
-    def __init__(self, plan: Plan, *, store: Store, backend: Backend, policy: Policy, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 -- one for each thing that it brings together
+        self,
+        plan: Plan,
+        *,
+        store: Store,
+        backend: Backend,
+        policy: Policy,
+        clock: Clock,
+        each: Each = one_by_one,
+    ) -> None:
         self._plan = plan
         self._store = store
         self._backend = backend
         self._policy = policy
         self._clock = clock
-        self._observer = Observer(store, backend)
+        self._each = each
+        self._observer = Observer(store, backend, each)
         self._renewed: dict[ArtifactRef, datetime] = {}
         self._registered = False
         self._used: set[ArtifactRef] = (
@@ -64,6 +74,10 @@ class Control:
             if not decision.actions:
                 wait(decision.wake_at)
 
+    def take_record(self, ref: ArtifactRef) -> Record | None:
+        """Return the record that a look has read, once: it is kept no longer."""
+        return self._observer.take_record(ref)
+
     def look(self) -> tuple[Plan, Decision]:
         """Observe and decide, with no effect on anything."""
         now = self._clock()
@@ -80,19 +94,21 @@ class Control:
             ClusterError: the cluster refused an action; the others were carried out.
 
         """
-        for ref, judgement in decision.judgements.items():
-            if judgement.state is State.DONE:
-                self._use(ref)
+        done = (ref for ref, judgement in decision.judgements.items() if judgement.state is State.DONE)
+        self._each(self._use, [ref for ref in done if ref not in self._used])
         if decision.approved and not self._registered:
             self._register(decision)
         for ref, attempt in self._observer.waiting():
             self._renew(ref, attempt)
         refused: list[ClusterError] = []
-        for action in decision.actions:
+
+        def attempted(action: Action) -> None:
             try:
                 self._act(action)
             except ClusterError as error:  # it concerns this action; the others may go well
                 refused.append(error)
+
+        self._each(attempted, decision.actions)
         if refused:
             raise refused[0]
 

@@ -4,9 +4,11 @@ Records are immutable, and a program that runs has written nothing that matters 
 seen, when what carried it has ended, and, if it runs elsewhere, at every look. Forgetting everything changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from assay.artifacts.documents import ArtifactRef, Attempt, Record
 from assay.artifacts.layout import record_key
@@ -17,28 +19,44 @@ from assay.stores.records import load_record, verify
 from assay.stores.store import Store
 
 _UNSEEN = Sight(phase=Phase.UNKNOWN)
+T = TypeVar("T")
+
+
+class Each(Protocol):
+    """Does something with each item, and returns when all is done; at once or one by one."""
+
+    def __call__(self, act: Callable[[T], object], items: Iterable[T], /) -> None:
+        """Do it; what fails is raised when the rest is done, or at once."""
+        ...
+
+
+def one_by_one(act: Callable[[T], object], items: Iterable[T], /) -> None:
+    """Do it in order."""
+    for item in items:
+        act(item)
 
 
 class Observer:
     """Remembers what it saw; `forget` what may have changed behind its back."""
 
-    def __init__(self, store: Store, backend: Backend) -> None:
+    def __init__(self, store: Store, backend: Backend, each: Each = one_by_one) -> None:
         self._store = store
         self._backend = backend
+        self._each = each
         self._facts: dict[ArtifactRef, StageFact] = {}
         self._attempts: dict[ArtifactRef, Attempt] = {}  # the latest of each stage
         self._outputs: dict[ArtifactRef, str] = {}  # digests, of those found whole
         self._undecided: set[ArtifactRef] = set()  # their records hold again if their inputs do
+        self._records: dict[ArtifactRef, bytes] = {}  # small, until somebody takes them
 
     def facts(self, refs: Iterable[ArtifactRef]) -> Mapping[ArtifactRef, StageFact]:
         """Say how each stage stands now."""
         wanted = list(refs)
-        for ref in wanted:
-            if ref not in self._facts or ref in self._undecided:
-                self._read(ref)
+        self._each(self._read, [ref for ref in wanted if ref not in self._facts or ref in self._undecided])
         open_ = [ref for ref in wanted if _may_run(self._facts[ref])]
         sights = self._backend.sights((ref, self._attempts[ref]) for ref in open_)
-        for ref in open_:
+
+        def see(ref: ArtifactRef) -> None:
             before = self._facts[ref].attempts[-1]
             sight = sights.get((ref, before.number), _UNSEEN)
             # What has ended has written whatever it will ever write, so the store is read after the sight.
@@ -47,12 +65,20 @@ class Observer:
             ):
                 self._read(ref, ended=sight.phase is Phase.ENDED)
             self._see(ref, before.number, sight)
+
+        self._each(see, open_)
         return {ref: self._facts[ref] for ref in wanted}
 
     def forget(self, ref: ArtifactRef) -> None:
         """Read the stage anew at the next look."""
         self._facts.pop(ref, None)
         self._outputs.pop(ref, None)
+        self._records.pop(ref, None)
+
+    def take_record(self, ref: ArtifactRef) -> Record | None:
+        """Return the record of a stage that was found done, once."""
+        kept = self._records.pop(ref, None)
+        return None if kept is None else Record.decode(zlib.decompress(kept))
 
     def claimed(self, ref: ArtifactRef, attempt: Attempt) -> None:
         """Take note of a claim of ours that has just been made."""
@@ -84,7 +110,7 @@ class Observer:
         """Read all of a stage. After its program has ended, a record just written needs no second look."""
         record = load_record(self._store, ref) if ended else None
         if record is not None:
-            self._outputs[ref] = record.outputs_digest
+            self._keep(ref, record)
             known, attempt = self._facts[ref], self._attempts[ref]
             facts = tuple(_told(item, attempt, record) for item in known.attempts)
             self._facts[ref] = replace(known, done=True, image=_image(record), attempts=facts)
@@ -92,7 +118,7 @@ class Observer:
         listed = listing(self._store, ref)
         state = verify(self._store, ref, listed, self._outputs)
         if state.record is not None and state.damage is None:
-            self._outputs[ref] = state.record.outputs_digest
+            self._keep(ref, state.record)
         self._undecided.discard(ref)
         if state.record is None and record_key(ref) in listed:
             self._undecided.add(ref)
@@ -105,6 +131,10 @@ class Observer:
             image="" if state.record is None else _image(state.record),
             attempts=tuple(self._fact(item, state.record) for item in tries),
         )
+
+    def _keep(self, ref: ArtifactRef, record: Record) -> None:
+        self._outputs[ref] = record.outputs_digest
+        self._records[ref] = zlib.compress(record.encode())
 
     def _fact(self, item: AttemptState, record: Record | None) -> AttemptFact:
         fact = AttemptFact(

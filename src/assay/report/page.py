@@ -1,9 +1,10 @@
 """The report as one HTML page: no scripts, nothing loaded from elsewhere, readable in light and dark."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from assay.report.curve import curve
 from assay.report.doses import dose_curves
@@ -29,6 +30,12 @@ CLASSES: dict[str, str] = {
 
 def page(data: Plain) -> str:
     """Render the report; the same data give the same bytes."""
+    return _template().render(data)
+
+
+@cache
+def _template() -> Template:
+    """Compile it once: it takes as long as a hundred small reports."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -47,8 +54,7 @@ def page(data: Plain) -> str:
         "sankey": sankey,
         "word_class": CLASSES.get,
     }
-    template = environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
-    return template.render(data)
+    return environment.from_string(files(__package__).joinpath("page.html.j2").read_text())
 
 
 def p_value(verdict: Plain) -> str:

@@ -1,6 +1,7 @@
 """From a store to the report in it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -18,6 +19,13 @@ from assay.stores.records import load_record
 from assay.stores.registered import registrations
 from assay.stores.store import Store
 
+Known = Callable[[ArtifactRef], Record | None]
+"""The record of a stage, where one was read before."""
+
+
+def _nothing(_ref: ArtifactRef) -> None:
+    return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -28,20 +36,20 @@ class Report:
     location: str  # of the page: a path, or a URI in S3
 
 
-def write_report(plan: Plan, store: Store) -> Report:
+def write_report(plan: Plan, store: Store, known: Known = _nothing) -> Report:
     """Gather what is done, and keep the report beside the experiment's other documents."""
-    report = read_report(plan, store)
+    report = read_report(plan, store, known)
     store.put(experiment_key(plan.experiment, "report.json"), canonical_json(report.data))
     store.put(experiment_key(plan.experiment, "report.html"), report.html.encode())
     return report
 
 
-def read_report(plan: Plan, store: Store) -> Report:
-    """Gather what is done, and render it."""
+def read_report(plan: Plan, store: Store, known: Known = _nothing) -> Report:
+    """Gather what is done, and render it; what is not known is read."""
     records: dict[ArtifactRef, Record] = {}
     verdicts: dict[ArtifactRef, dict[str, Any]] = {}
     for stage in plan.stages:
-        record = load_record(store, stage.ref)
+        record = known(stage.ref) or load_record(store, stage.ref)
         if record is None:
             continue
         records[stage.ref] = record

@@ -6,17 +6,19 @@ from datetime import datetime
 from assay.adapters.cluster import Claimant, ClusterBackend
 from assay.adapters.cluster_api import ClusterApi
 from assay.adapters.probes import Probes
+from assay.adapters.remembered import Remembered
 from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.profile import Limits, ProfileSpec
+from assay.api.profile import Limits, ProfileSpec, StoreRef
 from assay.api.status import PlanStatus
 from assay.api.written import Written
 from assay.artifacts.hub import HubPlace
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.control.freeze import frozen, plan_key
+from assay.control.observe import Each, one_by_one
 from assay.errors import SpecError
 from assay.plan.arms import expand
 from assay.plan.compile import compile_plan
@@ -30,7 +32,7 @@ from assay.settings.expected import EarlierStages, expected_in, machines_of
 from assay.settings.in_cluster import RETRY, policy_of, store_environment
 from assay.settings.inputs import SourceErrors, resolved_inputs
 from assay.settings.models import model_folders
-from assay.stores.open import open_store
+from assay.stores.open import open_source, open_store
 from assay.stores.store import Store
 from assay.workloads.carrier import pool_of
 from assay.workloads.execution import gpus_of, settled_execution
@@ -45,6 +47,23 @@ class Surroundings:
     watched: Watched
     probes: Probes
     earlier: EarlierStages = field(default_factory=EarlierStages)
+    remembered: Remembered = field(default_factory=Remembered)
+    each: Each = one_by_one  # how what concerns many stages is done
+    stores: dict[tuple[str | None, ...], Store] = field(default_factory=dict)
+
+    def store(self, reached: StoreRef) -> Store:
+        """Return a Profile's store, which experiments share, with its connections; it is tried when it is first opened."""
+        place = ("store", reached.uri, reached.endpoint, reached.region)
+        if place not in self.stores:
+            self.stores[place] = open_store(reached.uri, store_environment(reached))
+        return self.stores[place]
+
+    def source(self, uri: str, reached: StoreRef) -> Store:
+        """Return a folder to read from, reached as a Profile's store is."""
+        place = ("source", uri, reached.endpoint, reached.region)
+        if place not in self.stores:
+            self.stores[place] = open_source(uri, store_environment(reached))
+        return self.stores[place]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +84,11 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         StoreError: the store cannot be reached, or refuses.
 
     """
-    environment = store_environment(profile.store)
-    store = open_store(profile.store.uri, environment)
+    store = around.store(profile.store)
     sources = ObjectSources(
-        profile.data, environment, allowed=(profile.store.uri, *filter(None, [profile.data]))
+        profile.data,
+        lambda uri: around.source(uri, profile.store),
+        allowed=(profile.store.uri, *filter(None, [profile.data])),
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())
     refused = not_allowed(known.plan, experiment.spec.execution, profile.limits)
@@ -84,6 +104,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         api=around.api,
         watched=around.watched,
         probes=around.probes,
+        remembered=around.remembered,
         claimant=claimant,
         profile=profile,
         kinds=frozenset(stage.kind for stage in plan.stages),
@@ -97,7 +118,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
         trusted=trusted_by(profile),
         terms=terms_of(known.plan, wanted, profile, store=store, around=around),
     )
-    control = Control(plan, store=store, backend=backend, policy=policy, clock=now)
+    control = Control(plan, store=store, backend=backend, policy=policy, clock=now, each=around.each)
     told = PlanStatus(digest=known.plan.digest, uri=f"{store.uri}/{plan_key(experiment)}")
     return Planned(experiment=experiment, frozen=told, store=store, control=control)
 

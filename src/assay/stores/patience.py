@@ -13,6 +13,7 @@ from urllib3.exceptions import TimeoutError as SlowError
 
 _CONNECT_SECONDS = 2.0
 _LONGEST_PAUSE = 2.0
+_CONNECTIONS = 64  # kept open: as many as may ask at once
 _PASSING = frozenset({409, 429, 500, 502, 503, 504})  # 409: another conditional write is under way
 _BROKEN = (NewConnectionError, ProtocolError, SlowError)
 _HOPELESS = (NameResolutionError, SSLError)
@@ -33,7 +34,7 @@ class PatientPool(PoolManager):
     """A connection pool that repeats what failed in passing, more patiently once the server has answered at all."""
 
     def __init__(self, *, ca_certs: str) -> None:
-        super().__init__(maxsize=16, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs)
+        super().__init__(maxsize=_CONNECTIONS, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs)
         self._patience = _OPENING
 
     def urlopen(self, method: str, url: str, **kw: Any) -> BaseHTTPResponse:  # type: ignore[override]

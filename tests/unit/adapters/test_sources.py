@@ -7,6 +7,7 @@ from assay.api.clean import Source
 from assay.artifacts.hub import HubPlace
 from assay.errors import SpecError
 from assay.plan.identity import outside_inputs
+from assay.stores.open import open_source
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 CHATS = "hf://datasets/owner/name/data/*.jsonl"
@@ -22,7 +23,7 @@ def wanted(uri=CHATS, revision=COMMIT):
 def sources(request, tmp_path):
     if request.param == "laptop":
         return FileSources(tmp_path, hub_access=True)
-    return ObjectSources(None, {}, allowed=("s3://mine",))
+    return ObjectSources(None, open_source, allowed=("s3://mine",))
 
 
 @pytest.mark.parametrize(

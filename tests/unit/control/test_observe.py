@@ -183,3 +183,17 @@ def test_a_record_counts_again_once_its_input_is_there_again(store):
     observer.forget(STAGE.ref)
 
     assert observer.facts(refs)[READER.ref].done
+
+
+def test_a_record_that_was_read_is_handed_on_once_and_not_after_it_was_withdrawn(store):
+    publish(store, a_record())
+    observer = Observer(store, Backend())
+    fact(observer)
+    before = store.asked
+
+    assert observer.take_record(STAGE.ref) == a_record()
+    assert observer.take_record(STAGE.ref) is None
+    assert store.asked == before
+    fact(again := Observer(store, Backend()))
+    again.forget(STAGE.ref)
+    assert again.take_record(STAGE.ref) is None

@@ -1,0 +1,37 @@
+"""Answers of the API server that many experiments ask for within moments: each is asked for once, and believed for a while."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+_BELIEVED_SECONDS = 5.0
+
+
+class Remembered:
+    """Several threads may use it; two that ask at once may both be answered by the API server."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._answers: dict[tuple[str, ...], tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, question: tuple[str, ...], ask: Callable[[], Any]) -> Any:
+        """Return the answer, which may be some seconds old."""
+        at, answer = self._answers.get(question, (0.0, None))
+        if question in self._answers and self._clock() - at <= _BELIEVED_SECONDS:
+            return answer
+        began, answer = self._clock(), ask()
+        with self._lock:
+            self._answers = {
+                known: (at, other)
+                for known, (at, other) in self._answers.items()
+                if began - at <= _BELIEVED_SECONDS
+            }
+            self._answers[question] = (began, answer)
+        return answer
+
+    def forget(self, question: tuple[str, ...]) -> None:
+        """Ask anew the next time."""
+        with self._lock:
+            self._answers.pop(question, None)
