@@ -9,6 +9,7 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -126,9 +127,23 @@ class Informer:
                 if event["type"] != "BOOKMARK":
                     self._heard(found, there=event["type"] != "DELETED")
 
-    def _asked(self, query: dict[str, str]) -> "_Answer":
+    @asynccontextmanager
+    async def _asked(self, query: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield an answer that is a success, within time limits."""
         chosen = {"labelSelector": self._of.selector} if self._of.selector else {}
-        return _Answer(self._session, self._reached, self._of.path, {**chosen, **query})
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENT_SECONDS)
+        async with self._session.get(
+            self._reached.url(self._of.path),
+            params={**chosen, **query},
+            headers=self._reached.named(),
+            timeout=limits,
+        ) as answer:
+            if answer.status == _GONE:
+                raise _LostPlaceError
+            if answer.status == _NOT_FOUND:
+                raise _AbsentError
+            answer.raise_for_status()
+            yield answer
 
     def _heard(self, found: Plain, *, there: bool) -> tuple[str, str]:
         metadata = found["metadata"]
@@ -184,33 +199,6 @@ async def follow(
             tasks.create_task(informer.run())
         await asyncio.gather(*(informer.synced.wait() for informer in informers))
         synced()
-
-
-class _Answer:
-    """An answer that is a success, within time limits."""
-
-    def __init__(
-        self, session: aiohttp.ClientSession, reached: Reached, path: str, query: dict[str, str]
-    ) -> None:
-        self._asked = session.get(
-            reached.url(path),
-            params=query,
-            headers=reached.named(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENT_SECONDS
-            ),
-        )
-
-    async def __aenter__(self) -> aiohttp.ClientResponse:
-        answer = await self._asked.__aenter__()
-        if answer.ok:
-            return answer
-        answer.close()
-        refused = {_GONE: _LostPlaceError(), _NOT_FOUND: _AbsentError()}
-        raise refused.get(answer.status) or aiohttp.ClientError(f"found {answer.status}, expected success")
-
-    async def __aexit__(self, *raised: object) -> None:
-        await self._asked.__aexit__(*raised)
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

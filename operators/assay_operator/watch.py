@@ -39,6 +39,7 @@ class Ears:
             (carrier.api_version, carrier.kind, carrier.plural, f"{MANAGED_BY}={MANAGER}", self.workload)
             for carrier in CARRIERS
         ]
+        places: Sequence[str | None] = namespaces or (None,)
         return [
             (
                 Collection(
@@ -50,7 +51,7 @@ class Ears:
                 tell,
             )
             for api_version, kind, plural, selector, tell in kinds
-            for namespace in namespaces or [None]
+            for namespace in places
         ]
 
     def experiment(self, found: Plain, *, there: bool) -> None:
