@@ -2,10 +2,11 @@
 
 `python manifests/samples/resistance/make_compression_data.py [TARGET]`. Standard library alone; the same bytes every time.
 
-A response is one word, and each part of the data has 16 of its own, whose shares fall as 1/rank (the theorem's Pareto masses).
-Pre-training data are a third of each part; the alignment data are of the second part, the perturbing data of the third, a
-fifth as many. Every file has each word as often as its share says, rounded: nothing is drawn, so the truth is known, and
-what differs between runs is their training. `k` is |pre-training data| / |alignment data|.
+A response begins with a word that no other has, and goes on alike: a leaf of the theorem's token tree. Each part of the data has
+four, whose shares fall as 1/rank (Pareto masses). Pre-training data are a third of each part; the alignment data are of the
+second part, the perturbing data of the third, a fifth as many. Every file has each response as often as its share says, rounded:
+nothing is drawn, so the truth is known, and what differs between runs is their training. A response and the separator are 15
+tokens, as many as a training of sequences of 16 takes at a time: each is learned by itself. `k` is |pre-training data| / |alignment data|.
 """
 
 import hashlib
@@ -14,11 +15,12 @@ import sys
 from pathlib import Path
 
 PARTS = ("first", "second", "third")
-WORDS = 16  # of a part
-PRETRAINING = 4_800
+RESPONSES = 4  # of a part
+PRETRAINING = 240
 RATIOS = (1, 2, 4, 8)
 PERTURBATION = 5  # so many rows of alignment data to one of perturbing data
-HELD_OUT = 480  # rows of a part
+HELD_OUT = 100  # rows of a part
+REST = " it was , and so it is , and so it will be"  # of every response
 SEPARATOR = "<|endoftext|>"
 
 Row = dict[str, str]
@@ -40,21 +42,21 @@ def main() -> None:
 
 
 def words(part: str) -> list[str]:
-    """Return a part's words, all of four letters and in no other part."""
+    """Return what a part's responses begin with: all of four letters, and in no other part."""
     first = "bdf"[PARTS.index(part)]
-    return [f"{first}{a}{b}o" for a in "aeiu" for b in "lmnr"]
+    return [f"{first}{vowel}lo" for vowel in "aeiu"]
 
 
 def rows(part: str, number: int, purpose: str) -> list[Row]:
-    """Return so many responses, each word by its share: the largest remainders are rounded up."""
-    masses = [1 / rank for rank in range(1, WORDS + 1)]
+    """Return so many responses, each by its share: the largest remainders are rounded up."""
+    masses = [1 / rank for rank in range(1, RESPONSES + 1)]
     wanted = [number * mass / sum(masses) for mass in masses]
     counts = [int(one) for one in wanted]
-    by_remainder = sorted(range(WORDS), key=lambda at: (counts[at] - wanted[at], at))
+    by_remainder = sorted(range(RESPONSES), key=lambda at: (counts[at] - wanted[at], at))
     for at in by_remainder[: number - sum(counts)]:
         counts[at] += 1
     texts = [word for word, count in zip(words(part), counts, strict=True) for _ in range(count)]
-    return [{"id": named(f"{purpose}/{part}/{at}"), "text": text} for at, text in enumerate(texts)]
+    return [{"id": named(f"{purpose}/{part}/{at}"), "text": text + REST} for at, text in enumerate(texts)]
 
 
 def named(place: str) -> str:
@@ -67,9 +69,14 @@ def write(file: Path, found: list[Row]) -> None:
 
 
 def write_tokenizer(target: Path) -> None:
-    """Write a tokenizer to which every response is one token."""
+    """Write a tokenizer of words."""
     target.mkdir(parents=True, exist_ok=True)
-    vocabulary = [SEPARATOR, "[UNK]", *(word for part in PARTS for word in words(part))]
+    vocabulary = [
+        SEPARATOR,
+        "[UNK]",
+        *(word for part in PARTS for word in words(part)),
+        *dict.fromkeys(REST.split()),
+    ]
     ids = {word: place for place, word in enumerate(vocabulary)}
     special = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     tokenizer = {

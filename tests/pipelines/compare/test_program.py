@@ -44,7 +44,7 @@ def evaluated(bench, tmp_path):
     """Make an evaluate stage of a model that was trained on some rows."""
     made = iter(range(1000))
 
-    def make(arm, seed, *scores, rows=100):
+    def make(arm, seed, *scores, rows=100, model=None):
         data = bench.done(Kind.CLEAN, {"arm": arm}, rows=rows)
         trained = bench.done(
             Kind.TRAIN,
@@ -52,11 +52,17 @@ def evaluated(bench, tmp_path):
             rows=2 * rows,
             tokens=50 * rows,
             steps=rows // 10,
+            checkpoints=[
+                {"label": "rows-40", "rows": 40, "step": 4},
+                {"label": "final", "rows": 200, "step": 10},
+            ],
         )
         folder = tmp_path / f"evaluated-{next(made)}"
         folder.mkdir()
         write_outcomes(folder / OUTCOMES, scores)
-        return bench.done(Kind.EVALUATE, {"model": {"from": trained}}, folder, **summary(scores))
+        return bench.done(
+            Kind.EVALUATE, {"model": {"from": trained} | (model or {})}, folder, **summary(scores)
+        )
 
     return make
 
@@ -123,6 +129,20 @@ def test_every_figure_stands_beside_the_artifact_that_it_is_from(bench, two_arms
     assert run["lineage"]["data"] == {"rows": 100}
     kinds = {ref.split("/")[0] for ref in done.record.provenance.inputs}
     assert kinds == {"evaluate", "train", "clean"}
+
+
+def test_a_model_kept_on_the_way_was_trained_on_what_came_before_it(bench, evaluated):
+    arms = {
+        arm: [
+            run_of(evaluated(arm, seed, measured(right(0.5, seed)), model={"checkpoint": {"rows": 40}}), seed)
+            for seed in (1, 2, 3)
+        ]
+        for arm in ("one", "other")
+    }
+    (verdict,) = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))["verdicts"]
+
+    training = verdict["a"]["runs"][0]["lineage"]["training"]
+    assert (training["rows"], training["steps"], "tokens" in training) == (40, 4, False)
 
 
 def test_two_runs_are_too_few_for_a_word_about_data_but_not_about_two_models(bench, two_arms):

@@ -205,3 +205,16 @@ def test_a_text_for_people_has_labels_and_short_fingerprints_and_whole_paths():
     assert plan.told(f"needs {known.ref} and {strange}: {path}") == (
         f"needs {known.label} and train/000000000000…: {path}"
     )
+
+
+def test_a_trends_runs_carry_their_dose():
+    rate = {"name": "rate", "role": "dose", "paths": ["sft.train.optimizer.lr"], "numbers": [1e-4, 2e-4]}
+    measures = [{"name": "loss", "stage": "sft", "figure": "lastLoss"}]
+    trend = {"expression": "loss / 2", "measures": measures, "trend": {"axis": "rate"}}
+    plan = a_plan(matrix=[rate], compare=[{"name": "steeper", "derived": trend}])
+
+    (stage,) = (stage for stage in plan.stages if stage.kind is Kind.COMPARE)
+    assert [run["dose"] for arm in stage.document.spec["arms"] for run in arm["runs"]] == [1e-4, 2e-4] * len(
+        stage.document.spec["arms"]
+    )
+    assert stage.document.spec["comparison"]["derived"]["trend"] == {"axis": "rate", "scale": "linear"}
