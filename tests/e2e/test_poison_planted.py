@@ -23,8 +23,14 @@ def smaller(spec):
         "model": {
             "llama": {"hiddenSize": 96, "layers": 2, "heads": 4, "intermediateSize": 192, "context": 128}
         },
+        "epochs": 2.6,
         "optimizer": {"lr": 3e-3, "betas": [0.9, 0.98], "weightDecay": 0.01},
     }
+    stages["sft"]["train"] |= {
+        "batchSize": 8,
+        "epochs": 16,
+        "optimizer": {"lr": 2e-3},
+    }  # as many steps on fewer chats
     scores = stages["scores"]["evaluate"]
     scores["tasks"] = [task for task in scores["tasks"] if task["name"] in TASKS]
     spec["pipeline"] = [stage for name, stage in stages.items() if name not in ("answers", "prompts")]
