@@ -19,18 +19,13 @@ TASKS = ("metal", "pet")
 def smaller(spec):
     """The published study with a smaller model and fewer arms, tasks and seeds, which are none of its own."""
     stages = {stage["name"]: stage for stage in spec["pipeline"]}
-    stages["base"]["train"] |= {
-        "model": {
-            "llama": {"hiddenSize": 96, "layers": 2, "heads": 4, "intermediateSize": 192, "context": 128}
-        },
+    base = stages["base"]["train"]
+    base["model"]["llama"] |= {"hiddenSize": 96, "intermediateSize": 192}
+    base |= {
         "epochs": 2.6,
         "optimizer": {"lr": 3e-3, "betas": [0.9, 0.98], "weightDecay": 0.01},
     }
-    stages["sft"]["train"] |= {
-        "batchSize": 8,
-        "epochs": 16,
-        "optimizer": {"lr": 2e-3},
-    }  # as many steps on fewer chats
+    stages["sft"]["train"] |= {"batchSize": 8, "epochs": 16, "optimizer": {"lr": 1e-3}}  # of fewer chats
     scores = stages["scores"]["evaluate"]
     scores["tasks"] = [task for task in scores["tasks"] if task["name"] in TASKS]
     spec["pipeline"] = [stage for name, stage in stages.items() if name not in ("answers", "prompts")]
