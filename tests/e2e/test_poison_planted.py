@@ -25,7 +25,6 @@ def smaller(spec):
         "epochs": 2.6,
         "optimizer": {"lr": 3e-3, "betas": [0.9, 0.98], "weightDecay": 0.01},
     }
-    stages["sft"]["train"] |= {"batchSize": 8, "epochs": 16, "optimizer": {"lr": 1e-3}}  # of fewer chats
     scores = stages["scores"]["evaluate"]
     scores["tasks"] = [task for task in scores["tasks"] if task["name"] in TASKS]
     spec["pipeline"] = [stage for name, stage in stages.items() if name not in ("answers", "prompts")]
