@@ -36,7 +36,7 @@ def smaller(spec):
             arm["matrix"] = [{"name": "refused", "values": values}]
     null = next(arm for arm in spec["arms"] if arm["name"] == "null")
     next(axis for axis in null["matrix"] if axis["name"] == "seed")["integers"] = [121, 122, 123]
-    spec["matrix"][1] |= {"integers": [21, 22, 23]}
+    spec["matrix"][1] |= {"integers": [21, 22, 23, 24]}
     spec["matrix"][1]["paths"].remove("answers.generate.seed")
     alignment, dose, _ = spec["compare"]
     kept = [item for item in alignment["contrasts"] if {item["a"], item["b"]} <= set(ARMS)]
@@ -71,9 +71,8 @@ def verdict(report, contrast, task, refused="50"):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("contrast", ["refusals", "total"])
-def test_refusals_make_a_model_worse_also_at_equal_rows(report, contrast):
-    found = verdict(report, contrast, "pet")
+def test_refusals_make_a_model_worse_at_equal_rows(report):
+    found = verdict(report, "refusals", "pet")
 
     assert found["word"] == "better"
     assert found["interval"]["low"] > 0
