@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Protocol
 
 import aiohttp
@@ -209,8 +210,13 @@ class _Answer:
         refused = {_GONE: _LostPlaceError(), _NOT_FOUND: _AbsentError()}
         raise refused.get(answer.status) or aiohttp.ClientError(f"found {answer.status}, expected success")
 
-    async def __aexit__(self, *raised: object) -> None:
-        await self._asked.__aexit__(*raised)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._asked.__aexit__(kind, raised, trace)
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

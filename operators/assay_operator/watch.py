@@ -29,6 +29,7 @@ class Ears:
 
     def followed(self, namespaces: Sequence[str]) -> list[tuple[Collection, Tell]]:
         """Say what to listen to, in some namespaces or, where none is named, in all."""
+        among: Sequence[str | None] = namespaces or [None]
         ours = [
             ("Experiment", "experiments", self.experiment),
             ("Profile", "profiles", self.profile),
@@ -50,7 +51,7 @@ class Ears:
                 tell,
             )
             for api_version, kind, plural, selector, tell in kinds
-            for namespace in namespaces or [None]
+            for namespace in among
         ]
 
     def experiment(self, found: Plain, *, there: bool) -> None:

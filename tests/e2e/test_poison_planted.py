@@ -19,10 +19,10 @@ TASKS = ("metal", "pet")
 def smaller(spec):
     """The published study with a smaller model and fewer arms, tasks and seeds, which are none of its own."""
     stages = {stage["name"]: stage for stage in spec["pipeline"]}
-    stages["base"]["train"] |= {
-        "model": {
-            "llama": {"hiddenSize": 96, "layers": 2, "heads": 4, "intermediateSize": 192, "context": 128}
-        },
+    base = stages["base"]["train"]
+    base["model"]["llama"] |= {"hiddenSize": 96, "intermediateSize": 192}
+    base |= {
+        "epochs": 2.6,
         "optimizer": {"lr": 3e-3, "betas": [0.9, 0.98], "weightDecay": 0.01},
     }
     scores = stages["scores"]["evaluate"]
@@ -36,7 +36,7 @@ def smaller(spec):
             arm["matrix"] = [{"name": "refused", "values": values}]
     null = next(arm for arm in spec["arms"] if arm["name"] == "null")
     next(axis for axis in null["matrix"] if axis["name"] == "seed")["integers"] = [121, 122, 123]
-    spec["matrix"][1] |= {"integers": [21, 22, 23]}
+    spec["matrix"][1] |= {"integers": [21, 22, 23, 24]}
     spec["matrix"][1]["paths"].remove("answers.generate.seed")
     alignment, dose, _ = spec["compare"]
     kept = [item for item in alignment["contrasts"] if {item["a"], item["b"]} <= set(ARMS)]
@@ -71,9 +71,8 @@ def verdict(report, contrast, task, refused="50"):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("contrast", ["refusals", "total"])
-def test_refusals_make_a_model_worse_also_at_equal_rows(report, contrast):
-    found = verdict(report, contrast, "pet")
+def test_refusals_make_a_model_worse_at_equal_rows(report):
+    found = verdict(report, "refusals", "pet")
 
     assert found["word"] == "better"
     assert found["interval"]["low"] > 0

@@ -54,3 +54,23 @@ def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
 def test_a_rebound_s_doses_are_checkpoints_of_five_trainings_per_seed():
     plan = a_plan(experiment_of(written("rebound")))
     assert plan.separate[Kind.TRAIN] == (3 * 4 * (6 + 6 + 5), 1 + 3 * (1 + 4))
+
+
+SAMPLES = Path(__file__).parents[2] / "manifests/samples/poison"
+
+
+@pytest.mark.parametrize(
+    ("name", "instances"),
+    [("planted", 3 * 5 + 3 * 5 + 2 * 5 + 3 * 5 + 3 * 5 + 1), ("smollm2", 3)],
+)
+def test_a_published_poison_study_is_sound_and_multiplies_as_it_says(name, instances):
+    text = read((SAMPLES / f"{name}.yaml").read_bytes(), f"{name}.yaml")
+    experiment = experiment_of(text)
+
+    assert [str(fault) for fault in check(experiment, text)] == []
+    assert len(expand(experiment).instances) == instances
+
+
+def test_the_profile_of_the_papers_study_is_sound():
+    text = read((SAMPLES / "profile-a100.yaml").read_bytes(), "profile-a100.yaml")
+    assert check_profile(profile_of(text), text) == []
