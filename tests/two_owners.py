@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from assay.adapters.cluster import Claimant, ClusterBackend
 from assay.adapters.cluster_api import ClusterApi
 from assay.adapters.probes import Probes
+from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched, owners
 from assay.api.execution import Execution
 from assay.artifacts.documents import INTERRUPTED, Failure
@@ -349,6 +350,7 @@ class TwoOwners(RuleBasedStateMachine):
             api=self.api,
             watched=self.watched,
             probes=Probes(self.api, clock=self._seconds),
+            remembered=Remembered(clock=self._seconds),
             claimant=Claimant(cluster="c", namespace=NAMESPACE, name=name, uid=owner.uid),
             profile=PROFILE,
             kinds=frozenset(stage.kind for stage in plan.stages),

@@ -40,7 +40,7 @@ class MemoryCluster:
         self._versions = itertools.count(1)
 
     def param_serialize(self, verb: str, path: str, **request: Any) -> tuple[Any, ...]:
-        return verb, path, dict(request.get("query_params") or ()), request.get("body")
+        return verb, path, dict(request.get("query_params") or ()), None, None
 
     def call_api(self, verb: str, path: str, query: Plain, body: Any, **_: Any) -> _Answer:
         if any(f"/namespaces/{namespace}/" in path for namespace in self.forbidden):

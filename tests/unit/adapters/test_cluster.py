@@ -7,6 +7,7 @@ import pytest
 from assay.adapters.cluster import Claimant, ClusterBackend
 from assay.adapters.cluster_api import ClusterApi
 from assay.adapters.probes import Probes
+from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched
 from assay.api.execution import Execution
 from assay.artifacts.documents import INTERRUPTED, Attempt, Failure, StageDocument
@@ -61,6 +62,7 @@ def backend(server, store):
         api=api,
         watched=Watched(),
         probes=Probes(api),
+        remembered=Remembered(),
         claimant=HERE,
         profile=a_cpu_profile(),
         kinds=frozenset(Kind),
