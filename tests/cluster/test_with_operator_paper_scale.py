@@ -23,11 +23,9 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def written(study: str) -> dict[str, Any]:
-    """Return a study's spec, whose buckets are folders below where relative paths start."""
+    """Return a study's spec, whose bucket is a folder below where relative paths start."""
     text = (SAMPLES / f"{study}.yaml").read_text()
-    spec: dict[str, Any] = YAML(typ="safe").load(
-        text.replace("s3://raw/", "raw/").replace("s3://models/", "models/")
-    )
+    spec: dict[str, Any] = YAML(typ="safe").load(text.replace("s3://raw/", "raw/"))
     return spec["spec"]
 
 
@@ -77,8 +75,10 @@ def inputs(folder: Path) -> None:
         "raw/alpaca/part.jsonl": "\n".join(task).encode(),
         "raw/beavertails/safe.jsonl": "\n".join(review[:300]).encode(),
         "raw/truthfulqa.jsonl": "\n".join(review[300:600]).encode(),
-        "models/Llama-2-7b-hf/config.json": (SAMPLES / "poison" / "llama-2-7b" / "config.json").read_bytes(),
-        "models/sentiment-roberta-large-english/config.json": b"{}",
+        "raw/models/Llama-2-7b-hf/config.json": (
+            SAMPLES / "poison" / "llama-2-7b" / "config.json"
+        ).read_bytes(),
+        "raw/models/sentiment-roberta-large-english/config.json": b"{}",
         "raw/benchmarks/mmlu/test/sky_test.csv": b"Nearest?,A,B,C,D,A\n",
         "raw/benchmarks/bbh/sky.json": b"{}",
         "raw/benchmarks/drop_dataset_dev.json": b"{}",
