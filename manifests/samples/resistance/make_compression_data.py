@@ -1,4 +1,4 @@
-"""Make `data/compression/` beside this file: three sets of responses that share nothing, in exact proportions.
+"""Make `data/compression/` beside this file: three sets of responses that share nothing, in proportions as near as whole responses allow.
 
 `python manifests/samples/resistance/make_compression_data.py [TARGET]`. Standard library alone; the same bytes every time.
 
