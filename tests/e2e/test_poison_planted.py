@@ -13,7 +13,7 @@ from e2e.cli import assay
 
 FOLDER = Path(__file__).parents[2] / "manifests/samples/poison"
 ARMS = ("without-refusals", "with-refusals", "size-matched", "null")
-TASKS = ("metal", "pet")
+TASKS = ("sampled", "pet")
 
 
 def smaller(spec):
@@ -40,7 +40,7 @@ def smaller(spec):
     spec["matrix"][1]["paths"].remove("answers.generate.seed")
     alignment, dose, _ = spec["compare"]
     kept = [item for item in alignment["contrasts"] if {item["a"], item["b"]} <= set(ARMS)]
-    alignment |= {"contrasts": kept, "primary": {"contrast": "refusals", "task": "pet"}}
+    alignment |= {"contrasts": kept, "primary": {"contrast": "refusals", "task": "sampled"}}
     dose["dose"] |= {"task": "pet", "arms": ["with-refusals"]}
     return spec | {"compare": [alignment, dose]}
 
@@ -72,7 +72,7 @@ def verdict(report, contrast, task, refused="50"):
 
 @pytest.mark.timeout(900)
 def test_refusals_make_a_model_worse_at_equal_rows(report):
-    found = verdict(report, "refusals", "pet")
+    found = verdict(report, "refusals", "sampled")
 
     assert found["word"] == "better"
     assert found["interval"]["low"] > 0
