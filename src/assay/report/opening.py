@@ -70,7 +70,7 @@ def _asked(comparison: Plain) -> str:
         return f"Does {dose['task']} change along {dose['axis']}?"
     derived = comparison["derived"]
     if trend := derived.get("trend"):
-        against = "what an ideal mixture shows" if trend["theory"] else "0"
+        against = "what an ideal mixture shows" if trend.get("theory") else "0"
         return f"Is the slope of {derived['expression']} along {trend['axis']} other than {against}?"
     return f"Is {derived['expression']} other than 0?"
 
