@@ -81,7 +81,7 @@ class Arms:
             self._known[key] = [
                 (f"{name}.{one.kind.value}.{item.path}", item.mine, item.theirs)
                 for item in told
-                if not _follows(item.path, item.mine, item.theirs)
+                if not item.is_implied
             ]
         return self._known[key]
 
@@ -122,11 +122,3 @@ def _together(
 
 def _on(axes: set[str], at: Coordinates) -> Coordinates:
     return tuple(sorted(item for item in at if item[0] in axes))
-
-
-def _follows(path: str, mine: Any, theirs: Any) -> bool:
-    """Whether a list's order differs only because items are in one of two lists alone, which is told of each."""
-    if path.rpartition(".")[2] != "order" or ABSENT in (mine, theirs):
-        return False
-    here, there = mine.split(), theirs.split()
-    return [name for name in here if name in there] == [name for name in there if name in here]

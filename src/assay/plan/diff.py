@@ -140,7 +140,7 @@ class _Sides:
                 before=before,
                 after=after,
                 fields=tuple(
-                    self._changed(item) for item in found if _read(item) not in pairs and not _implied(item)
+                    self._changed(item) for item in found if _read(item) not in pairs and not item.is_implied
                 ),
                 because=tuple(dict.fromkeys(self._after.by_ref[ref].members[0].stage for _, ref in reads)),
             )
@@ -182,14 +182,6 @@ def _read(item: Difference) -> _Pair | None:
     if is_artifact(item.mine) and is_artifact(item.theirs):
         return ArtifactRef(item.mine), ArtifactRef(item.theirs)
     return None
-
-
-def _implied(item: Difference) -> bool:
-    """Say whether it is the order of a list's items that says no more than that some of them are on one side only."""
-    if not item.path.endswith("order") or not (isinstance(item.mine, str) and isinstance(item.theirs, str)):
-        return False
-    mine, theirs = item.mine.split(), item.theirs.split()
-    return [name for name in mine if name in theirs] == [name for name in theirs if name in mine]
 
 
 def _told(plan: Plan, value: Any) -> str:

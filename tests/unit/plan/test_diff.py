@@ -88,6 +88,41 @@ def test_two_arms_differ_where_one_says_something_else():
     assert told(diff)["with/sft → without/sft"] == ([], ("cleaned",))
 
 
+def sampled(name, **more):
+    return {
+        "name": name,
+        "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"share": 0.5, **more}}]}}],
+    }
+
+
+def test_a_field_that_is_called_order_is_told_like_any_other():
+    plan = a_plan(arms=[sampled("whole"), sampled("first", order="training")])
+
+    ((field,), _) = told(arms_diff(plan, "whole", "first"))["whole/cleaned → first/cleaned"]
+
+    assert field == "steps.subsample.subsample.order: absent → training"
+
+
+def test_the_order_of_steps_is_told_only_where_shared_ones_stand_otherwise():
+    def put(name, *steps):
+        return {"name": name, "stages": [{"name": "cleaned", "clean": {"steps": list(steps)}}]}
+
+    one, late = {"name": "one", "shortInput": {}}, {"name": "two", "shortInput": {}}
+    plan = a_plan(
+        arms=[
+            put("plain", one),
+            put("more", one, late | {"before": "one"}),
+            put("other", one | {"before": "refusals"}),
+        ]
+    )
+
+    ((more,), _) = told(arms_diff(plan, "plain", "more"))["plain/cleaned → more/cleaned"]
+    ((other,), _) = told(arms_diff(plan, "plain", "other"))["plain/cleaned → other/cleaned"]
+
+    assert more.startswith("steps.two: absent → ")
+    assert other.startswith("steps.(order): ")
+
+
 def test_two_stages_are_followed_to_what_makes_them_differ():
     plan = a_plan()
 
