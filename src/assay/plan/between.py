@@ -55,7 +55,7 @@ class Arms:
     def fields(self, a: str, b: str) -> list[Field]:
         """Return every field in which two arms differ."""
         found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-        for mine, theirs in _together(self._runs[a], self._runs[b]):
+        for mine, theirs in self.together(a, b):
             for name in dict.fromkeys([*mine, *theirs]):
                 for path, here, there in self._of_stage(name, mine, theirs):
                     values = found.setdefault(path, ({}, {}))
@@ -65,6 +65,12 @@ class Arms:
             Field(path=path, a=tuple(of_a.values()), b=tuple(of_b.values()))
             for path, (of_a, of_b) in found.items()
         ]
+
+    def together(
+        self, a: str, b: str
+    ) -> Iterator[tuple[Mapping[str, PlannedStage], Mapping[str, PlannedStage]]]:
+        """Yield the runs of two arms that belong together, each as its stages by name."""
+        yield from _together(self._runs[a], self._runs[b])
 
     def _of_stage(
         self, name: str, mine: Mapping[str, PlannedStage], theirs: Mapping[str, PlannedStage]
