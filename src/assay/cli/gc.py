@@ -18,7 +18,8 @@ from assay.stores.open import open_store, open_to_read
 from assay.stores.store import delete_all
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
-_AGE = re.compile(r"(\d+)([dhm])")
+_AGE = re.compile(r"([0-9]{1,9})([dhm])")
+_OLDEST = timedelta(days=36500)
 
 
 def main(store_uri: str, *, older_than: str, yes: bool, output: str) -> None:
@@ -52,11 +53,14 @@ def age(text: str) -> timedelta:
 
     """
     found = _AGE.fullmatch(text)
-    if found is None:
+    read = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if read is None or read > _OLDEST:
         raise SpecError(
-            f"--older-than {text}", "found no age, expected such as 7d, 12h or 30m", "Correct it."
+            f"--older-than {text}",
+            f"found no age, expected such as 7d, 12h or 30m, up to {_OLDEST.days}d",
+            "Correct it.",
         )
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return read
 
 
 def _print(found: Garbage) -> None:

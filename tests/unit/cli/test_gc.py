@@ -135,10 +135,16 @@ def test_what_is_superseded_takes_a_file_to_say(run, store):
         forget.main("small", store.uri, superseded=True)
 
 
-@pytest.mark.parametrize("text", ["7", "d", "-1d", "1w", "1.5d"])
+@pytest.mark.parametrize(
+    "text", ["7", "d", "-1d", "1w", "1.5d", "٧d", "36501d", "999999d", "99999999999999d"]
+)
 def test_what_is_no_age_is_refused(text):
     with pytest.raises(SpecError, match="7d, 12h or 30m"):
         age(text)
+
+
+def test_a_hundred_years_are_an_age():
+    assert age("36500d") == timedelta(days=36500)
 
 
 def test_looking_for_garbage_makes_no_store(tmp_path, capsys):
