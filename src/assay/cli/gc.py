@@ -16,6 +16,7 @@ from assay.settings.common import now
 from assay.stores.garbage import Documents, Garbage, Stored, garbage, remove, survey
 from assay.stores.open import open_store, open_to_read
 from assay.stores.store import delete_all
+from assay.stores.uses import Pinned
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _AGE = re.compile(r"([0-9]{1,9})([dhm])")
@@ -26,11 +27,12 @@ def main(store_uri: str, *, older_than: str, yes: bool, output: str) -> None:
     """Say what may go; let it go where that is asked."""
     spared = age(older_than)
     store = open_to_read(store_uri)
-    found = garbage(survey(store), Documents(store), now=now(), spared=spared)
+    pinned = Pinned(store)
+    found = garbage(survey(store, pinned), Documents(store), now=now(), spared=spared)
     something = bool(found.stages or found.leftovers)
     if yes and something:
         store = open_store(store_uri)
-    gone = [stored for stored in found.stages if yes and remove(store, stored)]
+    gone = [stored for stored in found.stages if yes and remove(store, stored, pinned)]
     if yes:
         delete_all(store, [info.key for info in found.leftovers])
     if output == "json":
