@@ -4,7 +4,7 @@ from assay.cli.named import find, is_file
 from assay.cli.terminal import say
 from assay.errors import SpecError
 from assay.stores.open import open_store, open_to_read
-from assay.stores.uses import forget, pins
+from assay.stores.uses import forget, is_pinned
 
 
 def main(text: str, store_uri: str, *, superseded: bool) -> None:
@@ -24,5 +24,5 @@ def main(text: str, store_uri: str, *, superseded: bool) -> None:
     store = open_store(store_uri)
     ended = forget(store, found.experiment, keep=found.relied_on if superseded else frozenset())
     say(f"{found.experiment} does not rely on {ended} stages any more: `assay gc` says what may go")
-    if pins(store, found.experiment):
+    if is_pinned(store, found.experiment):
         say("What it has pinned stays until `assay unpin`.")

@@ -70,6 +70,11 @@ def pin(store: Store, experiment: str, stages: Iterable[str], now: datetime) -> 
     return made
 
 
+def is_pinned(store: Store, experiment: str) -> bool:
+    """Say whether an experiment has pinned anything, be its pins damaged."""
+    return next(iter(store.keys(_pins(experiment))), None) is not None
+
+
 def pins(store: Store, experiment: str) -> list[Pin]:
     """Return an experiment's pins."""
     keys = [info.key for info in store.keys(_pins(experiment))]
