@@ -221,6 +221,23 @@ def test_a_file_that_is_not_what_its_record_says_is_not_exported(ran, spec, stor
         main(spec, store.uri, to=tmp_path / "out", models=True)
 
 
+def test_an_export_that_failed_leaves_nothing_in_the_way_of_the_next(ran, spec, store, tmp_path):
+    plan = ran()
+    key = data_key(plan.stages[0].ref, 1, "out.bin")
+    store.put(key, b"maid")
+    with pytest.raises(StoreError):
+        main(spec, store.uri, to=tmp_path / "out", models=True)
+    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "out/.partial").mkdir()  # as one that was killed leaves it
+    (tmp_path / "out/.partial/half.yaml").write_text("half")
+    store.put(key, b"made")
+
+    main(spec, store.uri, to=tmp_path / "out", models=True)
+
+    assert not list((tmp_path / "out").rglob("half.yaml"))
+    assert set(states(tmp_path / "out").values()) == {State.DONE}
+
+
 def test_a_folder_with_something_in_it_is_left_alone(spec, store, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine").write_text("mine")
