@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.report.figures import figure
-from assay.report.lines import place
+from assay.report.lines import answers, place
 from assay.report.page import between, p_value
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ HEAD = """\
 # Results of the studies
 
 Written by `make studies` from the reports, question by question; [studies.md](studies.md) says what they mean, and what they do not. *Effect* is in the
-task's own unit, of a curve its change from the least dose to the greatest, of a derived measure its mean over runs; *p* is adjusted within its table; a star marks the
+task's own unit, of a curve its change from the least dose to the greatest, of a derived measure its mean over runs, of a trend its slope less what it is held against; *p* is adjusted within its table; a star marks the
 primary question. Intervals hold what differs between runs and between items ([statistics.md](statistics.md)).
 """
 
@@ -46,7 +46,7 @@ def section(report: Plain) -> str:
 def questions(document: Plain) -> Iterator[str]:
     """Yield a table: a row for each question."""
     yield "| question | of | verdict | effect | 95 % interval | p | runs | items |\n|---|---|---|---|---|---|---|---|"
-    for item in (*document["verdicts"], *document["curves"], *document["derived"]):
+    for item in answers(document):
         at = place(item)
         star = " *" if item.get("primary") else ""
         asked = f"{item.get('contrast') or item['arm']}{f' [{at}]' if at else ''}{star}"

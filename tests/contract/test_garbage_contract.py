@@ -22,7 +22,7 @@ from assay.stores.claims import beat, claim, declare_stage, declare_use, fail
 from assay.stores.garbage import Documents, Garbage, Kept, garbage, remove, survey
 from assay.stores.records import load_record, publish
 from assay.stores.store import Store
-from assay.stores.uses import experiments, forget, pin, pins, unpin, uses
+from assay.stores.uses import Pinned, experiments, forget, pin, pins, unpin, uses
 from fakes.memory_store import MemoryStore
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -60,11 +60,11 @@ def a_done_stage(store: Store, name: str = "one", *reads: str) -> ArtifactRef:
 
 def judged(store: Store, *, now: datetime | None = None, spared: timedelta = WEEK) -> Garbage:
     later = datetime.now(UTC) + timedelta(days=8)
-    return garbage(survey(store), Documents(store), now=now or later, spared=spared)
+    return garbage(survey(store, Pinned(store)), Documents(store), now=now or later, spared=spared)
 
 
 def swept(store: Store, **terms: Any) -> list[ArtifactRef]:
-    return [stored.ref for stored in judged(store, **terms).stages if remove(store, stored)]
+    return [stored.ref for stored in judged(store, **terms).stages if remove(store, stored, Pinned(store))]
 
 
 def keys(store: Store) -> list[str]:
@@ -155,8 +155,21 @@ def test_a_stage_that_comes_to_be_used_in_between_stays_whole(store: Store) -> N
     (stored,) = judged(store).stages
     declare_use(store, ref, STUDY)
 
-    assert not remove(store, stored)
+    assert not remove(store, stored, Pinned(store))
     assert load_record(store, ref) is not None
+
+
+def test_a_stage_that_comes_to_be_pinned_in_between_stays_whole(store: Store) -> None:
+    pinned = Pinned(store)
+    ref, other = a_done_stage(store), a_done_stage(store, "two")
+    found = judged(store).stages
+    assert pinned.now() == frozenset()
+    pin(store, STUDY, [ref.fingerprint], START)
+
+    assert [stored.ref for stored in found if remove(store, stored, pinned)] == [other]
+    assert load_record(store, ref) is not None
+    unpin(store, STUDY)
+    assert swept(store) == [ref]
 
 
 def test_a_stage_that_comes_to_be_tried_in_between_keeps_its_identity_and_its_claims(store: Store) -> None:
@@ -164,7 +177,7 @@ def test_a_stage_that_comes_to_be_tried_in_between_keeps_its_identity_and_its_cl
     (stored,) = judged(store).stages
     claim(store, ref, an_attempt())
 
-    assert not remove(store, stored)
+    assert not remove(store, stored, Pinned(store))
     assert store.get(stage_document_key(ref)) is not None
     assert judged(store, now=datetime.now(UTC), spared=timedelta()).kept == {ref: Kept.TRIED}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from assay.api.expectation import ExpectedInput
+from assay.api.faults import did_you_mean
 from assay.artifacts.canonical import digest
 from assay.artifacts.documents import Location, SourceFile
 from assay.errors import SpecError
@@ -52,6 +53,23 @@ class ExpectedSources:
         yield SourceFile(
             uri=path.as_uri(), path="config.json", size=size, identity=f"expected:{item.configuration}"
         )
+
+
+def unasked(told: Iterable[ExpectedInput], wanted: Iterable[str]) -> list[str]:
+    """Return what is told of, and is no input that is wanted (keys): a file of expectations may serve several specs.
+
+    Raises:
+        SpecError: it is nearly the name of an input that nothing is told of.
+
+    """
+    known, keys = {_key(item.uri, item.revision) for item in told}, set(wanted)
+    untold, left = sorted(keys - known), sorted(known - keys)
+    for key in left:
+        if near := did_you_mean(key, untold):
+            raise SpecError(
+                f"expected input {key}", "found no such input, expected one that the spec names", near
+            )
+    return left
 
 
 def _key(uri: str, revision: str | None) -> str:

@@ -23,7 +23,7 @@ from assay.cli.verdicts import print_published, print_verdicts, published
 from assay.errors import SpecError
 from assay.plan.plan import Plan
 from assay.report.figures import figure
-from assay.report.lines import place
+from assay.report.lines import ANSWERS, place
 from assay.report.write import read_report
 from assay.settings.local import backend_for, open_local
 from assay.statistics.runs import ROUNDING
@@ -115,12 +115,7 @@ def verdict_rows(data: Row) -> list[Row]:
             "reading": item["reading"],
         }
         for document in data["comparisons"]
-        for kind, name in (
-            ("contrast", "verdicts"),
-            ("dose", "curves"),
-            ("derived", "derived"),
-            ("trend", "trends"),
-        )
+        for kind, name in zip(("contrast", "dose", "derived", "trend"), ANSWERS, strict=True)
         for item in document[name]
     ]
 

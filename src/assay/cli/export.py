@@ -1,6 +1,7 @@
 """`assay export`: an experiment as a folder that reproduces it: its spec, what it reads, what it made, its report."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
@@ -22,6 +23,9 @@ from assay.stores.records import load_record
 from assay.stores.store import Store
 
 _STORE, _README, _LOCK, _CLASSES = "store", "README.md", "requirements.txt", "environments.json"
+_PARTIAL = (
+    ".partial"  # what is not whole yet; an export that was killed leaves it, and the next one begins anew
+)
 _REPORTS = ("report.html", "report.json")
 
 
@@ -32,10 +36,25 @@ def main(file: Path, store_uri: str, *, to: Path, models: bool) -> None:
         SpecError: something is there already.
 
     """
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+    if to.exists() and (not to.is_dir() or any(item.name != _PARTIAL for item in to.iterdir())):
         raise SpecError(str(to), "found something there, expected a new or an empty folder", "Name another.")
     source = open_to_read(store_uri)
-    to.mkdir(parents=True, exist_ok=True)
+    partial = to / _PARTIAL
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        told = _write(file, source, to=partial, models=models)
+        for item in partial.iterdir():
+            item.rename(to / item.name)
+    finally:
+        shutil.rmtree(partial)
+    say(f"{to}: {told[0]}")
+    for note in told[1:]:
+        say(f"note: {note}")
+
+
+def _write(file: Path, source: Store, *, to: Path, models: bool) -> list[str]:
+    """Write all of it; return what to say: what is there, then what a reader should know."""
     portable = written_to(to, file, frozenset({_STORE, _README, _LOCK, _CLASSES, *_REPORTS}))
     plan = _settled(portable, source)
     target = open_store(str(to / _STORE))
@@ -47,9 +66,7 @@ def main(file: Path, store_uri: str, *, to: Path, models: bool) -> None:
     (to / _CLASSES).write_text(json.dumps(_classes(plan, records), indent=1, sort_keys=True) + "\n")
     notes = list(_notes(portable, plan, records, models=models))
     (to / _README).write_text(_readme(file.name, plan, notes))
-    say(f"{to}: {len(records)} of {len(plan.stages)} stages, {len(portable.places)} inputs")
-    for note in notes:
-        say(f"note: {note}")
+    return [f"{len(records)} of {len(plan.stages)} stages, {len(portable.places)} inputs", *notes]
 
 
 def _settled(portable: Portable, store: Store) -> Plan:

@@ -1,10 +1,10 @@
 """`assay forget`: an experiment does not rely on its stages any more, so that `assay gc` may take them."""
 
-from assay.cli.named import find, is_file
+from assay.cli.named import find, is_file, name_of
 from assay.cli.terminal import say
 from assay.errors import SpecError
 from assay.stores.open import open_store, open_to_read
-from assay.stores.uses import forget, pins
+from assay.stores.uses import forget, is_pinned, uses
 
 
 def main(text: str, store_uri: str, *, superseded: bool) -> None:
@@ -20,9 +20,12 @@ def main(text: str, store_uri: str, *, superseded: bool) -> None:
             "found a name beside --superseded, expected the experiment's file, which says what stays",
             "Name its file.",
         )
-    found = find(open_to_read(store_uri), text)
-    store = open_store(store_uri)
-    ended = forget(store, found.experiment, keep=found.relied_on if superseded else frozenset())
-    say(f"{found.experiment} does not rely on {ended} stages any more: `assay gc` says what may go")
-    if pins(store, found.experiment):
+    store = open_to_read(store_uri)
+    experiment, keep = name_of(store, text), frozenset[str]()
+    if superseded:
+        keep = find(store, text).relied_on
+    some = any(experiment in names for names in uses(store).values())
+    ended = forget(open_store(store_uri), experiment, keep=keep) if some else 0
+    say(f"{experiment} does not rely on {ended} stages any more: `assay gc` says what may go")
+    if is_pinned(store, experiment):
         say("What it has pinned stays until `assay unpin`.")

@@ -16,20 +16,23 @@ from assay.settings.common import now
 from assay.stores.garbage import Documents, Garbage, Stored, garbage, remove, survey
 from assay.stores.open import open_store, open_to_read
 from assay.stores.store import delete_all
+from assay.stores.uses import Pinned
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
-_AGE = re.compile(r"(\d+)([dhm])")
+_AGE = re.compile(r"([0-9]{1,9})([dhm])")
+_OLDEST = timedelta(days=36500)
 
 
 def main(store_uri: str, *, older_than: str, yes: bool, output: str) -> None:
     """Say what may go; let it go where that is asked."""
     spared = age(older_than)
     store = open_to_read(store_uri)
-    found = garbage(survey(store), Documents(store), now=now(), spared=spared)
+    pinned = Pinned(store)
+    found = garbage(survey(store, pinned), Documents(store), now=now(), spared=spared)
     something = bool(found.stages or found.leftovers)
     if yes and something:
         store = open_store(store_uri)
-    gone = [stored for stored in found.stages if yes and remove(store, stored)]
+    gone = [stored for stored in found.stages if yes and remove(store, stored, pinned)]
     if yes:
         delete_all(store, [info.key for info in found.leftovers])
     if output == "json":
@@ -52,11 +55,14 @@ def age(text: str) -> timedelta:
 
     """
     found = _AGE.fullmatch(text)
-    if found is None:
+    read = None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if read is None or read > _OLDEST:
         raise SpecError(
-            f"--older-than {text}", "found no age, expected such as 7d, 12h or 30m", "Correct it."
+            f"--older-than {text}",
+            f"found no age, expected such as 7d, 12h or 30m, up to {_OLDEST.days}d",
+            "Correct it.",
         )
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return read
 
 
 def _print(found: Garbage) -> None:

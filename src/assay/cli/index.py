@@ -12,15 +12,18 @@ from assay.cli.terminal import PLAIN, console, say
 from assay.report.index import blank_row, index_page, index_row
 from assay.stores.open import open_store, open_to_read
 from assay.stores.store import Store
-from assay.stores.uses import experiments, pins
+from assay.stores.uses import experiments, is_pinned
 
 Row = dict[str, Any]
 
 
 def main(store_uri: str, *, to: Path | None, output: str) -> None:
-    """List every experiment that the store has a document of, and write the page."""
+    """List every experiment that the store has a document of, and write the page; as JSON only where a folder is named."""
     store = open_to_read(store_uri)
     rows = [_row(store, name) for name in experiments(store)]
+    if to is not None and rows:
+        _copy(store, rows, to)
+        (to / INDEX).write_text(index_page(_place(store.uri), rows))
     if output == "json":
         say(json.dumps({"store": store.uri, "experiments": rows}))
         return
@@ -28,30 +31,26 @@ def main(store_uri: str, *, to: Path | None, output: str) -> None:
         say(f"{store.uri} has no experiment yet.")
         return
     _print(rows)
-    page = index_page(_place(store.uri), rows)
     if to is None:
-        open_store(store_uri).put(INDEX, page.encode())
-        say(f"index: {_place(f'{store.uri}/{INDEX}')}")
-    else:
-        _copy(store, rows, to)
-        (to / INDEX).write_text(page)
-        say(f"index: {to / INDEX}")
+        open_store(store_uri).put(INDEX, index_page(_place(store.uri), rows).encode())
+    say(f"index: {_place(f'{store.uri}/{INDEX}') if to is None else to / INDEX}")
 
 
 def _row(store: Store, experiment: str) -> Row:
     key = experiment_key(experiment, "report.json")
     data, info = store.get(key), store.info(key)
-    pinned = bool(pins(store, experiment))
+    pinned = is_pinned(store, experiment)
     if data is None or info is None:
         return blank_row(experiment, "no report yet", pinned=pinned)
     try:
-        return index_row(experiment, json.loads(data), reported=info.modified, pinned=pinned)
+        row = index_row(experiment, json.loads(data), reported=info.modified, pinned=pinned)
     except (
         ValueError,
         KeyError,
         TypeError,
     ):  # damaged, or another version's: the others are listed all the same
         return blank_row(experiment, "unreadable report", pinned=pinned)
+    return row if store.info(experiment_key(experiment, "report.html")) else row | {"report": None}
 
 
 def _print(rows: list[Row]) -> None:

@@ -30,7 +30,7 @@ def is_file(text: str) -> bool:
 
 
 def find(store: Store, text: str) -> Named:
-    """Find an experiment.
+    """Find an experiment, and what it relies on.
 
     Raises:
         SpecError: the store knows none of this name, or several.
@@ -38,6 +38,23 @@ def find(store: Store, text: str) -> Named:
     """
     if is_file(text):
         return _of_file(store, Path(text))
+    experiment = name_of(store, text)
+    relied_on = {fingerprint for fingerprint, names in uses(store).items() if experiment in names}
+    return Named(experiment=experiment, relied_on=frozenset(relied_on))
+
+
+def name_of(store: Store, text: str) -> str:
+    """Find an experiment's name; of a file, nothing that it reads needs to be there.
+
+    Raises:
+        SpecError: the store knows none of this name, or several.
+
+    """
+    if is_file(text):
+        from assay.settings.local import examined_file  # noqa: PLC0415 -- as below
+
+        metadata = examined_file(Path(text)).sound().metadata
+        return f"{metadata.namespace}/{metadata.name}"
     used = uses(store)
     known = sorted({*experiments(store), *(name for names in used.values() for name in names)})
     fitting = [name for name in known if text in {name, name.partition("/")[2]}]
@@ -49,8 +66,7 @@ def find(store: Store, text: str) -> Named:
             f"found {len(fitting)} of this name, expected one; there are {', '.join(known) or 'none'}",
             did_you_mean(text, known, "Name NAMESPACE/NAME, or the experiment's file."),
         )
-    relied_on = {fingerprint for fingerprint, names in used.items() if fitting[0] in names}
-    return Named(experiment=fitting[0], relied_on=frozenset(relied_on))
+    return fitting[0]
 
 
 def _of_file(store: Store, file: Path) -> Named:

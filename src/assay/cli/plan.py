@@ -71,7 +71,7 @@ def main(
         say(f"digest: {local.plan.digest}")
     else:
         say(
-            f"note: inputs are as {expect.name} tells, not read: nothing is reused, and no digest can be approved"
+            f"note: inputs are as {expect.name} tells, not read: no stage over them is reused, and no digest can be approved"
         )
     print_separate(plan)
     print_contrasts(seen)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from assay.cli.terminal import PLAIN, console, say
 from assay.report.figures import figure, signed
-from assay.report.lines import place
+from assay.report.lines import answers, place
 from assay.report.page import CLASSES, p_value
 from assay.report.shapes import curve_told, estimated, trend_told
 from assay.statistics.words import LEAST_RUNS, NOT_COMPARABLE
@@ -20,7 +20,7 @@ def print_verdicts(data: dict[str, Any]) -> None:
     """Print every comparison's verdicts, and what is missing."""
     for document in data["comparisons"]:
         verdicts = document["verdicts"]
-        items = [*verdicts, *document["curves"], *document["derived"], *document["trends"]]
+        items = list(answers(document))
         rows = [_cells(item) for item in items]
         _print_rows(f"Verdicts: {document['comparison']['name']}", rows)
         if document["registration"] is not None:

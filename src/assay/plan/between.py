@@ -55,7 +55,7 @@ class Arms:
     def fields(self, a: str, b: str) -> list[Field]:
         """Return every field in which two arms differ."""
         found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-        for mine, theirs in _together(self._runs[a], self._runs[b]):
+        for mine, theirs in self.together(a, b):
             for name in dict.fromkeys([*mine, *theirs]):
                 for path, here, there in self._of_stage(name, mine, theirs):
                     values = found.setdefault(path, ({}, {}))
@@ -65,6 +65,12 @@ class Arms:
             Field(path=path, a=tuple(of_a.values()), b=tuple(of_b.values()))
             for path, (of_a, of_b) in found.items()
         ]
+
+    def together(
+        self, a: str, b: str
+    ) -> Iterator[tuple[Mapping[str, PlannedStage], Mapping[str, PlannedStage]]]:
+        """Yield the runs of two arms that belong together, each as its stages by name."""
+        yield from _together(self._runs[a], self._runs[b])
 
     def _of_stage(
         self, name: str, mine: Mapping[str, PlannedStage], theirs: Mapping[str, PlannedStage]
@@ -81,7 +87,7 @@ class Arms:
             self._known[key] = [
                 (f"{name}.{one.kind.value}.{item.path}", item.mine, item.theirs)
                 for item in told
-                if not _follows(item.path, item.mine, item.theirs)
+                if not item.is_implied
             ]
         return self._known[key]
 
@@ -122,11 +128,3 @@ def _together(
 
 def _on(axes: set[str], at: Coordinates) -> Coordinates:
     return tuple(sorted(item for item in at if item[0] in axes))
-
-
-def _follows(path: str, mine: Any, theirs: Any) -> bool:
-    """Whether a list's order differs only because items are in one of two lists alone, which is told of each."""
-    if path.rpartition(".")[2] != "order" or ABSENT in (mine, theirs):
-        return False
-    here, there = mine.split(), theirs.split()
-    return [name for name in here if name in there] == [name for name in there if name in here]

@@ -6,12 +6,14 @@ from typing import Any
 
 from assay.artifacts.documents import ArtifactRef, is_artifact
 from assay.errors import SpecError
+from assay.plan.between import Arms
 from assay.plan.explain import Difference, differences, short
 from assay.plan.plan import Member, Plan, PlannedStage
 
 _Pair = tuple[ArtifactRef, ArtifactRef]
 _Placed = list[tuple[str, ArtifactRef]]  # where in the matrix, and what is there
 _Named = Mapping[str, _Placed]
+_Alone = dict[ArtifactRef, str]  # what has no pair, and its label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +59,31 @@ def plans_diff(before: Plan, after: Plan) -> Diff:
 
 
 def arms_diff(plan: Plan, before: str, after: str) -> Diff:
-    """Hold two arms of a plan against each other.
+    """Hold two arms of a plan against each other, stages of the same name in runs that belong together.
 
     Raises:
         SpecError: they have no stage of the same name.
 
     """
-
-    def of(arm: str) -> _Named:
-        return _members(plan, lambda member: member.stage if member.arm == arm else None)
-
-    mine, theirs = of(before), of(after)
-    if not mine.keys() & theirs.keys():
+    runs = list(Arms(plan).together(before, after))
+    pairs = {
+        (mine[name].ref, theirs[name].ref) for mine, theirs in runs for name in mine.keys() & theirs.keys()
+    }
+    if not pairs:
         raise SpecError(
             f"arms {before} and {after}",
             "found no stage of the same name, expected at least one",
             "Name two arms that have some in common.",
         )
-    return _Sides(plan, plan).diff(mine, theirs)
+
+    def alone(arm: str, paired: set[ArtifactRef]) -> _Alone:
+        named = _members(plan, lambda member: member.stage if member.arm == arm else None)
+        return {
+            ref: f"{name}{at}" for name, placed in named.items() for at, ref in placed if ref not in paired
+        }
+
+    lone = alone(before, {ref for ref, _ in pairs}), alone(after, {ref for _, ref in pairs})
+    return _Sides(plan, plan).held(pairs, lone)
 
 
 def stages_diff(plan: Plan, before: PlannedStage, after: PlannedStage) -> Diff:
@@ -111,12 +120,16 @@ class _Sides:
     def diff(self, mine: _Named, theirs: _Named) -> Diff:
         """Pair what has the same name, at the same coordinates where there are such, otherwise in order."""
         pairs: set[_Pair] = set()
-        alone: tuple[dict[ArtifactRef, str], dict[ArtifactRef, str]] = ({}, {})
+        alone: tuple[_Alone, _Alone] = ({}, {})
         for name in [*mine, *(name for name in theirs if name not in mine)]:
             paired, *left = _paired(mine.get(name, []), theirs.get(name, []))
             pairs |= paired
             for side, lone in zip(alone, left, strict=True):
                 side.update({ref: f"{name}{at}" for at, ref in lone})
+        return self.held(pairs, alone)
+
+    def held(self, pairs: set[_Pair], alone: tuple[_Alone, _Alone]) -> Diff:
+        """Hold pairs against each other, beside what has none."""
         elsewhere = alone[0].keys() & alone[1].keys()  # the same work under another name
         return Diff(
             changes=tuple(self.changes({pair for pair in pairs if pair[0] != pair[1]})),
@@ -140,7 +153,7 @@ class _Sides:
                 before=before,
                 after=after,
                 fields=tuple(
-                    self._changed(item) for item in found if _read(item) not in pairs and not _implied(item)
+                    self._changed(item) for item in found if _read(item) not in pairs and not item.is_implied
                 ),
                 because=tuple(dict.fromkeys(self._after.by_ref[ref].members[0].stage for _, ref in reads)),
             )
@@ -182,14 +195,6 @@ def _read(item: Difference) -> _Pair | None:
     if is_artifact(item.mine) and is_artifact(item.theirs):
         return ArtifactRef(item.mine), ArtifactRef(item.theirs)
     return None
-
-
-def _implied(item: Difference) -> bool:
-    """Say whether it is the order of a list's items that says no more than that some of them are on one side only."""
-    if not item.path.endswith("order") or not (isinstance(item.mine, str) and isinstance(item.theirs, str)):
-        return False
-    mine, theirs = item.mine.split(), item.theirs.split()
-    return [name for name in mine if name in theirs] == [name for name in theirs if name in mine]
 
 
 def _told(plan: Plan, value: Any) -> str:

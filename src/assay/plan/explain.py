@@ -8,6 +8,7 @@ from typing import Any
 from assay.artifacts.documents import StageDocument
 
 ABSENT = "absent"
+_ORDER = "(order)"  # of a list's items, as a member; no field has such a name
 _DIGEST = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 
@@ -27,6 +28,14 @@ class Difference:
     def is_read(self, reads: frozenset[str]) -> bool:
         """Say whether it is only that another artifact is read."""
         return any(isinstance(value, str) and value in reads for value in (self.mine, self.theirs))
+
+    @property
+    def is_implied(self) -> bool:
+        """Whether it is the order of a list's items, and says no more than that some of them are in one of two lists alone."""
+        if self.path.rpartition(".")[2] != _ORDER:
+            return False
+        mine, theirs = ([] if value == ABSENT else value.split() for value in (self.mine, self.theirs))
+        return [name for name in mine if name in theirs] == [name for name in theirs if name in mine]
 
 
 def differences(mine: StageDocument, theirs: StageDocument) -> list[Difference]:
@@ -62,7 +71,7 @@ def _by_name(value: Any) -> Any:
     names = [item.get("name") if isinstance(item, dict) else None for item in value]
     if None in names or len(set(names)) < len(names):
         return {str(index): item for index, item in enumerate(value)}
-    return {**dict(zip(names, value, strict=True)), "order": " ".join(str(name) for name in names)}
+    return {**dict(zip(names, value, strict=True)), _ORDER: " ".join(str(name) for name in names)}
 
 
 def short(value: Any) -> str:

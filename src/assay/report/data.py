@@ -12,6 +12,7 @@ from assay.plan.unsafe import unsafe_sources
 from assay.report.alike import Classes, differences
 from assay.report.arms import arm_differences
 from assay.report.contamination import contamination, told
+from assay.report.lines import ANSWERS
 from assay.report.opening import opening
 from assay.report.published import of_contrasts, of_score
 from assay.report.work import work
@@ -117,7 +118,7 @@ def warnings(record: Record) -> list[str]:
 
 
 # What documents lack that an older version wrote: plans that are done are still reported.
-_SINCE: Plain = {"verdicts": [], "models": [], "curves": [], "derived": [], "trends": []}
+_SINCE: Plain = {"models": [], **{kind: [] for kind in ANSWERS}}
 _SINCE_IN_VERDICTS: Plain = {
     "higherA": None,
     "higherB": None,

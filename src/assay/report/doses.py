@@ -44,11 +44,12 @@ def _above_zero(point: Plain) -> Plain:
 def dose_curves(curves: Sequence[Plain], *, log: bool = False) -> Plain:
     """Lay out curves of one task on common axes.
 
-    Doses are often hundreds apart and then thousands, so they stand at equal distances, each with its amount.
+    Doses are often hundreds apart and then thousands, so they stand at equal distances, each with its amount. A curve without
+    points keeps its place among the lines, and its colour; where none has any there are no doses, and nothing to draw.
     """
     doses = sorted({point["dose"] for curve in curves for point in curve["points"]})
     ends = [end for curve in curves for point in curve["points"] for end in _ends(point)]
-    low, high = min(ends), max(ends)
+    low, high = min(ends, default=0.0), max(ends, default=0.0)
     rise = math.log if log else float
     across = {
         dose: round(_LEFT + (WIDTH - _LEFT - _EDGE) * at / max(1, len(doses) - 1), 1)
@@ -64,7 +65,7 @@ def dose_curves(curves: Sequence[Plain], *, log: bool = False) -> Plain:
         "height": HEIGHT,
         "left": _LEFT,
         "doses": [{"x": x, "dose": dose, "steps": _steps(curves, dose)} for dose, x in across.items()],
-        "scores": [{"y": up(score), "score": score} for score in (low, high)],
+        "scores": [{"y": up(score), "score": score} for score in ((low, high) if ends else ())],
         "lines": [
             {
                 "arm": curve["arm"],

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, StrictUndefined
 
 from assay.artifacts.layout import experiment_key
-from assay.report.lines import verdict_lines
+from assay.report.lines import answers, verdict_lines
 from assay.report.page import CLASSES
 
 Plain = dict[str, Any]
@@ -34,12 +34,7 @@ def blank_row(experiment: str, phase: str, *, pinned: bool) -> Plain:
 def index_row(experiment: str, report: Plain, *, reported: datetime, pinned: bool) -> Plain:
     """Return what the index says of an experiment by its report."""
     done, stages = sum(stage["done"] for stage in report["stages"]), len(report["stages"])
-    items = [
-        item
-        for document in report["comparisons"]
-        for kind in ("verdicts", "curves", "derived")
-        for item in document[kind]
-    ]
+    items = [item for document in report["comparisons"] for item in answers(document)]
     return {
         "experiment": experiment,
         "done": done,

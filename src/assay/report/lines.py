@@ -1,19 +1,26 @@
 """A verdict in a line, for where there is room for no more."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from assay.report.figures import figure
 
+ANSWERS = ("verdicts", "curves", "derived", "trends")
+"""The members of a comparison's document that hold what it found."""
+
 _MOST = 64
+
+
+def answers(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all that a comparison found; an older version wrote fewer kinds."""
+    for kind in ANSWERS:
+        yield from document.get(kind, ())
 
 
 def verdict_lines(data: dict[str, Any]) -> list[str]:
     """Return a line per verdict of a report, the primary ones first."""
     verdicts = [
-        (item, document["registration"])
-        for document in data["comparisons"]
-        for kind in ("verdicts", "curves", "derived", "trends")
-        for item in document.get(kind, ())  # an older version wrote no trends
+        (item, document["registration"]) for document in data["comparisons"] for item in answers(document)
     ]
     ordered = sorted(verdicts, key=lambda found: not found[0].get("primary", False))
     return [

@@ -11,12 +11,11 @@ from typing import Any
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
 from assay.plan.plan import Plan, PlannedStage
-from assay.report.lines import place
+from assay.report.lines import answers, place
 
 Plain = dict[str, Any]
 
 _FEW = 3  # answers that stand there whole
-_KINDS = ("verdicts", "curves", "derived", "trends")
 
 
 def opening(
@@ -44,7 +43,7 @@ def _question(stage: PlannedStage, records: Mapping[ArtifactRef, Record], docume
         return question | {
             "told": f"No answer yet: {done} of the {len(stage.reads)} stages that it reads are done."
         }
-    items = [item for kind in _KINDS for item in document[kind] if _is_asked(item, question["primary"])]
+    items = [item for item in answers(document) if _is_asked(item, question["primary"])]
     if len(items) <= _FEW:
         question["answers"] = [
             {"at": place(item), "word": item["word"], "told": item["reading"]} for item in items
@@ -70,7 +69,7 @@ def _asked(comparison: Plain) -> str:
         return f"Does {dose['task']} change along {dose['axis']}?"
     derived = comparison["derived"]
     if trend := derived.get("trend"):
-        against = "what an ideal mixture shows" if trend["theory"] else "0"
+        against = "what an ideal mixture shows" if trend.get("theory") else "0"
         return f"Is the slope of {derived['expression']} along {trend['axis']} other than {against}?"
     return f"Is {derived['expression']} other than 0?"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.adapters.expected_inputs import ExpectedSources
+from assay.adapters.expected_inputs import ExpectedSources, unasked
 from assay.adapters.local import LocalBackend
 from assay.adapters.sources import FileSources
 from assay.api.execution import Execution
@@ -19,7 +19,7 @@ from assay.artifacts.documents import ArtifactRef, StageDocument
 from assay.artifacts.kinds import Kind
 from assay.control.control import Control
 from assay.errors import SpecError, StoreError
-from assay.plan.compile import Resolved, compile_plan
+from assay.plan.compile import Resolved, compile_plan, wanted_inputs
 from assay.plan.examine import Examined, examine
 from assay.plan.plan import Plan
 from assay.ports.sources import Sources
@@ -92,18 +92,28 @@ def _bytes(path: Path) -> bytes:
 def compile_file(path: Path, *, expected: Path | None = None) -> tuple[Experiment, Plan]:
     """Read a spec's file, resolve its outside inputs relative to it, and compile it; `expected` tells of inputs that are not there."""
     examined = examined_file(path)
-    experiment = examined.sound()
-    resolved = resolved_file(path, examined, expected)
-    return experiment, compile_plan(experiment, examined.expansion, resolved)
+    experiment, expansion = examined.sound(), examined.expansion
+    if expected is None:
+        return experiment, compile_plan(experiment, expansion, resolved_file(path, examined))
+    told = parse_expected(_bytes(expected), str(expected))
+    left = unasked(told, wanted_inputs(expansion))
+    sources = ExpectedSources(told, expected.parent, _sources(path))
+    plan = compile_plan(experiment, expansion, resolved_inputs(expansion, examined.written, sources))
+    note = (
+        f"{len(left)} of {len(told)} inputs in {expected.name} are none of this spec, such as {left[0]}"
+        if left
+        else ""
+    )
+    return experiment, plan.model_copy(update={"notes": (*plan.notes, note)}) if note else plan
 
 
-def resolved_file(path: Path, examined: Examined, expected: Path | None = None) -> dict[str, Resolved]:
-    """Return what the outside inputs of a sound spec's file hold now, or are expected to, by their keys."""
-    sources: Sources = FileSources(path.absolute().parent, hub_access=os.environ.get("HF_HUB_OFFLINE") == "0")
-    if expected is not None:
-        told = parse_expected(_bytes(expected), str(expected))
-        sources = ExpectedSources(told, expected.parent, sources)
-    return resolved_inputs(examined.expansion, examined.written, sources)
+def resolved_file(path: Path, examined: Examined) -> dict[str, Resolved]:
+    """Return what the outside inputs of a sound spec's file hold now, by their keys."""
+    return resolved_inputs(examined.expansion, examined.written, _sources(path))
+
+
+def _sources(path: Path) -> Sources:
+    return FileSources(path.absolute().parent, hub_access=os.environ.get("HF_HUB_OFFLINE") == "0")
 
 
 def open_local(path: Path, store_uri: str, *, writing: bool = False, expected: Path | None = None) -> Local:

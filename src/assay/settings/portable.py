@@ -1,7 +1,7 @@
 """A spec's file and all that it reads, as a folder that stands by itself.
 
 What lies below the spec's own folder keeps its path, so that the spec is what it was; everything else goes below `inputs/`, and
-the spec names it there. Content stays what it is, and so does every fingerprint.
+the spec names it there. So does what lay below such a folder before: a star in its path would find what is brought beside it. Content stays what it is, and so does every fingerprint.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from assay.errors import SpecError
 from assay.plan.compile import Resolved, compile_plan, wanted_inputs
 from assay.plan.plan import Plan
 from assay.plan.shape import outside_names
-from assay.settings.local import examined_file, resolved_file
+from assay.settings.local import compile_file, examined_file, resolved_file
 from assay.stores.files import sha256_of
 from assay.stores.open import open_source
 
@@ -42,7 +42,12 @@ class Portable:
 
 
 def written_to(folder: Path, path: Path, taken: frozenset[str]) -> Portable:
-    """Bring a spec's file and its inputs to a folder, in which the names `taken` are for other things."""
+    """Bring a spec's file and its inputs to a folder, in which the names `taken` are for other things.
+
+    Raises:
+        SpecError: what the folder's spec asks for is not what the spec asks for.
+
+    """
     examined = examined_file(path)
     experiment = examined.sound()
     resolved = resolved_file(path, examined)
@@ -54,7 +59,7 @@ def written_to(folder: Path, path: Path, taken: frozenset[str]) -> Portable:
         if not found.location.files:
             elsewhere.append(wanted.uri)
             continue
-        place = _place(wanted.uri, found, taken | {path.name})
+        place = _place(wanted.uri, found, taken | {path.name, INPUTS})
         if place.uri != wanted.uri:
             names[wanted.uri] = place.uri
         anew = [_copied(file, folder / target) for file, target in place.files]
@@ -64,13 +69,27 @@ def written_to(folder: Path, path: Path, taken: frozenset[str]) -> Portable:
     text = path.read_bytes().decode("utf-8-sig")
     moved = relocated(text, names, outside_names(Stage)) if names else text
     (folder / path.name).write_bytes(moved.encode())
+    plan = compile_plan(experiment, examined.expansion, resolved)
+    if not renamed:
+        _check(plan, folder / path.name)
     return Portable(
         experiment=experiment,
-        plan=compile_plan(experiment, examined.expansion, resolved),
+        plan=plan,
         places=places,
         elsewhere=tuple(elsewhere),
         renamed=tuple(renamed),
     )
+
+
+def _check(plan: Plan, written: Path) -> None:
+    anew = compile_file(written)[1]
+    lost = [stage.label for stage in plan.stages if stage.ref not in anew.by_ref]
+    if lost:
+        raise SpecError(
+            f"export of {plan.experiment}",
+            f"found {len(lost)} stages that would be others there, such as {lost[0]}, expected the same ones",
+            "Name the spec's inputs file by file, where a star may find what others are.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from assay.stores.claims import read_stage
 from assay.stores.records import load_record
 from assay.stores.resume import drop_resume
 from assay.stores.store import ObjectInfo, Store, at_once, delete_all
-from assay.stores.uses import experiments, is_used, pins, uses
+from assay.stores.uses import Pinned, is_used, uses
 
 _ALIVE = timedelta(
     minutes=10
@@ -118,16 +118,15 @@ class Documents:
         return None if record is None else record.provenance.attempt
 
 
-def survey(store: Store) -> Survey:
+def survey(store: Store, pinned: Pinned) -> Survey:
     """List everything that the question takes: one request per thousand objects."""
     found: dict[ArtifactRef, list[ObjectInfo]] = {}
     for info in store.keys("stages/"):
         _, kind, fingerprint, *_ = f"{info.key}///".split("/")
         if ARTIFACT.fullmatch(name := f"{kind}/{fingerprint}"):
             found.setdefault(ArtifactRef(name), []).append(info)
-    pinned = {stage for name in experiments(store) for pin in pins(store, name) for stage in pin.stages}
     stages = {ref: Stored(ref=ref, objects=tuple(objects)) for ref, objects in found.items()}
-    return Survey(stages=stages, used=uses(store).keys(), pinned=pinned)
+    return Survey(stages=stages, used=uses(store).keys(), pinned=pinned.now())
 
 
 def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta) -> Garbage:
@@ -152,19 +151,19 @@ def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta)
     )
 
 
-def remove(store: Store, stored: Stored) -> bool:
-    """Remove a stage, unless somebody has come to rely on it or to try it; False if so, and then at most its record is gone.
+def remove(store: Store, stored: Stored, pinned: Pinned) -> bool:
+    """Remove a stage, unless somebody has come to rely on it, to pin it or to try it; False if so, and then at most its record is gone.
 
     Killed at any moment it leaves a stage that is not done, which the next sweep finds and ends.
     """
     ref = stored.ref
-    if is_used(store, ref.fingerprint):
+    if _is_wanted(store, ref, pinned):
         return False
     store.delete(record_key(ref))
     left = [info.key for info in store.keys(f"{stage_key(ref)}/")]
     # Claims go last but one: while there is one, nobody takes its number for another attempt into the same folder.
     claims = [key for key in left if key.endswith("/attempt.json")]
-    if is_used(store, ref.fingerprint) or set(claims) - {info.key for info in stored.objects}:
+    if _is_wanted(store, ref, pinned) or set(claims) - {info.key for info in stored.objects}:
         return False
     drop_resume(store, ref)
     last = {stage_document_key(ref), *claims}
@@ -172,6 +171,10 @@ def remove(store: Store, stored: Stored) -> bool:
     delete_all(store, claims)
     store.delete(stage_document_key(ref))
     return True
+
+
+def _is_wanted(store: Store, ref: ArtifactRef, pinned: Pinned) -> bool:
+    return is_used(store, ref.fingerprint) or ref.fingerprint in pinned.now()
 
 
 def _kept(seen: Survey, now: datetime, spared: timedelta) -> Iterator[tuple[ArtifactRef, Kept]]:

@@ -6,6 +6,7 @@ Ending too many costs no more than time, since a run declares anew what it relie
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from assay.stores.documents import read_document
 from assay.stores.store import Store, delete_all
 
 _USES = "uses/"
+_EXPERIMENTS = "experiments/"
 
 
 class Pin(Document):
@@ -55,8 +57,8 @@ def experiments(store: Store) -> list[str]:
     """Return every experiment (`<namespace>/<name>`) of which the store has a document, sorted."""
     return [
         f"{namespace}/{name}"
-        for namespace in store.children("experiments/")
-        for name in store.children(f"experiments/{namespace}/")
+        for namespace in store.children(_EXPERIMENTS)
+        for name in store.children(f"{_EXPERIMENTS}{namespace}/")
     ]
 
 
@@ -68,10 +70,37 @@ def pin(store: Store, experiment: str, stages: Iterable[str], now: datetime) -> 
     return made
 
 
+def is_pinned(store: Store, experiment: str) -> bool:
+    """Say whether an experiment has pinned anything, be its pins damaged."""
+    return next(iter(store.keys(_pins(experiment))), None) is not None
+
+
 def pins(store: Store, experiment: str) -> list[Pin]:
     """Return an experiment's pins."""
     keys = [info.key for info in store.keys(_pins(experiment))]
     return [found for key in sorted(keys) if (found := read_document(store, key, Pin)) is not None]
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """What all experiments of a store have pinned; a pin never changes, so each is read once."""
+
+    store: Store
+    _read: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def now(self) -> frozenset[str]:
+        """Return the fingerprints of the stages that are pinned now."""
+        found: set[str] = set()
+        for info in self.store.keys(_EXPERIMENTS):
+            if info.key.split("/")[3:4] == ["pins"]:
+                found.update(self._of(info.key))
+        return frozenset(found)
+
+    def _of(self, key: str) -> tuple[str, ...]:
+        if key not in self._read:
+            pin = read_document(self.store, key, Pin)
+            self._read[key] = () if pin is None else pin.stages
+        return self._read[key]
 
 
 def unpin(store: Store, experiment: str) -> int:

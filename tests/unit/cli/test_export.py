@@ -145,6 +145,44 @@ def test_a_star_at_the_top_does_not_find_what_the_folder_has_of_its_own(ran, mov
     assert set(states(folder).values()) == {State.DONE}
 
 
+def of_two(spec, one, two):
+    """Let the experiment read two sources."""
+    sources = ", ".join(
+        f'{{name: {name}, uri: "{uri}", format: sharegpt}}' for name, uri in (("one", one), ("two", two))
+    )
+    spec.write_text(spec.read_text().replace("{name: chats, uri: chats.jsonl, format: sharegpt}", sources))
+
+
+def a_chat(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{{"conversations": [{{"from": "human", "value": "{text}"}}]}}\n')
+
+
+def test_a_star_in_a_folder_called_inputs_does_not_find_what_is_brought_from_elsewhere(
+    ran, moved, spec, tmp_path_factory
+):
+    far = tmp_path_factory.mktemp("far")
+    a_chat(spec.parent / "inputs/mine/a.jsonl", "Mine")
+    a_chat(far / "b.jsonl", "From elsewhere")
+    of_two(spec, "inputs/*/*.jsonl", far / "b.jsonl")
+    ran()
+
+    assert set(states(moved()).values()) == {State.DONE}
+
+
+def test_an_export_that_would_be_another_experiment_is_none(ran, spec, store, tmp_path, tmp_path_factory):
+    far = tmp_path_factory.mktemp("far")
+    for name in ("a", "b"):
+        a_chat(far / name / f"{name}.jsonl", "The same")
+    of_two(spec, far / "a" / "*.jsonl", far / "b" / "*.jsonl")
+    ran()
+
+    with pytest.raises(
+        SpecError, match=r"stages that would be others there, such as .*expected the same ones"
+    ):
+        main(spec, store.uri, to=tmp_path / "out", models=True)
+
+
 def test_claims_say_where_inputs_lie_in_the_folder(ran, moved):
     plan = ran()
 
@@ -181,6 +219,23 @@ def test_a_file_that_is_not_what_its_record_says_is_not_exported(ran, spec, stor
 
     with pytest.raises(StoreError, match=r"out\.bin: found bytes of sha256"):
         main(spec, store.uri, to=tmp_path / "out", models=True)
+
+
+def test_an_export_that_failed_leaves_nothing_in_the_way_of_the_next(ran, spec, store, tmp_path):
+    plan = ran()
+    key = data_key(plan.stages[0].ref, 1, "out.bin")
+    store.put(key, b"maid")
+    with pytest.raises(StoreError):
+        main(spec, store.uri, to=tmp_path / "out", models=True)
+    assert list((tmp_path / "out").iterdir()) == []
+    (tmp_path / "out/.partial").mkdir()  # as one that was killed leaves it
+    (tmp_path / "out/.partial/half.yaml").write_text("half")
+    store.put(key, b"made")
+
+    main(spec, store.uri, to=tmp_path / "out", models=True)
+
+    assert not list((tmp_path / "out").rglob("half.yaml"))
+    assert set(states(tmp_path / "out").values()) == {State.DONE}
 
 
 def test_a_folder_with_something_in_it_is_left_alone(spec, store, tmp_path):

@@ -130,15 +130,40 @@ def test_an_experiment_that_a_store_does_not_know_is_told_beside_those_it_knows(
         pin.main("smal", store.uri)
 
 
+def test_what_forgets_or_unpins_by_a_file_needs_none_of_its_data(run, spec, store, capsys):
+    pin.main(str(spec), store.uri)
+    (spec.parent / "chats.jsonl").unlink()
+
+    unpin.main(str(spec), store.uri)
+    forget.main(str(spec), store.uri, superseded=False)
+
+    assert (pins(store, "default/small"), uses(store)) == ([], {})
+
+
+def test_a_store_that_is_not_there_is_not_made_by_what_forgets_or_unpins(spec, tmp_path, capsys):
+    unpin.main(str(spec), str(tmp_path / "none"))
+    forget.main(str(spec), str(tmp_path / "none"), superseded=False)
+    forget.main(str(spec), str(tmp_path / "none"), superseded=True)
+
+    assert "default/small: 0 pins taken away" in capsys.readouterr().out
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_is_superseded_takes_a_file_to_say(run, store):
     with pytest.raises(SpecError, match="--superseded"):
         forget.main("small", store.uri, superseded=True)
 
 
-@pytest.mark.parametrize("text", ["7", "d", "-1d", "1w", "1.5d"])
+@pytest.mark.parametrize(
+    "text", ["7", "d", "-1d", "1w", "1.5d", "٧d", "36501d", "999999d", "99999999999999d"]
+)
 def test_what_is_no_age_is_refused(text):
     with pytest.raises(SpecError, match="7d, 12h or 30m"):
         age(text)
+
+
+def test_a_hundred_years_are_an_age():
+    assert age("36500d") == timedelta(days=36500)
 
 
 def test_looking_for_garbage_makes_no_store(tmp_path, capsys):

@@ -60,6 +60,29 @@ def test_a_folder_holds_the_page_and_a_copy_of_every_report(reported, store, tmp
     assert store.get("index.html") is None
 
 
+def test_a_damaged_pin_is_a_pin_and_all_are_listed(reported, store, capsys):
+    store.put(experiment_key("default/small", "pins/1.json"), b"{")
+
+    assert listed(store, capsys)["default/small"]["pinned"]
+
+
+def test_a_report_whose_page_is_gone_is_listed_without_a_link(reported, store, tmp_path, capsys):
+    store.delete(experiment_key("default/small", "report.html"))
+
+    main(store.uri, to=tmp_path / "site", output="text")
+
+    told = (tmp_path / "site/index.html").read_text()
+    assert "default/small" in told
+    assert 'href="experiments/' not in told
+
+
+def test_a_folder_is_written_whatever_is_printed(reported, store, tmp_path, capsys):
+    main(store.uri, to=tmp_path / "site", output="json")
+
+    assert json.loads(capsys.readouterr().out)["experiments"]
+    assert (tmp_path / "site/index.html").is_file()
+
+
 def test_looking_at_a_store_that_is_not_there_makes_none(tmp_path, capsys):
     main(str(tmp_path / "none"), to=None, output="text")
 

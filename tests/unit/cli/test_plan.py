@@ -8,7 +8,7 @@ import pytest
 
 from assay.artifacts.environment import environment
 from assay.cli.plan import main
-from assay.errors import SpecErrors
+from assay.errors import SpecError, SpecErrors
 from assay.settings.local import compile_file
 from assay.stores.claims import declare_stage
 
@@ -183,6 +183,37 @@ def test_what_is_not_expected_is_looked_up_and_no_expectation_stands_for_what_is
     assert {row["ref"] for row in json.loads(capsys.readouterr().out)["stages"]}.isdisjoint(
         row["ref"] for row in read
     )
+
+
+def test_an_expectation_that_no_input_has_is_noted_and_what_is_there_is_reused(
+    spec, store, bench, cleaned, capsys
+):
+    expect = spec.parent / "expected.yaml"
+    expect.write_text("inputs: [{uri: elsewhere.jsonl, bytes: 4}]\n")
+    bench.finish(cleaned.document)
+
+    main(spec, store.uri, profile=None, expect=expect, output="text")
+
+    told = capsys.readouterr().out
+    assert "note: 1 of 1 inputs in expected.yaml are none of this spec, such as elsewhere.jsonl" in told
+    assert "no stage over them is reused" in told
+    assert "1 to reuse" in told
+
+
+def test_an_expectation_that_is_nearly_an_input_is_refused(spec, store):
+    expect = spec.parent / "expected.yaml"
+    expect.write_text("inputs: [{uri: chat.jsonl, bytes: 4}]\n")
+
+    with pytest.raises(SpecError, match=r"expected input chat\.jsonl: .* Did you mean `chats\.jsonl`"):
+        main(spec, store.uri, profile=None, expect=expect, output="json")
+
+
+def test_a_file_of_expectations_serves_every_study_of_its_folder(store, capsys):
+    folder = PAPER.parent / "resistance"
+    for name in ("paper-rebound", "paper-resistance"):
+        expect = folder / "paper-inputs.yaml"
+        main(folder / f"{name}.yaml", store.uri, profile=None, expect=expect, output="json")
+        assert json.loads(capsys.readouterr().out)["stages"]
 
 
 @pytest.mark.parametrize(

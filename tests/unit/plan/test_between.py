@@ -55,7 +55,7 @@ def test_the_same_steps_in_another_order_differ_in_their_order():
 
     (field,) = Arms(plan).fields("other", "plain")
 
-    assert field.path == "cleaned.clean.steps.order"
+    assert field.path == "cleaned.clean.steps.(order)"
 
 
 def test_a_stage_that_one_arm_lacks_is_named_with_its_kind():

@@ -88,6 +88,67 @@ def test_two_arms_differ_where_one_says_something_else():
     assert told(diff)["with/sft → without/sft"] == ([], ("cleaned",))
 
 
+def test_an_arm_without_an_axis_is_held_against_every_run_along_it():
+    less = {"name": "less", "stages": [{"name": "sft", "train": {"optimizer": {"lr": 0.5}}}]}
+    sizes = {"name": "size", "role": "factor", "paths": ["sft.train.batchSize"], "integers": [4, 16]}
+    plan = a_plan(arms=[less, {"name": "sized", "matrix": [sizes]}], matrix=[SEEDS | {"integers": [1, 2]}])
+
+    diff = arms_diff(plan, "less", "sized")
+
+    assert told(diff)["less/sft[seed=1] → sized/sft[seed=1,size=4]"] == (
+        ["batchSize: 8 → 4", "optimizer.lr: 0.5 → 0.001"],
+        (),
+    )
+    trained = {label for label in told(diff) if "/sft" in label}
+    assert len(trained) == 4
+    assert (diff.only_before, diff.only_after) == ((), ())
+
+
+def test_a_run_of_one_arm_alone_is_only_on_its_side():
+    few = {"name": "few", "matrix": [SEEDS | {"integers": [1]}]}
+    many = {"name": "many", "matrix": [SEEDS | {"integers": [1, 2]}]}
+
+    diff = arms_diff(a_plan(arms=[few, many]), "few", "many")
+
+    assert (diff.changes, diff.only_before) == ((), ())
+    assert diff.only_after == ("sft[seed=2]", "answers[seed=2]", "scores[seed=2]")
+
+
+def sampled(name, **more):
+    return {
+        "name": name,
+        "stages": [{"name": "cleaned", "clean": {"steps": [{"subsample": {"share": 0.5, **more}}]}}],
+    }
+
+
+def test_a_field_that_is_called_order_is_told_like_any_other():
+    plan = a_plan(arms=[sampled("whole"), sampled("first", order="training")])
+
+    ((field,), _) = told(arms_diff(plan, "whole", "first"))["whole/cleaned → first/cleaned"]
+
+    assert field == "steps.subsample.subsample.order: absent → training"
+
+
+def test_the_order_of_steps_is_told_only_where_shared_ones_stand_otherwise():
+    def put(name, *steps):
+        return {"name": name, "stages": [{"name": "cleaned", "clean": {"steps": list(steps)}}]}
+
+    one, late = {"name": "one", "shortInput": {}}, {"name": "two", "shortInput": {}}
+    plan = a_plan(
+        arms=[
+            put("plain", one),
+            put("more", one, late | {"before": "one"}),
+            put("other", one | {"before": "refusals"}),
+        ]
+    )
+
+    ((more,), _) = told(arms_diff(plan, "plain", "more"))["plain/cleaned → more/cleaned"]
+    ((other,), _) = told(arms_diff(plan, "plain", "other"))["plain/cleaned → other/cleaned"]
+
+    assert more.startswith("steps.two: absent → ")
+    assert other.startswith("steps.(order): ")
+
+
 def test_two_stages_are_followed_to_what_makes_them_differ():
     plan = a_plan()
 

@@ -58,6 +58,23 @@ def test_a_row_counts_what_is_done_and_what_verdicts_say():
     assert row["report"] == "experiments/team/rebound/report.html"
 
 
+def test_a_trend_counts_as_a_verdict_like_any_other():
+    trend = {
+        "arm": "mixed",
+        "expression": "slope of ln(kappa) by ln(k)",
+        "word": "lower",
+        "effect": -0.7,
+        "interval": None,
+        "coordinates": {},
+    }
+    report = a_report()
+    report["comparisons"][0]["trends"] = [trend]
+
+    row = index_row("team/poison", report, reported=AT, pinned=False)
+
+    assert row["words"] == {"worse": 1, "lower": 1}
+
+
 def test_the_page_asks_nobody_for_anything_and_the_same_rows_give_the_same_bytes():
     page = index_page("store", ROWS)
 

@@ -98,7 +98,7 @@ def test_a_trend_of_logarithms_is_drawn_by_them_and_leaves_out_what_has_none():
     assert [a - b for a, b in pairwise(heights)] == pytest.approx([heights[0] - heights[1]] * 3, abs=0.2)
 
 
-def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_out():
+def a_page(*trends):
     document = {
         "comparison": {"name": "study", "family": "holm", "alpha": 0.05},
         "registration": None,
@@ -107,10 +107,10 @@ def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_o
         "models": [],
         "curves": [],
         "derived": [],
-        "trends": [a_trend()],
+        "trends": list(trends),
         "missing": [],
     }
-    html = page(
+    return page(
         {
             "experiment": "study",
             "questions": [],
@@ -125,6 +125,30 @@ def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_o
             "notes": [],
         }
     )
+
+
+def below_zero(arm):
+    return a_trend(arm=arm, theory=None, points=[a_point(dose, -0.1) for dose in (1, 2, 4)])
+
+
+def test_of_arms_whose_means_have_no_logarithm_the_others_keep_their_colours():
+    alone = trend_curves([a_trend(), below_zero("lost"), a_trend(arm="after")])
+
+    assert [bool(line["points"]) for line in alone["lines"]] == [True, False, True, True]
+    assert len({line["hue"] for line in alone["lines"]}) == 4
+
+
+def test_a_trend_of_logarithms_whose_means_have_none_is_told_without_a_picture():
+    html = a_page(below_zero("together"))
+
+    assert '<svg class="doses"' not in html
+    assert '<svg class="doses"' in a_page(a_trend())
+    assert "<h3>slope of ln(kappa) by ln(k)</h3>" in html
+    assert "4: <span" in html
+
+
+def test_a_trend_stands_on_the_page_with_its_runs_the_theory_and_what_was_left_out():
+    html = a_page(a_trend())
 
     assert "<h3>slope of ln(kappa) by ln(k)</h3>" in html
     assert "ideal 8" in html

@@ -1,0 +1,38 @@
+"""The page of the studies' results: a row for every question of a report, whatever its kind."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "write_results.py"
+
+
+@pytest.fixture
+def questions():
+    return runpy.run_path(str(SCRIPT))["questions"]
+
+
+def a_level(**more):
+    return {
+        "arm": "mixed", "coordinates": {}, "word": "lower", "effect": -0.7, "interval": {"low": -0.8, "high": -0.6},
+        "p": 0.01, "adjustedP": 0.02, "margin": None, "runs": [{}] * 3, **more,
+    }  # fmt: skip
+
+
+def test_a_trend_is_a_row_beside_what_is_derived(questions):
+    document = {
+        "verdicts": [],
+        "curves": [],
+        "derived": [a_level(expression="kappa")],
+        "trends": [a_level(expression="slope of ln(kappa) by ln(k)")],
+    }
+
+    _, derived, trend = questions(document)
+
+    assert derived.startswith("| mixed | `kappa` | lower | -0.7 | ")
+    assert trend.startswith("| mixed | `slope of ln(kappa) by ln(k)` | lower | -0.7 | ")
+
+
+def test_an_older_report_has_no_trends_and_its_table_all_else(questions):
+    assert len(list(questions({"verdicts": [], "curves": [], "derived": [a_level(expression="kappa")]}))) == 2
