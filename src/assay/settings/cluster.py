@@ -55,7 +55,7 @@ class Surroundings:
         """Return a Profile's store, which experiments share, with its connections; it is tried when it is first opened."""
         place = ("store", reached.uri, reached.endpoint, reached.region)
         if place not in self.stores:
-            self.stores[place] = open_store(reached.uri, store_environment(reached))
+            self.stores[place] = open_store(reached.uri, store_environment(reached), resigns=True)
         return self.stores[place]
 
     def source(self, uri: str, reached: StoreRef) -> Store:
