@@ -30,7 +30,7 @@ def test_where_everything_fails_most_is_not_even_tried():
         tried.append(number)
         raise ValueError(number)
 
-    with pytest.raises(ValueError, match="[0-9]"):
+    with pytest.raises(ValueError, match=r"[0-9]"):
         Together()(act, range(100))
     assert len(tried) <= 8
 
