@@ -17,6 +17,8 @@ import aiohttp
 from kubernetes import client
 from kubernetes.config.config_exception import ConfigException
 
+from assay_operator.pauses import Pauses
+
 Plain = dict[str, Any]
 
 
@@ -33,7 +35,6 @@ _log = logging.getLogger(__name__)
 _WATCHED_SECONDS, _SILENT_SECONDS = 300, 330  # a connection that died unnoticed is replaced
 _CONNECT_SECONDS = 10.0
 _PAGE = 100  # objects
-_PAUSE_SECONDS, _LONGEST_PAUSE = 1.0, 30.0
 _ABSENT_SECONDS = 60.0  # until a kind that is not served is asked for again
 _NOT_FOUND, _GONE = 404, 410
 _PASSING = (aiohttp.ClientError, OSError, ConfigException, ValueError)  # also of files that say how to ask
@@ -75,31 +76,33 @@ class Informer:
         self._of = followed.collection
         self._tell = followed.tell
         self._known = followed.known
+        self._pauses = Pauses()
         self._version: str | None = None  # up to which all has been told
         self.synced = asyncio.Event()  # what there was at the beginning was told
 
     async def run(self) -> None:
         """Follow for ever."""
-        pause = _PAUSE_SECONDS
         while True:
             try:
                 if self._version is None:
                     self._version = await self._list()
+                    self._pauses.listed()
                     self.synced.set()
                 await self._watch(self._version)
-                pause = _PAUSE_SECONDS
+                pause = self._pauses.ended()
             except _LostPlaceError:
                 _log.info("%s: the watch lost its place, and lists anew", self._of.path)
                 self._version = None
+                pause = self._pauses.lost()
             except _AbsentError:
                 self._version = None
                 self._forget(self._known)
                 self.synced.set()
-                await asyncio.sleep(_ABSENT_SECONDS)
+                pause = _ABSENT_SECONDS
             except _PASSING as error:
                 _log.warning("%s: the watch broke, and goes on: %s", self._of.path, error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = self._pauses.broke()
+            await asyncio.sleep(pause)
 
     async def _list(self) -> str:
         """Tell all that is there, and what went since it was told; return up to when that is so."""
@@ -127,11 +130,13 @@ class Informer:
             "timeoutSeconds": str(_WATCHED_SECONDS),
         }
         async with self._asked(query) as answer:
+            self._pauses.answered()
             async for line in _lines(answer):
                 event = json.loads(line)
                 found = event["object"]
                 if event["type"] == "ERROR":
                     raise _LostPlaceError
+                self._pauses.told()
                 self._version = found["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
                     self._heard(found, there=event["type"] != "DELETED")

@@ -18,7 +18,7 @@ import pytest
 from kubernetes import client
 
 from assay.adapters.cluster_api import ClusterApi, path_of
-from assay_operator import informer
+from assay_operator import informer, pauses
 from assay_operator.api import ApiClient
 from assay_operator.informer import Collection, Followed, follow
 
@@ -149,7 +149,7 @@ def test_a_watch_that_is_dropped_at_any_event_has_told_everything_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
     fault: str,
 ) -> None:
-    monkeypatch.setattr(informer, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pauses, "_SHORTEST", 0.01)
     for number in range(1, EVENTS + 1):
         there = f"{namespace}-{number}"
         api.create("/api/v1/namespaces", {"metadata": {"name": there}})

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from kubernetes import client
 
-from assay_operator import informer
+from assay_operator import informer, pauses
 from assay_operator.informer import Collection, Followed, follow
 from assay_operator.servers import serve
 
@@ -96,7 +96,7 @@ async def while_following(server, followed, wait, *, named=None):
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(informer, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pauses, "_SHORTEST", 0.01)
 
 
 def test_what_went_after_a_bug_ended_the_following_is_told_when_it_begins_anew():
@@ -152,5 +152,28 @@ def test_a_token_that_cannot_be_read_for_a_moment_is_asked_for_again(raised):
 
         await while_following(Server(["a"]), followed_by(heard.tell), heard.until(("a", True)), named=named)
         assert not left
+
+    asyncio.run(play())
+
+
+LOST = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
+
+
+@pytest.mark.parametrize(
+    "watches",
+    [
+        [[LOST], [an_event("b", "2"), LOST], [an_event("c", "3")]],
+        [[an_event("b", "2")], [an_event("c", "3")]],
+    ],
+)
+def test_a_watch_that_tells_something_is_followed_by_the_next_at_once_however_soon_it_ends(
+    watches, monkeypatch
+):
+    monkeypatch.setattr(pauses, "_SHORTEST", 3600.0)
+    monkeypatch.setattr(pauses, "_LONGEST", 3600.0)
+
+    async def play():
+        heard = Heard()
+        await while_following(Server(["a"], *watches), followed_by(heard.tell), heard.until(("c", True)))
 
     asyncio.run(play())
