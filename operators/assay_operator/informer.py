@@ -1,6 +1,6 @@
 """Lists of objects, each followed by a watch: what is there, what changes and what goes is told as it is heard.
 
-It keeps the names of what it told, and no objects. A watch that ends goes on where it was; one that lost its place, which the API
+It keeps the names of what it told, and no objects; they are kept when following ends, and begins anew. A watch that ends goes on where it was; one that lost its place, which the API
 server says with 410, lists anew, and then what went meanwhile is told too.
 """
 
@@ -9,12 +9,15 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
 import aiohttp
 from kubernetes import client
+from kubernetes.config.config_exception import ConfigException
+
+from assay_operator.pauses import Pauses
 
 Plain = dict[str, Any]
 
@@ -32,9 +35,9 @@ _log = logging.getLogger(__name__)
 _WATCHED_SECONDS, _SILENT_SECONDS = 300, 330  # a connection that died unnoticed is replaced
 _CONNECT_SECONDS = 10.0
 _PAGE = 100  # objects
-_PAUSE_SECONDS, _LONGEST_PAUSE = 1.0, 30.0
 _ABSENT_SECONDS = 60.0  # until a kind that is not served is asked for again
 _NOT_FOUND, _GONE = 404, 410
+_PASSING = (aiohttp.ClientError, OSError, ConfigException, ValueError)  # also of files that say how to ask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,15 @@ class Collection:
     api_version: str
     kind: str
     selector: str = ""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A collection, who hears of it, and the namespaces and names of what is there as far as was told."""
+
+    collection: Collection
+    tell: Tell
+    known: set[tuple[str, str]] = field(default_factory=set)
 
 
 class _LostPlaceError(Exception):
@@ -58,39 +70,39 @@ class _AbsentError(Exception):
 class Informer:
     """Follows one collection."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, reached: "Reached", of: Collection, tell: Tell
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, reached: "Reached", followed: Followed) -> None:
         self._session = session
         self._reached = reached
-        self._of = of
-        self._tell = tell
-        self._known: set[tuple[str, str]] = set()
+        self._of = followed.collection
+        self._tell = followed.tell
+        self._known = followed.known
+        self._pauses = Pauses()
         self._version: str | None = None  # up to which all has been told
         self.synced = asyncio.Event()  # what there was at the beginning was told
 
     async def run(self) -> None:
         """Follow for ever."""
-        pause = _PAUSE_SECONDS
         while True:
             try:
                 if self._version is None:
                     self._version = await self._list()
+                    self._pauses.listed()
                     self.synced.set()
                 await self._watch(self._version)
-                pause = _PAUSE_SECONDS
+                pause = self._pauses.ended()
             except _LostPlaceError:
                 _log.info("%s: the watch lost its place, and lists anew", self._of.path)
                 self._version = None
+                pause = self._pauses.lost()
             except _AbsentError:
                 self._version = None
                 self._forget(self._known)
                 self.synced.set()
-                await asyncio.sleep(_ABSENT_SECONDS)
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                pause = _ABSENT_SECONDS
+            except _PASSING as error:
                 _log.warning("%s: the watch broke, and goes on: %s", self._of.path, error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = self._pauses.broke()
+            await asyncio.sleep(pause)
 
     async def _list(self) -> str:
         """Tell all that is there, and what went since it was told; return up to when that is so."""
@@ -118,11 +130,13 @@ class Informer:
             "timeoutSeconds": str(_WATCHED_SECONDS),
         }
         async with self._asked(query) as answer:
+            self._pauses.answered()
             async for line in _lines(answer):
                 event = json.loads(line)
                 found = event["object"]
                 if event["type"] == "ERROR":
                     raise _LostPlaceError
+                self._pauses.told()
                 self._version = found["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
                     self._heard(found, there=event["type"] != "DELETED")
@@ -134,8 +148,10 @@ class Informer:
     def _heard(self, found: Plain, *, there: bool) -> tuple[str, str]:
         metadata = found["metadata"]
         name = (metadata["namespace"], metadata["name"])
-        (self._known.add if there else self._known.discard)(name)
+        self._known.add(name)
         self._tell({**found, "apiVersion": self._of.api_version, "kind": self._of.kind}, there=there)
+        if not there:
+            self._known.discard(name)  # only now: what was not heard, because of a bug, is told again
         return name
 
     def _forget(self, names: set[tuple[str, str]]) -> None:
@@ -171,7 +187,7 @@ class Reached:
 
 async def follow(
     configuration: client.Configuration,
-    followed: Sequence[tuple[Collection, Tell]],
+    followed: Sequence[Followed],
     synced: Callable[[], None],
 ) -> None:
     """Follow all of them for ever; `synced` is called once everything that there was at first has been told."""
@@ -180,7 +196,7 @@ async def follow(
         aiohttp.ClientSession(connector=reached.connector()) as session,
         asyncio.TaskGroup() as tasks,
     ):
-        informers = [Informer(session, reached, collection, tell) for collection, tell in followed]
+        informers = [Informer(session, reached, one) for one in followed]
         for informer in informers:
             tasks.create_task(informer.run())
         await asyncio.gather(*(informer.synced.wait() for informer in informers))

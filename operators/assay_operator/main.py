@@ -23,7 +23,7 @@ from assay.settings.common import now
 from assay_operator.api import ApiClient, configuration
 from assay_operator.certificate_keeper import CertificateKeeper, Place
 from assay_operator.health import Health, health_app
-from assay_operator.informer import Collection, Tell, follow
+from assay_operator.informer import Followed, follow
 from assay_operator.lease import Leadership
 from assay_operator.logs import configure
 from assay_operator.metrics import Metrics
@@ -114,9 +114,7 @@ def _lead(options: Options, workers: Workers) -> None:
     workers.start()
 
 
-def _watch(
-    reached: client.Configuration, followed: Sequence[tuple[Collection, Tell]], synced: threading.Event
-) -> None:
+def _watch(reached: client.Configuration, followed: Sequence[Followed], synced: threading.Event) -> None:
     """Watch until the process ends, in a thread and an event loop of its own: admission does not wait for it."""
     while True:
         try:

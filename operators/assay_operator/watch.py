@@ -10,7 +10,7 @@ from assay.api.experiment import GROUP, VERSION
 from assay.settings.in_cluster import DEFAULT_PROFILE
 from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, owning_experiments
-from assay_operator.informer import Collection, Tell
+from assay_operator.informer import Collection, Followed
 from assay_operator.queue import Key
 
 Plain = dict[str, Any]
@@ -27,7 +27,7 @@ class Ears:
         self._wake = wake
         self._known: dict[Key, tuple[str, object]] = {}  # experiment → its profile, and what it asks for
 
-    def followed(self, namespaces: Sequence[str]) -> list[tuple[Collection, Tell]]:
+    def followed(self, namespaces: Sequence[str]) -> list[Followed]:
         """Say what to listen to, in some namespaces or, where none is named, in all."""
         among: Sequence[str | None] = namespaces or [None]
         ours = [
@@ -41,7 +41,7 @@ class Ears:
             for carrier in CARRIERS
         ]
         return [
-            (
+            Followed(
                 Collection(
                     path=path_of(api_version, plural, namespace),
                     api_version=api_version,

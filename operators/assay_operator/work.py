@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from assay.errors import AssayError
@@ -14,7 +16,8 @@ from assay_operator.queue import DueQueue, Key
 from assay_operator.reconcile import Reconciler
 
 _WORKERS = 32  # mostly they wait for the store
-_TOGETHER = 32  # requests to the store of all wake-ups of many stages
+_TOGETHER = 32  # threads that help wake-ups of many stages
+_SHARE = 8  # items of one wake-up that may be underway at once
 _BACKOFF_SECONDS = 15.0
 T = TypeVar("T")
 
@@ -22,17 +25,41 @@ _log = logging.getLogger(__name__)
 
 
 class Together:
-    """Does something with each of many items at once; what fails is raised when all is done."""
+    """Does something with each of many items, several at once; what fails is raised, and what has not begun by then is left.
+
+    Whoever calls works too, with a few of the threads that are free; so one whose store is dead holds up no other.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_TOGETHER, thread_name_prefix="together")
 
     def __call__(self, act: Callable[[T], object], items: Iterable[T], /) -> None:
-        """Return when all is done. What is done may not do so in turn: it would wait for itself."""
-        underway = [self._threads.submit(act, item) for item in items]
-        wait(underway)
-        for one in underway:
-            one.result()
+        """Return when all is done, or when something failed and nothing is underway any more."""
+        left = SimpleQueue[T]()
+        for item in items:
+            left.put(item)
+        failed = threading.Event()
+
+        def work() -> None:
+            try:
+                while not failed.is_set():
+                    try:
+                        item = left.get_nowait()
+                    except Empty:
+                        return
+                    act(item)
+            except BaseException:
+                failed.set()
+                raise
+
+        helpers = [self._threads.submit(work) for _ in range(min(_SHARE, left.qsize()) - 1)]
+        try:
+            work()
+        finally:
+            begun = [helper for helper in helpers if not helper.cancel()]
+            wait(begun)
+        for helper in begun:
+            helper.result()
 
 
 class Workers:

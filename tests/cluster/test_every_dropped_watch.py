@@ -18,9 +18,9 @@ import pytest
 from kubernetes import client
 
 from assay.adapters.cluster_api import ClusterApi, path_of
-from assay_operator import informer
+from assay_operator import informer, pauses
 from assay_operator.api import ApiClient
-from assay_operator.informer import Collection, follow
+from assay_operator.informer import Collection, Followed, follow
 
 Plain = dict[str, Any]
 
@@ -93,7 +93,7 @@ def followed(bare: client.Configuration, path: str, heard: Heard) -> Iterator[No
     """Follow in a thread while the caller holds it, from when all that there was has been told."""
     synced, loop = threading.Event(), asyncio.new_event_loop()
     collection = Collection(path=path, api_version="v1", kind="ConfigMap", selector=SELECTOR)
-    task = loop.create_task(follow(bare, [(collection, heard.tell)], synced.set))
+    task = loop.create_task(follow(bare, [Followed(collection, heard.tell)], synced.set))
 
     def run() -> None:
         with pytest.raises(asyncio.CancelledError):
@@ -149,7 +149,7 @@ def test_a_watch_that_is_dropped_at_any_event_has_told_everything_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
     fault: str,
 ) -> None:
-    monkeypatch.setattr(informer, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pauses, "_SHORTEST", 0.01)
     for number in range(1, EVENTS + 1):
         there = f"{namespace}-{number}"
         api.create("/api/v1/namespaces", {"metadata": {"name": there}})

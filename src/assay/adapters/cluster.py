@@ -239,12 +239,15 @@ class ClusterBackend:
         return None
 
     def _get(self, key: Key) -> Plain | None:
-        """Read a workload as it is now."""
+        """Read a workload as it is now; of one that is gone, no copy is kept, which somebody's late answer may have left."""
         ref, number = key
         name = workload_name(ref, number)
-        carriers = carriers_of(ref.kind, self._profile)
-        found = (self._api.get(self._path(carrier, name)) for carrier in carriers)
-        return next((item for item in found if item is not None), None)
+        for carrier in carriers_of(ref.kind, self._profile):
+            found = self._api.get(self._path(carrier, name))
+            if found is not None:
+                return found
+            self._watched.forget(carrier.kind, self._claimant.namespace, name)
+        return None
 
     def _tell_ending(self, key: Key, found: Plain) -> None:
         """Write down how a team's own command ended, which only its pod knows."""

@@ -26,7 +26,7 @@ class Each(Protocol):
     """Does something with each item, and returns when all is done; at once or one by one."""
 
     def __call__(self, act: Callable[[T], object], items: Iterable[T], /) -> None:
-        """Do it; what fails is raised when the rest is done, or at once."""
+        """Do it; what fails is raised, and what has not begun by then is left."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 
 from assay.adapters.cluster import Claimant, ClusterBackend
 from assay.adapters.cluster_api import ClusterApi
@@ -49,20 +50,13 @@ class Surroundings:
     earlier: EarlierStages = field(default_factory=EarlierStages)
     remembered: Remembered = field(default_factory=Remembered)
     each: Each = one_by_one  # how what concerns many stages is done
-    stores: dict[tuple[str | None, ...], Store] = field(default_factory=dict)
+    stores: dict[tuple[str | None, ...], Store] = field(default_factory=dict)  # of Profiles
 
     def store(self, reached: StoreRef) -> Store:
         """Return a Profile's store, which experiments share, with its connections; it is tried when it is first opened."""
-        place = ("store", reached.uri, reached.endpoint, reached.region)
+        place = (reached.uri, reached.endpoint, reached.region)
         if place not in self.stores:
-            self.stores[place] = open_store(reached.uri, store_environment(reached))
-        return self.stores[place]
-
-    def source(self, uri: str, reached: StoreRef) -> Store:
-        """Return a folder to read from, reached as a Profile's store is."""
-        place = ("source", uri, reached.endpoint, reached.region)
-        if place not in self.stores:
-            self.stores[place] = open_source(uri, store_environment(reached))
+            self.stores[place] = open_store(reached.uri, store_environment(reached), resigns=True)
         return self.stores[place]
 
 
@@ -87,7 +81,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
     store = around.store(profile.store)
     sources = ObjectSources(
         profile.data,
-        lambda uri: around.source(uri, profile.store),
+        cache(lambda uri: open_source(uri, store_environment(profile.store))),  # as long as it is planned
         allowed=(profile.store.uri, *filter(None, [profile.data])),
     )
     known = frozen(store, experiment, lambda: _compiled(experiment, sources), now())

@@ -13,16 +13,17 @@ from assay.stores.store import Store, check_key
 _S3 = "s3://"
 
 
-def open_store(uri: str, environment: Mapping[str, str] = os.environ) -> Store:
+def open_store(uri: str, environment: Mapping[str, str] = os.environ, *, resigns: bool = False) -> Store:
     """Open `file:///folder`, a path, `s3://bucket` or `s3://bucket/prefix`, to read and write.
 
-    `environment` says how S3 is reached, and as whom, by the `AWS_*` variables.
+    `environment` says how S3 is reached, and as whom, by the `AWS_*` variables. Whoever `resigns` waits for an S3 that does
+    not answer for half a minute once, and a few seconds from then on until it answers.
 
     Raises:
         StoreError: the URI is malformed, or the store refuses or lacks conditional PUT, which is tried.
 
     """
-    store = _at(uri, environment)
+    store = _at(uri, environment, resigns=resigns)
     store.check()
     return store
 
@@ -59,8 +60,8 @@ class _Checked(Store, Protocol):
     def check_readable(self, *, absent: bool = False) -> None: ...
 
 
-def _at(uri: str, environment: Mapping[str, str]) -> _Checked:
-    return _s3(uri, environment) if uri.startswith(_S3) else FolderStore(_folder(uri))
+def _at(uri: str, environment: Mapping[str, str], *, resigns: bool = False) -> _Checked:
+    return _s3(uri, environment, resigns=resigns) if uri.startswith(_S3) else FolderStore(_folder(uri))
 
 
 def _folder(uri: str) -> Path:
@@ -76,7 +77,7 @@ def _folder(uri: str) -> Path:
     )
 
 
-def _s3(uri: str, environment: Mapping[str, str]) -> _Checked:
+def _s3(uri: str, environment: Mapping[str, str], *, resigns: bool) -> _Checked:
     # A folder's users do not wait for the S3 client, which takes most of a second to import.
     from assay.stores.s3 import S3Store  # noqa: PLC0415
     from assay.stores.s3_environment import S3Connection  # noqa: PLC0415
@@ -97,4 +98,4 @@ def _s3(uri: str, environment: Mapping[str, str]) -> _Checked:
             "found an empty or dotted path segment, expected s3://bucket/prefix",
             "Correct the store's URI.",
         ) from error
-    return S3Store(bucket, prefix, S3Connection.from_environment(environment))
+    return S3Store(bucket, prefix, S3Connection.from_environment(environment), resigns=resigns)

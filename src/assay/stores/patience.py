@@ -31,10 +31,14 @@ _WORKING = _Patience(trying=30, answer=60)  # a pod holds hours of work: it outl
 
 
 class PatientPool(PoolManager):
-    """A connection pool that repeats what failed in passing, more patiently once the server has answered at all."""
+    """A connection pool that repeats what failed in passing, more patiently once the server has answered at all.
 
-    def __init__(self, *, ca_certs: str) -> None:
+    One that `resigns` is patient no more, until the next answer, once its patience has been used up: others wait for it.
+    """
+
+    def __init__(self, *, ca_certs: str, resigns: bool) -> None:
         super().__init__(maxsize=_CONNECTIONS, cert_reqs="CERT_REQUIRED", ca_certs=ca_certs)
+        self._resigns = resigns
         self._patience = _OPENING
 
     def urlopen(self, method: str, url: str, **kw: Any) -> BaseHTTPResponse:  # type: ignore[override]
@@ -60,6 +64,8 @@ class PatientPool(PoolManager):
                 raise
             except _BROKEN:
                 if time.monotonic() + pause - first > self._patience.trying:
+                    if self._resigns:
+                        self._patience = _OPENING
                     raise
             else:
                 self._patience = _WORKING

@@ -46,11 +46,11 @@ _ABSENT = frozenset({"NoSuchKey", "XMinioObjectExistsAsDirectory", "XMinioParent
 class S3Store:
     """Objects below `prefix` of a bucket."""
 
-    def __init__(self, bucket: str, prefix: str, connection: S3Connection) -> None:
+    def __init__(self, bucket: str, prefix: str, connection: S3Connection, *, resigns: bool) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._connection = connection
-        self._http = PatientPool(ca_certs=connection.ca_certs)
+        self._http = PatientPool(ca_certs=connection.ca_certs, resigns=resigns)
         self._client = Minio(
             connection.host,
             access_key=connection.access_key,

@@ -130,3 +130,17 @@ def test_a_pods_deadline_is_told_over_the_interruption_that_its_containers_take_
 
     assert backend.sights([(OWN.ref, attempt)])[OWN.ref, 1].phase is Phase.ENDED
     assert read_failure(store, OWN.ref, 1).reason == kept
+
+
+@pytest.mark.parametrize("do", ["leave", "join"])
+def test_a_workload_that_went_before_an_answer_about_it_came_is_held_no_more_once_something_is_done_with_it(
+    store, server, backend, clock, do
+):
+    attempt = claimed(store, CLEANED, HERE, clock)
+    backend.launch("s3://bucket/prefix", CLEANED.ref, attempt)
+    [(path, _)] = server.all("Job", "RayJob")
+    server.remove(path)  # and what the watch told of it came before the answer
+    assert backend.held() == {(CLEANED.ref, 1)}
+
+    getattr(backend, do)((CLEANED.ref, 1))
+    assert backend.held() == frozenset()

@@ -34,3 +34,27 @@ def test_questions_have_answers_of_their_own():
         "blue",
         "red",
     ]
+
+
+def test_an_answer_that_was_underway_when_it_was_forgotten_is_not_believed():
+    remembered = Remembered()
+
+    def overtaken():
+        remembered.forget(("profile",))  # it changes after the API server has read it
+        return "before"
+
+    assert remembered.of(("profile",), overtaken) == "before"
+    assert remembered.of(("profile",), lambda: "now") == "now"
+
+
+def test_an_answer_that_comes_late_does_not_take_the_place_of_one_that_was_asked_for_after_it():
+    now = [0.0]
+    remembered = Remembered(clock=lambda: now[0])
+
+    def slow():
+        now[0] = 1.0
+        remembered.of(("pods",), lambda: "now")
+        return "before"
+
+    assert remembered.of(("pods",), slow) == "before"
+    assert remembered.of(("pods",), lambda: "asked again") == "now"

@@ -95,12 +95,12 @@ def test_a_workload_that_went_unseen_wakes_those_who_owned_it(listening):
 
 
 def test_every_namespace_that_is_named_is_listened_to_alone(listening):
-    everywhere = [collection.path for collection, _ in listening.ears.followed(())]
-    there = [collection.path for collection, _ in listening.ears.followed(("red", "blue"))]
+    everywhere = [one.collection.path for one in listening.ears.followed(())]
+    there = [one.collection.path for one in listening.ears.followed(("red", "blue"))]
 
     assert "/apis/assay.dev/v1alpha1/experiments" in everywhere
     assert len(there) == 2 * len(everywhere)
     assert all("/namespaces/red/" in path or "/namespaces/blue/" in path for path in there)
     assert {
-        collection.selector for collection, _ in listening.ears.followed(()) if "batch" in collection.path
+        one.collection.selector for one in listening.ears.followed(()) if "batch" in one.collection.path
     } == {"app.kubernetes.io/managed-by=assay"}
