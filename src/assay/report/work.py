@@ -19,8 +19,7 @@ _SECONDS = 3600
 
 def work(plan: Plan, records: Mapping[ArtifactRef, Record]) -> Plain:
     """Count stages, hours and GPU-hours by kind, once and as often as runs ask for them."""
-    kinds = [kind for kind in Kind if kind is not Kind.COMPARE]
-    rows = [row for kind in kinds if (row := _of_kind(plan, records, kind))["stages"]]
+    rows = [_of_kind(plan, records, kind) for kind in Kind if kind in plan.separate]
     names = ("stages", "asked", "done", "hours", "naiveHours", "gpuHours", "naiveGpuHours")
     return {
         "kinds": rows,
@@ -30,17 +29,14 @@ def work(plan: Plan, records: Mapping[ArtifactRef, Record]) -> Plain:
 
 
 def _of_kind(plan: Plan, records: Mapping[ArtifactRef, Record], kind: Kind) -> Plain:
+    asked, stages = plan.separate[kind]
     row: Plain = {
-        "kind": kind.value, "stages": 0, "asked": 0, "done": 0,
+        "kind": kind.value, "stages": stages, "asked": asked, "done": 0,
         "hours": 0.0, "naiveHours": 0.0, "gpuHours": 0.0, "naiveGpuHours": 0.0,
     }  # fmt: skip
     for stage in plan.stages:
-        if stage.kind is not kind:
-            continue
-        row["stages"] += 1
-        row["asked"] += len(stage.members)
         record = records.get(stage.ref)
-        if record is None:
+        if stage.kind is not kind or record is None:
             continue
         hours = _hours(record)
         row["done"] += 1

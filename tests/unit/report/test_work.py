@@ -45,6 +45,14 @@ def test_what_runs_share_counts_once_and_naively_for_each(done):
     assert (found["train"]["gpuHours"], found["train"]["naiveGpuHours"]) == (96, 96)
 
 
+def test_a_report_counts_separate_pipelines_as_its_plan_does(done):
+    plan, records = done
+
+    rows = work(plan, records)["kinds"]
+
+    assert {row["kind"]: (row["asked"], row["stages"]) for row in rows} == plan.separate
+
+
 def test_gpu_hours_are_told_by_the_gpu(done):
     assert work(*done)["gpus"] == {"A100": 96}
 
