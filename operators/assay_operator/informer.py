@@ -8,8 +8,10 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ import aiohttp
 from kubernetes import client
 from kubernetes.config.config_exception import ConfigException
 
+from assay_operator.health import Heart
 from assay_operator.pauses import Pauses
 
 Plain = dict[str, Any]
@@ -34,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 _WATCHED_SECONDS, _SILENT_SECONDS = 300, 330  # a connection that died unnoticed is replaced
 _CONNECT_SECONDS = 10.0
+_STALE_SECONDS = 600.0  # without any answer
 _PAGE = 100  # objects
 _ABSENT_SECONDS = 60.0  # until a kind that is not served is asked for again
 _NOT_FOUND, _GONE = 404, 410
@@ -52,11 +56,17 @@ class Collection:
 
 @dataclass(frozen=True)
 class Followed:
-    """A collection, who hears of it, and the namespaces and names of what is there as far as was told."""
+    """A collection, who hears of it, the namespaces and names of what is there as far as was told, and signs of life."""
 
     collection: Collection
     tell: Tell
     known: set[tuple[str, str]] = field(default_factory=set)
+    answers: Heart = field(default_factory=lambda: Heart(time.monotonic))  # of the API server
+
+
+def is_current(followed: Iterable[Followed]) -> bool:
+    """Whether the API server answered lately about all of them; one that is quiet is asked for anew every five minutes."""
+    return all(one.answers.silent <= _STALE_SECONDS for one in followed)
 
 
 class _LostPlaceError(Exception):
@@ -76,6 +86,7 @@ class Informer:
         self._of = followed.collection
         self._tell = followed.tell
         self._known = followed.known
+        self._answers = followed.answers
         self._pauses = Pauses()
         self._version: str | None = None  # up to which all has been told
         self.synced = asyncio.Event()  # what there was at the beginning was told
@@ -96,6 +107,7 @@ class Informer:
                 pause = self._pauses.lost()
             except _AbsentError:
                 self._version = None
+                self._answers.beat()
                 self._forget(self._known)
                 self.synced.set()
                 pause = _ABSENT_SECONDS
@@ -111,6 +123,7 @@ class Informer:
         while True:
             async with self._asked(query) as answer:
                 page = await answer.json()
+            self._answers.beat()
             for item in page["items"]:
                 listed.add(self._heard(item, there=True))
             following = page["metadata"].get("continue")
@@ -130,12 +143,14 @@ class Informer:
             "timeoutSeconds": str(_WATCHED_SECONDS),
         }
         async with self._asked(query) as answer:
+            self._answers.beat()
             self._pauses.answered()
             async for line in _lines(answer):
                 event = json.loads(line)
                 found = event["object"]
                 if event["type"] == "ERROR":
                     raise _LostPlaceError
+                self._answers.beat()
                 self._pauses.told()
                 self._version = found["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
@@ -164,12 +179,29 @@ class Reached:
 
     def __init__(self, configuration: client.Configuration) -> None:
         self._configuration = configuration
-        self._context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-        if not configuration.verify_ssl:
-            self._context.check_hostname = False
-            self._context.verify_mode = ssl.CERT_NONE
-        if configuration.cert_file:
-            self._context.load_cert_chain(configuration.cert_file, configuration.key_file)
+        self._read: list[bytes] | None = None  # what the files said of which the context was made
+        self._context: ssl.SSLContext
+
+    def context(self) -> ssl.SSLContext:
+        """Return whom to trust, and who asks, as the files say now: a cluster's authority may be renewed at any time."""
+        named = (
+            self._configuration.ssl_ca_cert,
+            self._configuration.cert_file,
+            self._configuration.key_file,
+        )
+        read = [Path(name).read_bytes() if name else b"" for name in named]
+        if read != self._read:
+            self._context, self._read = self._made(), read
+        return self._context
+
+    def _made(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._configuration.ssl_ca_cert)
+        if not self._configuration.verify_ssl:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self._configuration.cert_file:
+            context.load_cert_chain(self._configuration.cert_file, self._configuration.key_file)
+        return context
 
     def url(self, path: str) -> str:
         """Return where a path is."""
@@ -180,10 +212,6 @@ class Reached:
         ways: dict[str, Any] = dict(self._configuration.auth_settings())
         return {way["key"]: way["value"] for way in ways.values()}
 
-    def connector(self) -> aiohttp.TCPConnector:
-        """Return connections for as many watches as there are."""
-        return aiohttp.TCPConnector(limit=0, ssl=self._context)
-
 
 async def follow(
     configuration: client.Configuration,
@@ -193,7 +221,7 @@ async def follow(
     """Follow all of them for ever; `synced` is called once everything that there was at first has been told."""
     reached = Reached(configuration)
     async with (
-        aiohttp.ClientSession(connector=reached.connector()) as session,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         asyncio.TaskGroup() as tasks,
     ):
         informers = [Informer(session, reached, one) for one in followed]
@@ -213,6 +241,7 @@ class _Answer:
             reached.url(path),
             params=query,
             headers=reached.named(),
+            ssl=reached.context(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENT_SECONDS
             ),

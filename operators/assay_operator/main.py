@@ -23,7 +23,7 @@ from assay.settings.common import now
 from assay_operator.api import ApiClient, configuration
 from assay_operator.certificate_keeper import CertificateKeeper, Place
 from assay_operator.health import Health, health_app
-from assay_operator.informer import Followed, follow
+from assay_operator.informer import Followed, follow, is_current
 from assay_operator.lease import Leadership
 from assay_operator.logs import configure
 from assay_operator.metrics import Metrics
@@ -75,7 +75,7 @@ async def _serve(options: Options) -> None:
         loop.add_signal_handler(number, stop.set)
     ears = Ears(watched, around.remembered, lambda key: loop.call_soon_threadsafe(queue.add, key))
     followed = ears.followed(options.watch_namespaces)
-    health.gate("the watch", synced.is_set)
+    health.gate("the watch", lambda: synced.is_set() and is_current(followed))
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         keeper = CertificateKeeper(

@@ -75,8 +75,9 @@ def with_conditions(
 
 
 def with_since(status: ExperimentStatus, before: ExperimentStatus, now: datetime) -> ExperimentStatus:
-    """Say of stages that run or wait since when: what a status said before holds, so that nothing is written as time goes by."""
-    known = {_how(stage): stage.since for stage in before.stages}
+    """Say of stages that run or wait since when: what a status of the same plan said holds, so that nothing is written as time goes by."""
+    same = before.stages if _digest(before) == _digest(status) else ()
+    known = {_how(stage): stage.since for stage in same}
     stages = (
         stage
         if stage.state in FINAL
@@ -84,6 +85,10 @@ def with_since(status: ExperimentStatus, before: ExperimentStatus, now: datetime
         for stage in status.stages
     )
     return status.model_copy(update={"stages": tuple(stages)})
+
+
+def _digest(status: ExperimentStatus) -> str | None:
+    return None if status.plan is None else status.plan.digest
 
 
 def _how(stage: StageStatus) -> tuple[str, str, int, bool]:

@@ -17,7 +17,7 @@ def open_store(uri: str, environment: Mapping[str, str] = os.environ, *, resigns
     """Open `file:///folder`, a path, `s3://bucket` or `s3://bucket/prefix`, to read and write.
 
     `environment` says how S3 is reached, and as whom, by the `AWS_*` variables. Whoever `resigns` waits for an S3 that does
-    not answer for half a minute once, and a few seconds from then on until it answers.
+    not answer for up to a minute once, and some seconds from then on until it answers.
 
     Raises:
         StoreError: the URI is malformed, or the store refuses or lacks conditional PUT, which is tried.

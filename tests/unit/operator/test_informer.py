@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 from kubernetes import client
 
 from assay_operator import informer, pauses
-from assay_operator.informer import Collection, Followed, follow
+from assay_operator.certificate import make
+from assay_operator.health import Heart
+from assay_operator.informer import Collection, Followed, Reached, follow, is_current
 from assay_operator.servers import serve
 
 PATH = "/api/v1/configmaps"
@@ -120,7 +125,7 @@ def test_what_went_after_a_bug_ended_the_following_is_told_when_it_begins_anew()
 
 
 def followed_again(followed, heard):
-    return Followed(followed.collection, heard.tell, followed.known)
+    return replace(followed, tell=heard.tell)
 
 
 def test_an_end_that_was_not_heard_for_a_bug_is_told_again():
@@ -177,3 +182,52 @@ def test_a_watch_that_tells_something_is_followed_by_the_next_at_once_however_so
         await while_following(Server(["a"], *watches), followed_by(heard.tell), heard.until(("c", True)))
 
     asyncio.run(play())
+
+
+def test_a_watch_of_which_nothing_was_heard_for_ten_minutes_is_not_current():
+    now = [0.0]
+    answered, silent = (replace(followed_by(print), answers=Heart(lambda: now[0])) for _ in range(2))
+    now[0] = 599
+    assert is_current([answered, silent])
+    answered.answers.beat()
+    now[0] = 601
+    assert not is_current([answered, silent])
+    assert is_current([answered])
+
+
+def test_every_list_and_every_line_is_a_sign_of_life():
+    async def play():
+        heard, silences, now = Heard(), [], [0.0]
+        answers = Heart(lambda: now[0])
+
+        def tell(found, *, there):
+            silences.append(answers.silent)
+            heard.tell(found, there=there)
+            now[0] += 100
+
+        followed = replace(followed_by(tell), answers=answers)
+        watch = [an_event("b", "2"), an_event("c", "3")]
+        now[0] = 50
+        await while_following(Server(["a"], watch), followed, heard.until(("c", True)))
+        assert silences == [0, 0, 0]
+
+    asyncio.run(play())
+
+
+def test_an_authority_that_is_renewed_is_trusted_at_the_next_connection(tmp_path):
+    file = tmp_path / "ca.crt"
+    reached = client.Configuration()
+    reached.ssl_ca_cert = str(file)
+    before, after = (make(["here"], datetime.now(UTC)).authorities for _ in range(2))
+    file.write_bytes(before)
+    found = Reached(reached)
+    first = found.context()
+    assert found.context() is first  # and so connections are used again
+
+    file.write_bytes(after)
+    [first_trusted], [trusted] = (
+        first.get_ca_certs(binary_form=True),
+        found.context().get_ca_certs(binary_form=True),
+    )
+    assert trusted != first_trusted
+    assert ssl.DER_cert_to_PEM_cert(trusted).encode() == after

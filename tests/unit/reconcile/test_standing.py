@@ -188,6 +188,15 @@ def test_a_wait_keeps_its_beginning_whatever_it_is_for_and_running_begins_anew()
     assert with_since(stands({ref: running()}), runs, NOW + 3 * hour) == runs  # nothing to write
 
 
+def test_a_stage_of_another_plan_began_when_that_plan_did_whatever_its_name():
+    waits = {PLAN.stages[0].ref: running("queue gpu: 8 of 8 in use")}
+    edited = PlanStatus(digest="1" * 64, uri="s3://bucket/plan.json")
+    begun = with_since(stands(waits), ExperimentStatus(), NOW)
+    later = with_since(stands(waits).model_copy(update={"plan": edited}), begun, NOW + timedelta(hours=1))
+
+    assert {stage.since for stage in later.stages} == {"2030-01-01T01:00:00Z"}
+
+
 def test_what_has_ended_is_since_never():
     ended = stands({stage.ref: StageFact(done=True) for stage in PLAN.stages})
 
