@@ -30,13 +30,20 @@ def blocks() -> list[str]:
 
 @pytest.fixture
 def team(cluster: Cluster) -> Iterator[Team]:
-    """A prefix of its own with its user, and the samples' data below it; no namespace and no Profile."""
+    """A prefix of its own with its user, and the samples' data below it; nothing of assay is in the cluster, before and after."""
+    part_with_all(cluster)
     made = Team(cluster, "red", "s3://assay/walk")
     made.upload_samples()
     yield made
+    part_with_all(cluster)
+
+
+def part_with_all(cluster: Cluster) -> None:
+    """Do as the page says, where an earlier test may have left an installation."""
     uninstall(cluster)
-    for namespace in NAMESPACES:
-        cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found")
+    crds = (f"{kind}.assay.dev" for kind in ("approvals", "experiments", "profiles"))
+    cluster.kubectl("delete", "crd", *crds, "--ignore-not-found")
+    cluster.kubectl("delete", "namespace", *NAMESPACES, "--ignore-not-found")
 
 
 @pytest.fixture
