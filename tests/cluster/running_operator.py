@@ -254,12 +254,17 @@ def tiny_model(make_model: Callable[[], Path]) -> Path:
 
 def a_team(cluster: Cluster, namespace: str) -> Team:
     """A team whose store nobody used before, so that nothing is a hit."""
-    client = client_of(cluster)
-    if not client.bucket_exists("assay"):
-        client.make_bucket("assay")
+    make_bucket(cluster)
     made = Team(cluster, namespace, f"s3://assay/{secrets.token_hex(4)}")
     made.profile()
     return made
+
+
+def make_bucket(cluster: Cluster) -> None:
+    """Make the bucket of all teams, unless it is there."""
+    client = client_of(cluster)
+    if not client.bucket_exists("assay"):
+        client.make_bucket("assay")
 
 
 def records(store: Store) -> dict[str, Record]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.access import Cluster
-from cluster.running_operator import ROOT, Team
+from cluster.running_operator import ROOT, Team, make_bucket
 from operator_access import uninstall
 
 WALK = "From nothing to a first approved experiment"
@@ -32,6 +32,7 @@ def blocks() -> list[str]:
 def team(cluster: Cluster) -> Iterator[Team]:
     """A prefix of its own with its user, and the samples' data below it; nothing of assay is in the cluster, before and after."""
     part_with_all(cluster)
+    make_bucket(cluster)
     made = Team(cluster, "red", "s3://assay/walk")
     made.upload_samples()
     yield made

@@ -82,7 +82,7 @@ def inputs(folder: Path) -> None:
         "raw/benchmarks/mmlu/test/sky_test.csv": b"Nearest?,A,B,C,D,A\n",
         "raw/benchmarks/bbh/sky.json": b"{}",
         "raw/benchmarks/drop_dataset_dev.json": b"{}",
-        "raw/benchmarks/HumanEval.jsonl.gz": b"",
+        "raw/benchmarks/HumanEval.jsonl.gz": b"{}",
     }
     for name, content in contents.items():
         path = folder / name
@@ -107,6 +107,8 @@ def team(installed: RunningOperator, cluster: Cluster, tmp_path: Path) -> Iterat
             if path.is_file():
                 made.upload(str(path.relative_to(tmp_path)), path)
         yield made
+        # Pods that no kubelet ends go after their Jobs, and a namespace would have them go first.
+        cluster.kubectl("delete", "experiments.assay.dev,jobs,pytorchjobs", "--all", f"--namespace={name}")
         cluster.kubectl("delete", "namespace", name, "--wait=true")
     cluster.kubectl("delete", "clusterqueue", name, "--wait=false")
 
