@@ -15,7 +15,8 @@ from assay.statistics import curves, verdicts
 from assay.statistics.scores import Arm
 from assay_pipelines.compare.curve import Curve
 from assay_pipelines.compare.scores import Unpaired, paired
-from assay_pipelines.compare.told import interval_of
+from assay_pipelines.compare.told import verdict_of
+from assay_pipelines.compare.verdicts import family_of
 
 Point: TypeAlias = tuple[tuple[str, str], ...]  # (axis, value) along the other axes
 
@@ -84,10 +85,7 @@ def _judged(comparison: Comparison, asked: Sequence[_Sides], absent: int) -> Seq
         verdicts.Comparison(name=str(at), a=sides.figures[0], b=sides.figures[1], higher_is_better=None)
         for at, sides in enumerate(asked)
     ]
-    if comparison.family == "none":
-        return [verdicts.verdict(one, alpha=comparison.alpha) for one in posed]
-    gone = [f"missing {at}" for at in range(absent)]
-    return verdicts.family_verdicts(posed, absent=gone, alpha=comparison.alpha)
+    return family_of(comparison, posed, [f"missing {at}" for at in range(absent)])
 
 
 def _sides(dose: Dose, contrast: CurveContrast, point: Point, found: Drawn) -> _Sides:
@@ -157,9 +155,7 @@ def _written(told: Mapping[str, Any], sides: _Sides, verdict: verdicts.Verdict) 
     return {
         **told,
         "primary": False,
-        "word": verdict.word.value,
-        "reading": verdict.reading,
-        "exploratory": verdict.exploratory,
+        **verdict_of(verdict),
         "unit": sides.unit,
         "higherIsBetter": None,
         "chance": None,
@@ -169,15 +165,6 @@ def _written(told: Mapping[str, Any], sides: _Sides, verdict: verdicts.Verdict) 
         "leftOut": 0,
         "a": _side(sides.curves[0], sides.figures[0]),
         "b": _side(sides.curves[1], sides.figures[1]),
-        "effect": verdict.effect,
-        "interval": interval_of(verdict.interval),
-        "df": verdict.df,
-        "p": verdict.p,
-        "adjustedP": verdict.adjusted_p,
-        "margin": None,
-        "equivalenceP": None,
-        "adjustedEquivalenceP": None,
-        "detectable": verdict.detectable,
         "groups": [],
         "tiedPrompts": None,
     }

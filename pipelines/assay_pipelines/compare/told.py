@@ -5,6 +5,7 @@ from typing import Any
 
 from assay.statistics.intervals import Interval
 from assay.statistics.levels import LevelVerdict
+from assay.statistics.verdicts import Verdict
 from assay_pipelines.compare.scores import Run
 
 
@@ -13,8 +14,8 @@ def interval_of(interval: Interval | None) -> dict[str, float] | None:
     return None if interval is None else {"low": interval.low, "high": interval.high, "level": interval.level}
 
 
-def level_of(verdict: LevelVerdict) -> dict[str, Any]:
-    """Write a verdict about a figure against zero, by the names of one about two arms."""
+def level_of(verdict: LevelVerdict | Verdict) -> dict[str, Any]:
+    """Write what a verdict about a figure against zero has in common with one about two arms."""
     return {
         "word": verdict.word.value,
         "reading": verdict.reading,
@@ -27,6 +28,11 @@ def level_of(verdict: LevelVerdict) -> dict[str, Any]:
         "equivalenceP": verdict.equivalence_p,
         "adjustedEquivalenceP": verdict.adjusted_equivalence_p,
     }
+
+
+def verdict_of(verdict: Verdict) -> dict[str, Any]:
+    """Write a verdict about two arms, without what it is about."""
+    return level_of(verdict) | {"exploratory": verdict.exploratory, "detectable": verdict.detectable}
 
 
 def runs_of(runs: Sequence[Run], scores: Sequence[float]) -> list[dict[str, Any]]:

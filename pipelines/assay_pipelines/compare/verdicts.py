@@ -18,7 +18,7 @@ from assay.statistics.runs import ROUNDING
 from assay.statistics.verdicts import Verdict, family_verdicts
 from assay_pipelines.compare.models import Couple
 from assay_pipelines.compare.scores import Paired, Run, Unpaired, arm_of, paired
-from assay_pipelines.compare.told import interval_of, place_of, runs_of
+from assay_pipelines.compare.told import interval_of, place_of, runs_of, verdict_of
 
 _MOST_FLIPS = 20  # `assay compare --flips` shows the rest
 
@@ -136,18 +136,8 @@ def _verdicts(
         _posed(question, pair, margins.get(question.task, comparison.margin)) for question, pair in answered
     ]
     absent = [question.name for question, _ in unanswered]
-    if comparison.family == "none":
-        judged = [statistics.verdict(one, alpha=comparison.alpha) for one in posed]
-    else:
-        known = {one.name for one in posed} | set(absent)
-        judged = list(
-            family_verdicts(
-                posed,
-                primary=primary if primary in known else None,
-                absent=absent,
-                alpha=comparison.alpha,
-            )
-        )
+    known = {one.name for one in posed} | set(absent)
+    judged = family_of(comparison, posed, absent, primary=primary if primary in known else None)
     return [
         _verdict(question, pair, verdict, primary=question.name == primary)
         | {
@@ -157,6 +147,19 @@ def _verdicts(
         }
         for (question, pair), verdict in zip(answered, judged, strict=True)
     ]
+
+
+def family_of(
+    comparison: Comparison,
+    posed: Sequence[statistics.Comparison],
+    absent: Sequence[str],
+    *,
+    primary: str | None = None,
+) -> Sequence[Verdict]:
+    """Judge questions as the family that they are, or each by itself; `absent` names those that could not be answered."""
+    if comparison.family == "none":
+        return [statistics.verdict(one, alpha=comparison.alpha) for one in posed]
+    return family_verdicts(posed, primary=primary, absent=absent, alpha=comparison.alpha)
 
 
 def _posed(question: _Question, pair: Paired, margin: float | None) -> statistics.Comparison:
@@ -174,9 +177,7 @@ def _posed(question: _Question, pair: Paired, margin: float | None) -> statistic
 def _verdict(question: _Question, pair: Paired, verdict: Verdict, *, primary: bool) -> dict[str, Any]:
     return question.told | {
         "primary": primary,
-        "word": verdict.word.value,
-        "reading": verdict.reading,
-        "exploratory": verdict.exploratory,
+        **verdict_of(verdict),
         "unit": pair.like.unit,
         "higherIsBetter": pair.like.higher_is_better,
         "chance": pair.like.chance,
@@ -186,15 +187,6 @@ def _verdict(question: _Question, pair: Paired, verdict: Verdict, *, primary: bo
         "leftOut": pair.left_out,
         "a": _side(question.contrast.a, question.a, verdict.mean_a, pair.a.mean(axis=1).tolist()),
         "b": _side(question.contrast.b, question.b, verdict.mean_b, pair.b.mean(axis=1).tolist()),
-        "effect": verdict.effect,
-        "interval": interval_of(verdict.interval),
-        "df": verdict.df,
-        "p": verdict.p,
-        "adjustedP": verdict.adjusted_p,
-        "margin": verdict.margin,
-        "equivalenceP": verdict.equivalence_p,
-        "adjustedEquivalenceP": verdict.adjusted_equivalence_p,
-        "detectable": verdict.detectable,
     }
 
 

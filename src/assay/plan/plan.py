@@ -86,7 +86,7 @@ class Plan(Document):
         """The stages by what they write."""
         return {stage.ref: stage for stage in self.stages}
 
-    @property
+    @cached_property
     def separate(self) -> dict[Kind, tuple[int, int]]:
         """Of each kind, how many stages there would be if every arm ran by itself at every point, and how many there are."""
         found: dict[Kind, tuple[int, int]] = {}
