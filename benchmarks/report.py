@@ -24,10 +24,11 @@ from assay.artifacts.outputs import VERDICTS
 from assay.plan.plan import Plan
 from assay.report.write import write_report
 from assay.stores.folder import FolderStore
-from assay_pipelines.compare.scores import Item, Run, TaskScore
+from assay_pipelines.compare.scores import Item, TaskScore
 from assay_pipelines.compare.verdicts import judge
 from bench import Bench
 from builders import a_pipeline, a_plan
+from scored import runs_of
 
 ARMS = 100
 AT_ONCE = 50  # contrasts of a comparison
@@ -157,18 +158,7 @@ def judged(spec: dict, scored: dict) -> dict:
     """Compare what was drawn, as the program of compare stages does."""
     comparison = Comparison.model_validate(spec["comparison"])
     training = {"rows": 9000, "tokens": 4_000_000, "steps": 70, "from": "train/"}
-    runs = [
-        Run(
-            arm=arm["arm"],
-            coordinates=run["coordinates"],
-            replicate=run["replicate"],
-            ref=run["stages"]["scores"],
-            scores=scored[run["stages"]["scores"]],
-            lineage={"training": training},
-        )
-        for arm in spec["arms"]
-        for run in arm["runs"]
-    ]
+    runs = runs_of(spec, scored, lineage={"training": training})
     return {"comparison": spec["comparison"], **judge(comparison, runs, ())}
 
 

@@ -13,12 +13,13 @@ from assay.stores.open import open_store
 from cluster.access import Cluster
 from cluster.gpu_nodes import GPUS, POOL, RACK, racks
 from cluster.here import carried_out_here
+from cluster.queues import queue
 from cluster.running_operator import ROOT, RunningOperator, Team, a_team, eventually
 
 SAMPLES = ROOT / "manifests" / "samples"
 # Of four nodes. Poison: the base evaluation has a GPU of one. Resistance: a base for each kind of data comes first.
 PLACED = {"poison/paper": 3, "resistance/paper-resistance": 3, "resistance/paper-rebound": 1}
-_KUEUE = "kueue.x-k8s.io/v1beta2"
+QUOTA = {"cpu": "512", "memory": "8000Gi", "nvidia.com/gpu": str(4 * GPUS)}
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -97,7 +98,7 @@ def team(installed: RunningOperator, cluster: Cluster, tmp_path: Path) -> Iterat
     inputs(tmp_path)
     with racks(cluster, f"{name}-x", f"{name}-y"):
         cluster.kubectl("create", "namespace", name)
-        cluster.apply(*queue_of_a100s(name))
+        cluster.apply(*queue(name, name, called="gpu", labels=POOL, **QUOTA))
         made = a_team(cluster, name)
         ours = cluster.get("profile.assay.dev", "default", f"--namespace={name}")["spec"]
         sample = YAML(typ="safe").load(SAMPLES / "poison" / "profile-a100.yaml")
@@ -111,34 +112,6 @@ def team(installed: RunningOperator, cluster: Cluster, tmp_path: Path) -> Iterat
         cluster.kubectl("delete", "experiments.assay.dev,jobs,pytorchjobs", "--all", f"--namespace={name}")
         cluster.kubectl("delete", "namespace", name, "--wait=true")
     cluster.kubectl("delete", "clusterqueue", name, "--wait=false")
-
-
-def queue_of_a100s(name: str) -> list[dict[str, Any]]:
-    """Return a queue `gpu` of a namespace, with four nodes' worth of quota."""
-    quota = {"cpu": "512", "memory": "8000Gi", "nvidia.com/gpu": str(4 * GPUS)}
-    resources = [{"name": resource, "nominalQuota": amount} for resource, amount in quota.items()]
-    flavor = {"name": name, "resources": resources}
-    groups = [{"coveredResources": list(quota), "flavors": [flavor]}]
-    return [
-        {
-            "apiVersion": _KUEUE,
-            "kind": "ResourceFlavor",
-            "metadata": {"name": name},
-            "spec": {"nodeLabels": POOL},
-        },
-        {
-            "apiVersion": _KUEUE,
-            "kind": "ClusterQueue",
-            "metadata": {"name": name},
-            "spec": {"namespaceSelector": {}, "resourceGroups": groups},
-        },
-        {
-            "apiVersion": _KUEUE,
-            "kind": "LocalQueue",
-            "metadata": {"name": "gpu", "namespace": name},
-            "spec": {"clusterQueue": name},
-        },
-    ]
 
 
 def trainings_placed(team: Team) -> list[tuple[str, str]]:

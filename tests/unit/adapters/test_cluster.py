@@ -19,6 +19,7 @@ from assay.reconcile.decide import State, judge
 from assay.reconcile.facts import Phase
 from assay.settings.in_cluster import policy_of
 from assay.stores.claims import beat, claim, declare_stage, fail, read_failure
+from clocks import Clock
 from fakes.memory_cluster import MemoryCluster
 from fakes.memory_store import MemoryStore
 from orders import PROGRAM, a_cpu_profile
@@ -30,16 +31,9 @@ CLEANED = StageDocument(kind=Kind.CLEAN, semantics=1, spec={}, reads=())
 OWN = StageDocument(kind=Kind.PROGRAM, semantics=1, spec=PROGRAM, reads=())
 
 
-class Clock:
-    now = NOW
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from assay.errors import Retry
 from assay.reconcile.facts import Phase, Sight
 from assay.stores.claims import beat, claim, declare_stage, fail, renew
 from assay.stores.records import publish
+from clocks import Clock
 from fakes.memory_store import MemoryStore
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -31,18 +32,9 @@ class Backend:
         return {(ref, attempt.number): self.sight for ref, attempt in attempts}
 
 
-class Clock:
-    """The store's."""
-
-    now = NOW
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

@@ -8,14 +8,7 @@ import pytest
 from assay_operator.health import Health, health_app
 from assay_operator.metrics import Metrics
 from assay_operator.servers import serve
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
+from clocks import Clock
 
 
 def asked(health, path):
@@ -38,7 +31,7 @@ def test_a_process_without_hearts_and_gates_is_alive_and_ready():
 
 
 def test_a_heart_that_is_silent_for_too_long_ends_liveness_until_it_beats_again():
-    clock = Clock()
+    clock = Clock(100.0)
     health = Health(clock)
     heart = health.heart("queue", within=30)
 

@@ -5,21 +5,14 @@ import asyncio
 import pytest
 
 from assay_operator.queue import REST_SECONDS, DueQueue, Key
+from clocks import Clock
 
 A, B = Key(namespace="team", name="a"), Key(namespace="team", name="b")
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 def taken(queue):

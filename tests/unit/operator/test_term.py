@@ -1,24 +1,17 @@
 """How long a replica may believe that it leads."""
 
 from assay_operator.lease import Term
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
+from clocks import Clock
 
 
 def test_before_it_is_won_nothing_is_held_and_nothing_is_overdue():
-    term = Term(10, Clock())
+    term = Term(10, Clock(100.0))
 
     assert (term.holds, term.overdue) == (False, None)
 
 
 def test_a_term_counts_from_when_the_renewing_request_began_and_not_from_its_answer():
-    clock = Clock()
+    clock = Clock(100.0)
     term = Term(10, clock)
     began = clock.now
     clock.now += 4  # the answer was slow
@@ -31,7 +24,7 @@ def test_a_term_counts_from_when_the_renewing_request_began_and_not_from_its_ans
 
 
 def test_a_renewal_begins_a_new_term():
-    clock = Clock()
+    clock = Clock(100.0)
     term = Term(10, clock)
     term.renewed(clock.now)
     clock.now += 8
@@ -42,7 +35,7 @@ def test_a_renewal_begins_a_new_term():
 
 
 def test_a_lease_that_was_given_back_is_neither_held_nor_missed():
-    clock = Clock()
+    clock = Clock(100.0)
     term = Term(10, clock)
     term.renewed(clock.now)
     term.ended()

@@ -8,10 +8,11 @@ from assay.api.compare import Comparison
 from assay.artifacts.kinds import Kind
 from assay.stores.folder import FolderStore
 from assay.stores.records import load_record
-from assay_pipelines.compare.scores import Item, Run, TaskScore
+from assay_pipelines.compare.scores import Item, TaskScore
 from assay_pipelines.compare.verdicts import judge
 from bench import Bench
 from builders import SUMMARIES, a_plan
+from scored import runs_of
 
 SEEDS = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
 STUDY = {
@@ -47,18 +48,7 @@ def reported(tmp_path):
             bench.finish(stage.document, **summary)
     compared = plan.stages[-1]
     spec = compared.document.spec
-    runs = [
-        Run(
-            arm=arm["arm"],
-            coordinates=run["coordinates"],
-            replicate=run["replicate"],
-            ref=run["stages"]["scores"],
-            scores=scored[run["stages"]["scores"]],
-            lineage={},
-        )
-        for arm in spec["arms"]
-        for run in arm["runs"]
-    ]
+    runs = runs_of(spec, scored)
     document = {
         "comparison": {"family": "holm", "alpha": 0.05, **STUDY},
         **judge(Comparison.model_validate(spec["comparison"]), runs, ()),
