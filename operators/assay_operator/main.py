@@ -65,7 +65,8 @@ async def _serve(options: Options) -> None:
         probes=Probes(api),
         each=Together(),
     )
-    workers = Workers(queue, Reconciler(around, metrics, now), metrics)
+    reconciler = Reconciler(around, metrics, now)
+    workers = Workers(queue, reconciler, metrics)
     leadership = Leadership(
         reached, namespace=options.namespace, name=options.lease, replica=options.identity
     )
@@ -73,7 +74,12 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    ears = Ears(watched, around.remembered, lambda key: loop.call_soon_threadsafe(queue.add, key))
+    ears = Ears(
+        watched,
+        around.remembered,
+        reconciler.has_told,
+        lambda key: loop.call_soon_threadsafe(queue.add, key),
+    )
     followed = ears.followed(options.watch_namespaces)
     health.gate("the watch", lambda: synced.is_set() and is_current(followed))
     async with AsyncExitStack() as stack:

@@ -19,6 +19,7 @@ from assay.api.profile import ProfileSpec
 from assay.api.status import Condition, ExperimentStatus
 from assay.api.validate import profile_faults
 from assay.api.written import Written
+from assay.artifacts.canonical import digest
 from assay.artifacts.documents import ArtifactRef
 from assay.control.freeze import REPLAN
 from assay.errors import AssayError, ClusterError, SpecError, StoreError
@@ -87,6 +88,7 @@ class Reconciler:
         self._metrics = metrics
         self._clock = clock
         self._lives: dict[Key, _Life] = {}
+        self._told: dict[Key, str] = {}  # digests of statuses
         self._states: dict[Key, Counter[tuple[str, str]]] = {}  # of the stages of each, by kind
         self._totals: Counter[tuple[str, str]] = Counter()
         self._counting = threading.Lock()
@@ -97,12 +99,19 @@ class Reconciler:
         found = self._api.get(path)
         if found is None or "deletionTimestamp" in found["metadata"]:
             self._lives.pop(key, None)
+            self._told.pop(key, None)
             self._total(key, Counter())
             return None
         status, again = self._stand(key, found)
-        if not self._tell(path, found, status):
+        body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        self._told[key] = _digest(body)  # before it is written, since it may be heard before the answer comes
+        if not self._tell(path, found, body):
             return self._clock()  # it changed meanwhile
         return again
+
+    def has_told(self, key: Key, status: Plain) -> bool:
+        """Whether a status is what was told last, and nobody else's."""
+        return self._told.get(key) == _digest(status)
 
     def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
         try:
@@ -226,9 +235,8 @@ class Reconciler:
             )
         return found
 
-    def _tell(self, path: str, found: Plain, status: ExperimentStatus) -> bool:
+    def _tell(self, path: str, found: Plain, body: Plain) -> bool:
         """Write the status if it changed, then announce what a person would want to hear of; False: not written."""
-        body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         before = found.get("status") or {}
         if body == before:
             return True
@@ -247,6 +255,10 @@ class Reconciler:
         with contextlib.suppress(ClusterError):  # an event is told once, or not at all
             announce(self._api, found, before, body, self._clock())
         return True
+
+
+def _digest(status: Plain) -> str:
+    return digest("status", status)
 
 
 def _about(key: Key, stage: PlannedStage, attempt: int) -> logging.LoggerAdapter[logging.Logger]:

@@ -21,9 +21,16 @@ _API_VERSION = f"{GROUP}/{VERSION}"
 class Ears:
     """Keeps `watched` up to date, and wakes whom a change concerns. One thread at a time tells it."""
 
-    def __init__(self, watched: Watched, remembered: Remembered, wake: Callable[[Key], object]) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        remembered: Remembered,
+        has_told: Callable[[Key, Plain], bool],
+        wake: Callable[[Key], object],
+    ) -> None:
         self._watched = watched
         self._remembered = remembered
+        self._has_told = has_told
         self._wake = wake
         self._known: dict[Key, tuple[str, object]] = {}  # experiment → its profile, and what it asks for
 
@@ -55,7 +62,7 @@ class Ears:
         ]
 
     def experiment(self, found: Plain, *, there: bool) -> None:
-        """Wake it if anything but its status changed: that is what a wake-up writes itself."""
+        """Wake it if anything changed but what a wake-up wrote itself: its status, unless somebody else wrote that."""
         key = _key(found)
         if not there:
             self._known.pop(key, None)
@@ -69,7 +76,7 @@ class Ears:
             metadata.get("deletionTimestamp"),
         )
         now = (found["spec"].get("profile", DEFAULT_PROFILE), asked)
-        if self._known.get(key) != now:
+        if self._known.get(key) != now or not self._has_told(key, found.get("status", {})):
             self._known[key] = now
             self._wake(key)
 

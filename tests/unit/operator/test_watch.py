@@ -13,7 +13,10 @@ class Listening:
         self.woken = []
         self.watched = Watched()
         self.remembered = Remembered()
-        self.ears = Ears(self.watched, self.remembered, self.woken.append)
+        self.told = {"phase": "Running"}
+        self.ears = Ears(
+            self.watched, self.remembered, lambda _, status: status == self.told, self.woken.append
+        )
 
     def names(self):
         names = [key.name for key in self.woken]
@@ -39,12 +42,16 @@ def a_job(version="1", owners=("one",), **status):
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {}, "status": status}
 
 
-def test_an_experiment_is_woken_by_what_it_asks_for_and_not_by_its_status(listening):
+def test_an_experiment_is_woken_by_what_it_asks_for_and_by_a_status_of_others_and_not_by_its_own(listening):
     listening.ears.experiment(an_experiment(), there=True)
     assert listening.names() == ["one"]
 
+    listening.told = {"phase": "Succeeded"}
     listening.ears.experiment(an_experiment() | {"status": {"phase": "Succeeded"}}, there=True)
     assert listening.names() == []
+    listening.ears.experiment(an_experiment() | {"status": {"phase": "Failed"}}, there=True)
+    assert listening.names() == ["one"]
+    listening.told = {"phase": "Running"}
     for changed in (
         an_experiment(generation=2),
         an_experiment(generation=2, annotations={"assay.dev/retry": "2030-01-01T00:00:00Z"}),
