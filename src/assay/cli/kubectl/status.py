@@ -9,11 +9,13 @@ from rich.table import Table
 
 from assay.adapters.kubectl import Kubectl
 from assay.adapters.told import by_ref
+from assay.api.profile import Prices
 from assay.api.status import Condition, ExperimentStatus, StageStatus
 from assay.artifacts.documents import ArtifactRef
 from assay.cli.status import Row, arm_hours, print_arms, print_stages, see, status_rows
 from assay.cli.terminal import PLAIN, console, lasted, say
 from assay.errors import AssayError
+from assay.reconcile.terms import priced
 from assay.settings.common import now
 from assay.settings.kubectl import Applied, connect, find, find_all, open_frozen
 
@@ -48,7 +50,7 @@ def main(flags: tuple[str, ...], name: str | None, *, everywhere: bool, output: 
         say(line)
     if rows:
         print_stages(rows, str)
-        print_arms(arms)
+        print_arms(arms, applied.prices)
     if note:
         say(f"note: {note}")
 
@@ -100,7 +102,7 @@ def _for(since: str, at: datetime) -> str:
 def header(applied: Applied) -> list[str]:
     """Say in a few lines how an experiment stands as a whole, and what keeps it."""
     status = applied.status
-    lines = [f"{applied}: {', '.join(_tally(status))}"]
+    lines = [f"{applied}: {', '.join(_tally(status, applied.prices))}"]
     if (status.observed_generation or 0) < applied.generation:
         lines.append(
             "The operator has not looked at what was applied last."
@@ -124,7 +126,7 @@ def remarkable(conditions: Iterable[Condition]) -> list[Condition]:
     ]
 
 
-def _tally(status: ExperimentStatus) -> Iterable[str]:
+def _tally(status: ExperimentStatus, prices: Prices) -> Iterable[str]:
     yield status.phase or "Pending"
     if status.total is not None:
         yield f"{status.done or 0} of {status.total} stages done"
@@ -133,9 +135,9 @@ def _tally(status: ExperimentStatus) -> Iterable[str]:
     if status.failed:
         yield f"{status.failed} failed"
     if status.gpu_hours is not None:
-        yield f"{status.gpu_hours.spent:,g} GPU-hours spent"
+        yield f"{priced(status.gpu_hours.spent, prices)} spent"
         if status.gpu_hours.saved:
-            yield f"{status.gpu_hours.saved:,g} saved by what others ran"
+            yield f"{priced(status.gpu_hours.saved, prices)} saved by what others ran"
 
 
 def _data(applied: Applied) -> dict[str, Any]:
