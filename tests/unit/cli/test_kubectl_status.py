@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from assay.api.status import Condition, CostStatus, ExperimentStatus, GpuHoursStatus, StageStatus
-from assay.cli.kubectl.status import header, remarkable, told_rows, waiting
+from assay.cli.kubectl.status import header, remarkable, tell_all, told_rows, waiting
 from builders import an_applied
 
 
@@ -29,6 +29,17 @@ def test_a_header_tells_of_gpu_hours_and_where_the_operator_does_of_money():
     assert header(an_applied(gpu_hours=hours, cost=cost)) == [
         "team/study: Running, 10.1 GPU-hours (25.2 EUR) spent, 16 GPU-hours (40 EUR) saved by what others ran"
     ]
+
+
+def test_a_list_says_what_each_experiment_has_spent_where_any_held_a_gpu(capsys):
+    hours = GpuHoursStatus(spent=10.1, saved=16)
+    cost = CostStatus(currency="EUR", gpu_hour=2.5, spent=25.25, saved=40)
+
+    tell_all([an_applied(), an_applied(gpu_hours=hours, cost=cost)], everywhere=False, output="text")
+    assert "10.1 GPU-hours (25.2 EUR)" in capsys.readouterr().out
+
+    tell_all([an_applied()], everywhere=False, output="text")
+    assert "SPENT" not in capsys.readouterr().out
 
 
 def test_every_verdict_is_a_line():

@@ -35,7 +35,7 @@ def main(flags: tuple[str, ...], name: str | None, *, everywhere: bool, output: 
     """Tell of one experiment, or of all."""
     kubectl = connect(flags)
     if name is None:
-        _tell_all(find_all(kubectl, everywhere=everywhere), everywhere=everywhere, output=output)
+        tell_all(find_all(kubectl, everywhere=everywhere), everywhere=everywhere, output=output)
         return
     applied = find(kubectl, name)
     rows: list[Row] = []
@@ -140,13 +140,19 @@ def _tally(status: ExperimentStatus, prices: Prices) -> Iterable[str]:
             yield f"{priced(status.gpu_hours.saved, prices)} saved by what others ran"
 
 
+def _spent(applied: Applied) -> str:
+    hours = applied.status.gpu_hours
+    return "" if hours is None else priced(hours.spent, applied.prices)
+
+
 def _data(applied: Applied) -> dict[str, Any]:
     about = {"experiment": str(applied), "generation": applied.generation}
     told = applied.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"stages"})
     return about | told
 
 
-def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
+def tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
+    """Print a line for each experiment."""
     if output == "json":
         say(json.dumps([_data(applied) for applied in found]))
         return
@@ -154,12 +160,14 @@ def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
         say("No experiments.")
         return
     table = Table(**PLAIN)
+    held = any(applied.status.gpu_hours for applied in found)
     for title in (
         *(["NAMESPACE"] if everywhere else []),
         "NAME",
         "PHASE",
         "DONE",
         "REUSED",
+        *(["SPENT"] if held else []),
         "VERDICT OR WHY",
     ):
         table.add_column(title, overflow="fold")
@@ -174,6 +182,7 @@ def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
             status.phase or "Pending",
             status.progress or "",
             str(status.reused or ""),
+            *([_spent(applied)] if held else []),
             " ".join(why.split()),
         )
     console().print(table)
