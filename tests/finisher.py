@@ -48,9 +48,14 @@ def finish(api: ClusterApi, namespace: str, store: Store) -> None:
 
 
 def complete(
-    store: Store, ref: ArtifactRef, number: int, *, times: tuple[datetime, datetime] | None = None
+    store: Store,
+    ref: ArtifactRef,
+    number: int,
+    *,
+    times: tuple[datetime, datetime] | None = None,
+    environment: Plain | None = None,
 ) -> None:
-    """Do as a stage's program does that began and ended then, by whichever clock; now, if nobody says."""
+    """Do as a stage's program does that began and ended then, by whichever clock, and in this class; now, if nobody says."""
     stage = read_stage(store, ref)
     inputs = {}
     for read in stage.reads:
@@ -72,7 +77,7 @@ def complete(
                 attempt=number,
                 inputs=inputs,
                 execution={},
-                environment={},
+                environment=environment or {},
                 started_at=started,
                 finished_at=finished,
             ),

@@ -26,7 +26,7 @@ from assay.errors import AssayError, ClusterError, SpecError, StoreError
 from assay.plan.examine import examine_object
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import Decision, Launch, not_trusted
-from assay.reconcile.standing import standing, with_conditions, with_since
+from assay.reconcile.standing import standing, with_conditions, with_cost, with_since
 from assay.report.lines import verdict_lines
 from assay.report.write import write_report
 from assay.settings.cluster import Planned, Surroundings, open_planned
@@ -149,6 +149,7 @@ class Reconciler:
             generation=found["metadata"]["generation"],
             suspended=planned.experiment.spec.suspend,
         )
+        status = with_cost(status, planned.prices)
         if decision.finished:
             status = self._with_verdicts(key, status, plan, not_trusted(decision))
         made = Condition(type="Planned", status="True", reason="Frozen", message=f"{status.total} stages")
@@ -186,7 +187,9 @@ class Reconciler:
         life = self._lives[key]
         if life.verdicts is None:
             planned = life.planned
-            report = write_report(plan, planned.store, refused, planned.control.take_record)
+            report = write_report(
+                plan, planned.store, refused, planned.control.take_record, prices=planned.prices
+            )
             life.verdicts = verdict_lines(report.data)
         first = life.verdicts[0] if life.verdicts else None
         return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})

@@ -15,7 +15,7 @@ from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched, owners
 from assay.api.experiment import GROUP, VERSION
 from assay.api.profile import ProfileSpec
-from assay.artifacts.documents import ArtifactRef, Attempt, Failure
+from assay.artifacts.documents import INTERRUPTED, ArtifactRef, Attempt, Failure
 from assay.artifacts.kinds import Kind
 from assay.errors import ClusterError, Retry
 from assay.ports.backend import Key
@@ -44,6 +44,12 @@ _ASSAY = f"{GROUP}/{VERSION}"
 _FORBIDDEN, _INVALID = 403, 422
 _FRESH_SECONDS = 60.0  # for which what a watch told is believed
 _PARTS = 5  # of a claimant
+_CANCELLED = Failure(
+    reason=INTERRUPTED,
+    message="the attempt: found that nobody wanted it any more before it ran, expected somebody who does. "
+    "Whoever wants the stage makes another.",
+    retry=Retry.LATER,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +211,10 @@ class ClusterBackend:
         if others:
             self._own(found, others)
             return
-        metadata = found["metadata"]
-        self._api.delete(_path_to(found), uid=metadata["uid"], resource_version=metadata["resourceVersion"])
+        metadata, version = found["metadata"], found["metadata"]["resourceVersion"]
+        gone = self._api.delete(_path_to(found), uid=metadata["uid"], resource_version=version)
+        if gone and _sight(found).waits:  # or whoever wants the stage now would wait for a sign of its life
+            fail(self._store, *key, _CANCELLED)
 
     def _own(self, found: Plain, references: list[Plain]) -> None:
         """Set the owners, unless the workload changed since it was read; the next look tries again."""

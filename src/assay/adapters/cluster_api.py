@@ -68,13 +68,13 @@ class ClusterApi:
         query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
         return self._change("PATCH", f"{path}/status", body, "application/apply-patch+yaml", query)
 
-    def delete(self, path: str, *, uid: str, resource_version: str) -> None:
-        """Delete this very object in this very state, and what it owns; one that changed or went is left alone."""
+    def delete(self, path: str, *, uid: str, resource_version: str) -> bool:
+        """Delete this very object in this very state, and what it owns; False: it changed or went, and was left alone."""
         body = {
             "preconditions": {"uid": uid, "resourceVersion": resource_version},
             "propagationPolicy": "Background",
         }
-        self._change("DELETE", path, body, "application/json")
+        return self._change("DELETE", path, body, "application/json") is not None
 
     def _change(
         self, verb: str, path: str, body: Plain, content: str, query: list[tuple[str, str]] | None = None

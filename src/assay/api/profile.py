@@ -166,11 +166,16 @@ class Limits(SpecModel):
 
 
 class Prices(SpecModel):
-    """What an hour costs, for the plan's estimate."""
+    """What work is said to cost, before it runs and after."""
 
     currency: str = Field("USD", min_length=3, max_length=3, description="ISO 4217.")
-    gpu_hour: float = Field(0, ge=0, description="Of one GPU.")
-    cpu_hour: float = Field(0, ge=0, description="Of one core.")
+    gpu_hour: float = Field(
+        0, ge=0, description="Of one GPU for an hour, with what is beside it; 0: no money is told."
+    )
+
+    def cost(self, gpu_hours: float) -> float | None:
+        """Return what GPU-hours cost; None where nobody says."""
+        return gpu_hours * self.gpu_hour if self.gpu_hour else None
 
 
 class ProfileSpec(SpecModel):
@@ -197,7 +202,7 @@ class ProfileSpec(SpecModel):
         le=2592000,
         description="Seconds for which a finished Job or PyTorchJob stays, for `kubectl logs`; the store keeps logs anyway.",
     )
-    prices: Prices = Field(Prices(), description="What it costs.")
+    prices: Prices = Field(Prices(), description="What it is said to cost.")
 
 
 class Profile(SpecModel):

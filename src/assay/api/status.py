@@ -65,6 +65,48 @@ class GpuHoursStatus(StatusModel):
     )
 
 
+class CostStatus(StatusModel):
+    """What `gpuHours` cost at the Profile's present price."""
+
+    currency: str = Field(max_length=3, description="ISO 4217.")
+    gpu_hour: float = Field(ge=0, description="The price of one GPU for an hour.")
+    spent: float = Field(ge=0, description="Of the GPU-hours spent, in the currency.")
+    saved: float = Field(ge=0, description="Of the GPU-hours saved, in the currency.")
+
+
+class PowerStatus(StatusModel):
+    """What the primary contrast could show."""
+
+    contrast: str = Field(max_length=512, description="Its name.")
+    task: str = Field(max_length=512, description="The task that it is judged on.")
+    detectable: float | None = Field(
+        None,
+        ge=0,
+        description="The least difference that is shown four times in five, in the task's unit; absent: unknown.",
+    )
+    margin: float = Field(ge=0, description="The comparison's margin, in the task's unit.")
+    power: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="The share of times that a difference of the margin is shown; absent: unknown.",
+    )
+    why: Line = Field(description="What the figures rest on, or why there are none.")
+
+
+class AskedStatus(StatusModel):
+    """What is left of the plan that awaits approval; `reused` says what is not to run."""
+
+    stages: int = Field(ge=0, description="Number of stages to run.")
+    gpu_hours: float = Field(ge=0, description="GPU-hours expected of those of which it is known.")
+    unknown: int = Field(ge=0, description="Number of stages that hold GPUs for nobody knows how long.")
+    price: float | None = Field(
+        None, ge=0, description="Of `gpuHours`, in the currency; absent where the Profile has no prices."
+    )
+    currency: str | None = Field(None, max_length=3, description="ISO 4217.")
+    power: PowerStatus | None = Field(None, description="Absent where there is no primary contrast.")
+
+
 class ExperimentStatus(StatusModel):
     """How the experiment stands."""
 
@@ -79,6 +121,10 @@ class ExperimentStatus(StatusModel):
     failed: int | None = Field(None, ge=0, description="Number of stages that failed.")
     progress: str | None = Field(None, max_length=63, description="done/total, such as 12/40.")
     gpu_hours: GpuHoursStatus | None = Field(None, description="Absent where no stage has held a GPU.")
+    cost: CostStatus | None = Field(
+        None, description="Absent where no stage has held a GPU, or the Profile has no prices."
+    )
+    asked: AskedStatus | None = Field(None, description="What approval is asked for; absent where none is.")
     verdict: Line | None = Field(None, description="The primary verdict, in one line.")
     verdicts: tuple[Line, ...] = Field((), max_length=64, description="A line for each contrast.")
     conditions: tuple[Condition, ...] = Field((), max_length=32, description="Accepted, Planned and so on.")

@@ -10,8 +10,8 @@ from assay.artifacts.documents import ArtifactRef
 from assay.cli.terminal import PLAIN, console, say, some
 from assay.plan.expected import BYTES, SHARE, Expected
 from assay.plan.plan import Plan
-from assay.reconcile.decide import FINAL, Decision
-from assay.reconcile.terms import Terms, bill
+from assay.reconcile.decide import FINAL, Decision, State
+from assay.reconcile.terms import Terms, bill, priced
 
 Row = dict[str, Any]
 
@@ -23,17 +23,21 @@ def expected_data(
     if not expected:
         return None
     left = [stage for stage in plan.stages if decision.judgements[stage.ref].state not in FINAL]
-    terms = Terms(expected=expected, price=profile.prices.gpu_hour, currency=profile.prices.currency)
-    whole = bill(terms, (stage.ref for stage in left))
+    prices = profile.prices
+    whole = bill(Terms(expected=expected), (stage.ref for stage in left))
+    done = sum(
+        decision.spent[ref].all for ref, item in decision.judgements.items() if item.state is State.DONE
+    )
     return {
         "gpuHours": whole.gpu_hours,
         "unknown": len(whole.unknown),
-        "price": whole.gpu_hours * terms.price if terms.price else None,
-        "currency": terms.currency,
+        "price": prices.cost(whole.gpu_hours),
+        "currency": prices.currency,
+        "done": {"gpuHours": done, "price": prices.cost(done), "told": priced(done, prices)},
         "approvalGpuHours": profile.limits.approval_gpu_hours,
         "limit": profile.limits.gpu_hours,
         "assumed": {"bytesPerToken": BYTES, "shareOfPeak": SHARE},
-        "told": whole.told(terms),
+        "told": whole.told(prices),
         "stages": [
             {
                 "label": stage.label,
@@ -49,7 +53,11 @@ def expected_data(
 
 def print_expected(data: Row | None) -> None:
     """Print alike stages in one line, and what the figures rest on."""
-    if data is None or not data["stages"]:
+    if data is None:
+        return
+    if data["done"]["gpuHours"]:
+        say(f"\nWhat is done took {data['done']['told']}, and is not paid for again.")
+    if not data["stages"]:
         return
     say("\nGPU-hours of what is left:")
     table = Table(**PLAIN)

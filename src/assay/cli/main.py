@@ -28,6 +28,11 @@ Named = Annotated[
     ),
 ]
 
+Priced = Annotated[
+    Path | None,
+    typer.Option(help="A Profile's YAML file: say what GPU-hours cost at its prices.", show_default=False),
+]
+
 STORE = "assay-store"
 
 
@@ -102,10 +107,11 @@ def status(
     watch: Annotated[  # noqa: FBT002 -- a flag
         bool, typer.Option("--watch", "-w", help="Go on until every stage is final; Ctrl-C ends it.")
     ] = False,
+    profile: Priced = None,
     output: Json = Output.TEXT,
 ) -> None:
     """Say how every stage stands."""
-    command("status")(file, store, watch=watch, output=output)
+    command("status")(file, store, watch=watch, output=output, profile=profile)
 
 
 @app.command()
@@ -124,10 +130,11 @@ def report(
             help="Folder for report.html and report.json; absent: beside the experiment in the store."
         ),
     ] = None,
+    profile: Priced = None,
     output: Json = Output.TEXT,
 ) -> None:
     """Write the report from what is done so far."""
-    command("report")(file, store, to=to, output=output)
+    command("report")(file, store, to=to, output=output, profile=profile)
 
 
 @app.command()

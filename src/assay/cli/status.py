@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from rich.table import Table
 
+from assay.api.profile import Prices
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import record_key
 from assay.cli.progress import EXIT_INTERRUPTED, STARTING, LiveView, PlainView, View, now_doing, tally
@@ -18,8 +19,9 @@ from assay.errors import StoreError
 from assay.plan.plan import Plan, PlannedStage
 from assay.reconcile.decide import Decision, Judgement, State
 from assay.reconcile.spending import by_arm
+from assay.reconcile.terms import amount
 from assay.report.data import warnings
-from assay.settings.local import Local, backend_for, open_local
+from assay.settings.local import Local, backend_for, open_local, profile_file
 from assay.stores.records import load_record
 from assay.stores.store import Store
 
@@ -37,8 +39,9 @@ class Seen:
     damaged: Mapping[ArtifactRef, str]
 
 
-def main(file: Path, store_uri: str, *, watch: bool, output: str) -> None:
-    """Observe, and say what is seen: once, or until every stage is final."""
+def main(file: Path, store_uri: str, *, watch: bool, output: str, profile: Path | None = None) -> None:
+    """Observe, and say what is seen: once, or until every stage is final; a Profile's file tells what it cost."""
+    prices = Prices() if profile is None else profile_file(profile).prices
     local = open_local(file, store_uri)
     if watch:
         seen = _watched(local, as_json=output == "json")
@@ -48,10 +51,12 @@ def main(file: Path, store_uri: str, *, watch: bool, output: str) -> None:
     if output == "json":
         experiment, finished = seen.plan.experiment, seen.decision.finished
         about = {"experiment": experiment, "finished": finished, "gpuHoursByArm": arm_hours(seen)}
-        say(json.dumps(about | {"stages": rows}))
+        say(json.dumps(about | {"cost": cost_of(seen, prices), "stages": rows}))
         return
     print_stages(rows, seen.plan.told)
-    print_arms(arm_hours(seen))
+    print_arms(arm_hours(seen), prices)
+    if (cost := cost_of(seen, prices)) is not None:
+        say(f"all attempts: {amount(cost['spent'])} {cost['currency']}, at {cost['gpuHour']:g} per GPU-hour")
     done = sum(row["state"] == State.DONE for row in rows)
     say(f"{done} of {len(rows)} stages done")
 
@@ -114,11 +119,22 @@ def arm_hours(seen: Seen) -> dict[str, float]:
     return hours if any(hours.values()) else {}
 
 
-def print_arms(hours: Mapping[str, float]) -> None:
+def cost_of(seen: Seen, prices: Prices) -> Row | None:
+    """Return what all attempts have cost; None where nobody says what an hour does, or none held a GPU."""
+    spent = prices.cost(sum(item.all for item in seen.decision.spent.values()))
+    return {"currency": prices.currency, "gpuHour": prices.gpu_hour, "spent": spent} if spent else None
+
+
+def print_arms(hours: Mapping[str, float], prices: Prices) -> None:
     """Print what arms have taken so far."""
     if hours:
-        told = ", ".join(f"{arm} {spent:,.1f}" for arm, spent in hours.items())
+        told = ", ".join(f"{arm} {_priced(spent, prices)}" for arm, spent in hours.items())
         say(f"GPU-hours by arm, what they share in each: {told}")
+
+
+def _priced(hours: float, prices: Prices) -> str:
+    cost = prices.cost(hours)
+    return f"{hours:,.1f}" + ("" if cost is None else f" ({amount(cost)} {prices.currency})")
 
 
 def print_stages(rows: Iterable[Row], told: Callable[[str], str]) -> None:

@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from assay.api.status import Condition, ExperimentStatus, GpuHoursStatus, PlanStatus, StageStatus
+from assay.api.profile import Prices
+from assay.api.status import (
+    Condition,
+    CostStatus,
+    ExperimentStatus,
+    GpuHoursStatus,
+    PlanStatus,
+    StageStatus,
+)
 from assay.plan.plan import Plan
 from assay.reconcile.decide import FINAL, REUSED, Decision, Judgement, State
 from assay.reconcile.spending import saved
@@ -37,6 +45,7 @@ def standing(
         failed=failed,
         progress=f"{done}/{total}",
         gpu_hours=_gpu_hours(decision),
+        asked=None if decision.withheld is None else decision.withheld.asked,
         conditions=(
             _progressing(decision, counts, [item for _, item in judgements], suspended=suspended),
             _complete(decision, counts, total),
@@ -85,6 +94,20 @@ def with_since(status: ExperimentStatus, before: ExperimentStatus, now: datetime
         for stage in status.stages
     )
     return status.model_copy(update={"stages": tuple(stages)})
+
+
+def with_cost(status: ExperimentStatus, prices: Prices) -> ExperimentStatus:
+    """Say beside GPU-hours what they cost, where somebody says."""
+    hours = status.gpu_hours
+    if hours is None or not prices.gpu_hour:
+        return status
+    cost = CostStatus(
+        currency=prices.currency,
+        gpu_hour=prices.gpu_hour,
+        spent=round(hours.spent * prices.gpu_hour, 2),
+        saved=round(hours.saved * prices.gpu_hour, 2),
+    )
+    return status.model_copy(update={"cost": cost})
 
 
 def _digest(status: ExperimentStatus) -> str | None:

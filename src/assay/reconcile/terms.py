@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from assay.api.profile import Prices
+from assay.api.status import AskedStatus, PowerStatus
 from assay.artifacts.documents import ArtifactRef
 from assay.plan.expected import Expected
 
@@ -18,9 +20,8 @@ class Terms:
     approval_gpu_hours: float | None = None  # above which somebody approves it
     gpu_hours: float | None = None  # most of one experiment
     expected: Mapping[ArtifactRef, Expected] = field(default_factory=dict)  # of the stages that hold GPUs
-    price: float = 0  # of a GPU's hour
-    currency: str = ""
-    power: str = ""  # what its primary contrast could show
+    prices: Prices = field(default_factory=Prices)
+    power: PowerStatus | None = None  # of its primary contrast
 
     @property
     def ask(self) -> bool:
@@ -35,9 +36,9 @@ class Bill:
     gpu_hours: float  # of those of which it is known
     unknown: tuple[ArtifactRef, ...]  # the others
 
-    def told(self, terms: Terms) -> str:
+    def told(self, prices: Prices) -> str:
         """Say it for people."""
-        known = hours(self.gpu_hours, terms)
+        known = priced(self.gpu_hours, prices)
         if not self.unknown:
             return known
         stages = f"{len(self.unknown)} {'stage' if len(self.unknown) == 1 else 'stages'}"
@@ -64,6 +65,7 @@ class Withheld:
     reason: str
     brief: str
     message: str
+    asked: AskedStatus | None = None  # what somebody is to approve
 
 
 def bill(terms: Terms, refs: Iterable[ArtifactRef]) -> Bill:
@@ -84,7 +86,7 @@ def withheld(terms: Terms, at: Standing, approved: frozenset[str]) -> Withheld |
             return Withheld(
                 reason=GPU_HOURS_EXCEEDED,
                 brief="the experiment would take more GPU-hours than its Profile allows",
-                message=f"{hours(at.spent, terms)} spent and {left.told(terms)} expected of what is left,"
+                message=f"{priced(at.spent, terms.prices)} spent and {left.told(terms.prices)} expected of what is left,"
                 f" and the Profile's limits.gpuHours is {terms.gpu_hours:g}: make the experiment smaller,"
                 " or ask the platform team",
             )
@@ -93,7 +95,10 @@ def withheld(terms: Terms, at: Standing, approved: frozenset[str]) -> Withheld |
     if not terms.manual and not _is_much(terms, left):
         return None
     return Withheld(
-        reason=APPROVAL_REQUIRED, brief="the plan is not approved", message=_asked(terms, at, left, approved)
+        reason=APPROVAL_REQUIRED,
+        brief="the plan is not approved",
+        message=_message(terms, at, left, approved),
+        asked=_asked(terms, at, left),
     )
 
 
@@ -102,7 +107,19 @@ def _is_much(terms: Terms, left: Bill) -> bool:
     return limit is not None and (left.gpu_hours > limit or bool(left.unknown))
 
 
-def _asked(terms: Terms, at: Standing, left: Bill, approved: frozenset[str]) -> str:
+def _asked(terms: Terms, at: Standing, left: Bill) -> AskedStatus:
+    price = terms.prices.cost(left.gpu_hours)
+    return AskedStatus(
+        stages=len(at.left),
+        gpu_hours=round(left.gpu_hours, 2),
+        unknown=len(left.unknown),
+        price=None if price is None else round(price, 2),
+        currency=None if price is None else terms.prices.currency,
+        power=terms.power,
+    )
+
+
+def _message(terms: Terms, at: Standing, left: Bill, approved: frozenset[str]) -> str:
     if terms.manual:
         why = "spec.execution.approval is manual"
     else:
@@ -110,19 +127,30 @@ def _asked(terms: Terms, at: Standing, left: Bill, approved: frozenset[str]) -> 
         why += ", and what is unknown counts as more" if left.unknown else ""
     parts = [
         f"{len(at.left)} of {at.total} stages to run, {at.reused} reused",
-        *([f"{left.told(terms)} expected"] if terms.expected else []),
-        *([terms.power] if terms.power else []),
+        *([f"{left.told(terms.prices)} expected"] if terms.expected else []),
+        *([_power(terms.power)] if terms.power else []),
         why,
         *(["what is approved is another plan"] if approved else []),
     ]
     return f"plan {terms.digest}: {'; '.join(parts)}"
 
 
-def hours(number: float, terms: Terms) -> str:
+def _power(found: PowerStatus) -> str:
+    about = f"{found.contrast} on {found.task}"
+    if found.power is None or found.detectable is None:
+        return f"power of {about} unknown: {found.why}"
+    return (
+        f"power of {about}: a difference of {found.detectable:.2g} is mostly seen,"
+        f" one of {found.margin:.2g} {found.power:.0%} of the time ({found.why})"
+    )
+
+
+def priced(number: float, prices: Prices) -> str:
     """Say GPU-hours for people, and what they cost."""
-    told, money = f"{_figure(number)} GPU-hours", number * terms.price
-    return f"{told} ({_figure(money)} {terms.currency})" if terms.price else told
+    told, cost = f"{amount(number)} GPU-hours", prices.cost(number)
+    return told if cost is None else f"{told} ({amount(cost)} {prices.currency})"
 
 
-def _figure(number: float) -> str:
+def amount(number: float) -> str:
+    """Write hours or money for people."""
     return f"{number:,.3g}" if number < 100 else f"{number:,.0f}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from statistics import stdev
 from typing import Any
 
+from assay.api.profile import Prices
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.outputs import FINAL
@@ -27,10 +28,11 @@ def report_data(
     records: Mapping[ArtifactRef, Record],
     verdicts: Mapping[ArtifactRef, Plain],
     registered: Mapping[str, Registration] | None = None,
+    prices: Prices | None = None,
 ) -> Plain:
     """Gather everything that the page shows; `verdicts` are the documents of the compare stages that are done.
 
-    `registered` are the comparisons of the experiment's approved plans; none where no plan was approved.
+    `registered` are the comparisons of the experiment's approved plans; none where no plan was approved. `prices` are whose asks.
     """
     classes = {ref: record.provenance.environment for ref, record in records.items()}
     unsafe = unsafe_sources(plan.stages)
@@ -76,7 +78,7 @@ def report_data(
             for stage in plan.stages
             if stage.kind is Kind.CLEAN and stage.ref in records
         ],
-        "work": work(plan, records),
+        "work": work(plan, records, prices),
         "notes": list(plan.notes),
     }
 

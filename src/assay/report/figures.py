@@ -2,11 +2,11 @@
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """Write a number for reading: whole ones with thin separators, others to so many significant digits."""
+    """Write a number for reading: whole ones with thin separators, others to so many significant digits, or as whole ones if those are fewer."""
     if value is None:
         return "–"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", "\u202f")
+    if (float(value).is_integer() or abs(value) >= 10**digits) and abs(value) < 1e15:
+        return f"{round(value):,}".replace(",", "\u202f")
     return f"{value:.{digits}g}"
 
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from assay.api.status import PowerStatus
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import experiment_key
 from assay.plan.plan import Plan
-from assay.report.figures import figure
 from assay.stores.store import Store
 
 Row = dict[str, Any]
@@ -29,12 +29,7 @@ def contrasts_seen(plan: Plan, store: Store) -> list[Row]:
     return foresight(plan, earlier)
 
 
-def power_line(rows: Sequence[Row]) -> str:
-    """Say in a clause what the primary contrast could show; "" where there is none."""
+def primary_power(rows: Sequence[Row]) -> PowerStatus | None:
+    """Return what the primary contrast could show; None where there is none."""
     row = next((row for row in rows if row["primary"]), None)
-    if row is None:
-        return ""
-    about = f"{row['contrast']} on {row['task']}"
-    if row["power"] is None:
-        return f"power of {about} unknown: {row['why']}"
-    return f"power of {about} at {figure(row['margin'], 2)}: {row['power']:.0%} ({row['why']})"
+    return None if row is None else PowerStatus.model_validate(row)

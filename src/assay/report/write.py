@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from assay.api.profile import Prices
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.documents import ArtifactRef, Record
 from assay.artifacts.kinds import Kind
@@ -37,17 +38,25 @@ class Report:
 
 
 def write_report(
-    plan: Plan, store: Store, refused: frozenset[ArtifactRef] = frozenset(), known: Known = _nothing
+    plan: Plan,
+    store: Store,
+    refused: frozenset[ArtifactRef] = frozenset(),
+    known: Known = _nothing,
+    prices: Prices | None = None,
 ) -> Report:
     """Gather what is done, and keep the report beside the experiment's other documents."""
-    report = read_report(plan, store, refused, known)
+    report = read_report(plan, store, refused, known, prices)
     store.put(experiment_key(plan.experiment, "report.json"), canonical_json(report.data))
     store.put(experiment_key(plan.experiment, "report.html"), report.html.encode())
     return report
 
 
 def read_report(
-    plan: Plan, store: Store, refused: frozenset[ArtifactRef] = frozenset(), known: Known = _nothing
+    plan: Plan,
+    store: Store,
+    refused: frozenset[ArtifactRef] = frozenset(),
+    known: Known = _nothing,
+    prices: Prices | None = None,
 ) -> Report:
     """Gather what is done, and render it; a record that is refused counts as if it were not there, and what is not known is read."""
     records: dict[ArtifactRef, Record] = {}
@@ -61,7 +70,7 @@ def read_report(
             text = store.get(data_key(stage.ref, record.provenance.attempt, VERDICTS))
             if text is not None:
                 verdicts[stage.ref] = _verdicts(f"{store.uri}, {stage.ref}", text)
-    data = report_data(plan, records, verdicts, registrations(store, plan.experiment))
+    data = report_data(plan, records, verdicts, registrations(store, plan.experiment), prices)
     uri = f"{store.uri}/{experiment_key(plan.experiment, 'report.html')}"
     location = unquote(urlparse(uri).path) if uri.startswith("file:") else uri
     return Report(data=data, html=page(data), location=location)

@@ -12,7 +12,7 @@ from assay.adapters.sources import ObjectSources
 from assay.adapters.watched import Watched
 from assay.api.execution import Execution
 from assay.api.experiment import Experiment
-from assay.api.profile import Limits, ProfileSpec, StoreRef
+from assay.api.profile import Limits, Prices, ProfileSpec, StoreRef
 from assay.api.status import PlanStatus
 from assay.api.written import Written
 from assay.artifacts.hub import HubPlace
@@ -27,7 +27,7 @@ from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need
 from assay.reconcile.terms import Terms
-from assay.report.seen import contrasts_seen, power_line
+from assay.report.seen import contrasts_seen, primary_power
 from assay.settings.common import now
 from assay.settings.expected import EarlierStages, expected_in, machines_of
 from assay.settings.in_cluster import RETRY, policy_of, store_environment, trusted_by
@@ -68,6 +68,7 @@ class Planned:
     frozen: PlanStatus  # names plan.json
     store: Store
     control: Control
+    prices: Prices
 
 
 def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundings) -> Planned:
@@ -114,7 +115,7 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
     )
     control = Control(plan, store=store, backend=backend, policy=policy, clock=now, each=around.each)
     told = PlanStatus(digest=known.plan.digest, uri=f"{store.uri}/{plan_key(experiment)}")
-    return Planned(experiment=experiment, frozen=told, store=store, control=control)
+    return Planned(experiment=experiment, frozen=told, store=store, control=control, prices=profile.prices)
 
 
 def needs_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, Need]:
@@ -146,9 +147,8 @@ def terms_of(
         approval_gpu_hours=limits.approval_gpu_hours,
         gpu_hours=limits.gpu_hours,
         expected=expected,
-        price=profile.prices.gpu_hour,
-        currency=profile.prices.currency,
-        power=power_line(contrasts_seen(plan, store)),
+        prices=profile.prices,
+        power=primary_power(contrasts_seen(plan, store)),
     )
 
 

@@ -13,7 +13,7 @@ from assay.adapters.told import ToldBackend, by_ref, informed
 from assay.api.execution import Execution
 from assay.api.experiment import GROUP, VERSION
 from assay.api.faults import did_you_mean
-from assay.api.profile import ProfileSpec, StoreRef
+from assay.api.profile import Prices, ProfileSpec, StoreRef
 from assay.api.status import ExperimentStatus
 from assay.artifacts.documents import ArtifactRef
 from assay.artifacts.layout import experiment_key
@@ -50,6 +50,14 @@ class Applied:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def prices(self) -> Prices:
+        """The operator's, which whoever may not read the Profile may know too."""
+        cost = self.status.cost
+        if cost is None:
+            return Prices()
+        return Prices.model_validate({"currency": cost.currency, "gpuHour": cost.gpu_hour})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from assay.plan.plan import Plan
 from assay.ports.sources import Sources
 from assay.reconcile.facts import Need, Policy
 from assay.reconcile.terms import Terms
-from assay.report.seen import contrasts_seen, power_line
+from assay.report.seen import contrasts_seen, primary_power
 from assay.settings.common import now
 from assay.settings.inputs import resolved_inputs
 from assay.stores.claims import read_stage
@@ -55,7 +55,7 @@ class Local:
 
     def _terms(self) -> Terms:
         digest, manual = self.plan.digest, self.experiment.spec.execution.approval == "manual"
-        power = power_line(contrasts_seen(self.plan, self.store)) if manual else ""
+        power = primary_power(contrasts_seen(self.plan, self.store)) if manual else None
         return Terms(digest=digest, manual=manual, power=power)
 
 

@@ -23,6 +23,7 @@ from clocks import Clock
 from fakes.memory_cluster import MemoryCluster
 from fakes.memory_store import MemoryStore
 from orders import PROGRAM, a_cpu_profile
+from two_owners import RUNS
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HERE = Claimant(cluster="c", namespace="team", name="mine", uid="u")
@@ -138,3 +139,32 @@ def test_a_workload_that_went_before_an_answer_about_it_came_is_held_no_more_onc
 
     getattr(backend, do)((CLEANED.ref, 1))
     assert backend.held() == frozenset()
+
+
+def test_an_attempt_that_is_cancelled_before_it_ran_costs_whoever_wants_it_neither_a_wait_nor_a_retry(
+    store, server, backend, clock
+):
+    attempt = claimed(store, CLEANED, THERE, clock)
+    backend.launch("s3://bucket/prefix", CLEANED.ref, attempt)
+
+    backend.leave((CLEANED.ref, 1))
+    clock.now += timedelta(seconds=10)
+
+    assert server.all("Job", "RayJob") == []
+    assert read_failure(store, CLEANED.ref, 1).is_interruption
+    judgement = judged(store, backend, clock)
+    assert (judgement.state, judgement.reason) == (State.READY, INTERRUPTED)
+
+
+def test_of_an_attempt_that_runs_when_it_is_cancelled_its_program_tells_how_it_ended(
+    store, server, backend, clock
+):
+    attempt = claimed(store, CLEANED, HERE, clock)
+    backend.launch("s3://bucket/prefix", CLEANED.ref, attempt)
+    [(path, found)] = server.all("Job", "RayJob")
+    server.set_status(path, RUNS[found["kind"]])
+
+    backend.leave((CLEANED.ref, 1))
+
+    assert server.all("Job", "RayJob") == []
+    assert read_failure(store, CLEANED.ref, 1) is None

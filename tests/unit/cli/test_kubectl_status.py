@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assay.api.status import Condition, ExperimentStatus, StageStatus
-from assay.cli.kubectl.status import header, remarkable, told_rows, waiting
+from assay.api.status import Condition, CostStatus, ExperimentStatus, GpuHoursStatus, StageStatus
+from assay.cli.kubectl.status import header, remarkable, tell_all, told_rows, waiting
 from builders import an_applied
 
 
@@ -17,6 +17,29 @@ def test_a_header_counts_what_there_is_to_count():
     assert header(an_applied(total=9, done=4, reused=2, failed=1)) == [
         "team/study: Running, 4 of 9 stages done, 2 of them reused, 1 failed"
     ]
+
+
+def test_a_header_tells_of_gpu_hours_and_where_the_operator_does_of_money():
+    hours = GpuHoursStatus(spent=10.1, saved=16)
+    cost = CostStatus(currency="EUR", gpu_hour=2.5, spent=25.25, saved=40)
+
+    assert header(an_applied(gpu_hours=hours)) == [
+        "team/study: Running, 10.1 GPU-hours spent, 16 GPU-hours saved by what others ran"
+    ]
+    assert header(an_applied(gpu_hours=hours, cost=cost)) == [
+        "team/study: Running, 10.1 GPU-hours (25.2 EUR) spent, 16 GPU-hours (40 EUR) saved by what others ran"
+    ]
+
+
+def test_a_list_says_what_each_experiment_has_spent_where_any_held_a_gpu(capsys):
+    hours = GpuHoursStatus(spent=10.1, saved=16)
+    cost = CostStatus(currency="EUR", gpu_hour=2.5, spent=25.25, saved=40)
+
+    tell_all([an_applied(), an_applied(gpu_hours=hours, cost=cost)], everywhere=False, output="text")
+    assert "10.1 GPU-hours (25.2 EUR)" in capsys.readouterr().out
+
+    tell_all([an_applied()], everywhere=False, output="text")
+    assert "SPENT" not in capsys.readouterr().out
 
 
 def test_every_verdict_is_a_line():

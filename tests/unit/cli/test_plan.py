@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from assay.artifacts.environment import environment
+from assay.artifacts.kinds import Kind
 from assay.cli.plan import main
 from assay.errors import SpecError, SpecErrors
 from assay.settings.local import compile_file
@@ -161,6 +163,23 @@ def test_the_paper_s_study_is_planned_where_nothing_of_it_is(store, capsys):
     assert data["expected"]["price"] == pytest.approx(2.5 * data["expected"]["gpuHours"])
     assert data["expected"]["unknown"] == kinds["evaluate"]
     assert data["digest"] is None
+
+
+def test_a_plan_says_what_the_stages_that_are_done_took(spec, store, bench, capsys):
+    [base] = [stage for stage in compile_file(spec)[1].stages if stage.label == "plain+slower/base"]
+    bench.claimed(Kind.TRAIN, base.document.spec)
+    bench.finish(
+        base.document, environment={"device": "NVIDIA H200", "processes": 4}, took=timedelta(hours=2)
+    )
+    profile = a_profile(spec, "nvidia.com/gpu.product: NVIDIA-H200")
+    profile.write_text(f"{profile.read_text()}  prices: {{gpuHour: 2.5}}\n")
+
+    main(spec, store.uri, profile=profile, output="json")
+    data = json.loads(capsys.readouterr().out)["expected"]["done"]
+    main(spec, store.uri, profile=profile, output="text")
+
+    assert (data["gpuHours"], data["price"]) == (8, 20)
+    assert "What is done took 8 GPU-hours (20 USD), and is not paid for again." in capsys.readouterr().out
 
 
 def test_without_expectations_what_is_not_there_is_missed(spec, store):

@@ -48,9 +48,33 @@ def test_gpu_hours_are_told_by_stage_and_by_arm(spec, bench, cleaned, capsys):
     told = json.loads(capsys.readouterr().out)
     main(spec, bench.store.uri, watch=False, output="text")
 
+    assert told["cost"] is None
     assert {row["label"]: row["gpuHours"] for row in told["stages"]}[base.label] == 8
     assert told["gpuHoursByArm"] == {"plain": 8, "slower": 8}
     assert "GPU-hours by arm, what they share in each: plain 8.0, slower 8.0" in capsys.readouterr().out
+
+
+def test_with_a_profile_s_prices_money_stands_beside_gpu_hours(spec, bench, cleaned, capsys):
+    [base] = [stage for stage in compile_file(spec)[1].stages if stage.label == "plain+slower/base"]
+    bench.finish(cleaned.document, **a_cleaning(12))
+    bench.claimed(Kind.TRAIN, base.document.spec)
+    bench.finish(
+        base.document, environment={"device": "NVIDIA H200", "processes": 4}, took=timedelta(hours=2)
+    )
+    profile = spec.parent / "profile.yaml"
+    profile.write_text(
+        "apiVersion: assay.dev/v1alpha1\nkind: Profile\nmetadata: {name: default}\n"
+        "spec: {store: {uri: s3://bucket/assay}, prices: {currency: EUR, gpuHour: 2.5}}\n"
+    )
+
+    main(spec, bench.store.uri, watch=False, output="json", profile=profile)
+    told = json.loads(capsys.readouterr().out)
+    main(spec, bench.store.uri, watch=False, output="text", profile=profile)
+
+    assert told["cost"] == {"currency": "EUR", "gpuHour": 2.5, "spent": 20}
+    text = capsys.readouterr().out
+    assert "GPU-hours by arm, what they share in each: plain 8.0 (20 EUR), slower 8.0 (20 EUR)" in text
+    assert "all attempts: 20 EUR, at 2.5 per GPU-hour" in text
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"unknown": 1}'])

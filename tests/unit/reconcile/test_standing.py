@@ -4,10 +4,11 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from assay.api.status import Condition, ExperimentStatus, PlanStatus
+from assay.api.profile import Prices
+from assay.api.status import Condition, ExperimentStatus, GpuHoursStatus, PlanStatus
 from assay.reconcile.decide import decide
 from assay.reconcile.facts import AttemptFact, Capacity, Observed, Obstacle, Phase, Policy, Sight, StageFact
-from assay.reconcile.standing import standing, with_conditions, with_since
+from assay.reconcile.standing import standing, with_conditions, with_cost, with_since
 from assay.reconcile.terms import Terms
 from builders import a_plan
 
@@ -171,6 +172,21 @@ def test_what_was_spent_and_saved_is_told_in_tenths_and_not_what_grows_while_it_
 
     assert (status.gpu_hours.spent, status.gpu_hours.saved) == (10.1, 16.0)
     assert stands().gpu_hours is None
+    cost = with_cost(status, Prices.model_validate({"currency": "EUR", "gpuHour": 2.5})).cost
+    assert (cost.spent, cost.saved) == (25.25, 40)
+    assert (cost.currency, cost.gpu_hour) == ("EUR", 2.5)
+
+
+def test_no_money_is_told_without_a_price_or_without_gpu_hours():
+    spent = stands().model_copy(update={"gpu_hours": GpuHoursStatus(spent=1, saved=0)})
+
+    assert with_cost(spent, Prices()).cost is None
+    assert with_cost(stands(), Prices.model_validate({"gpuHour": 2})).cost is None
+
+
+def test_what_approval_is_asked_for_is_told_until_it_is_given():
+    assert stands(policy=MANUAL).asked.stages == 8
+    assert stands(policy=MANUAL, approved=frozenset({"0" * 64})).asked is None
 
 
 def test_a_wait_keeps_its_beginning_whatever_it_is_for_and_running_begins_anew():

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.api.profile import Prices
+from assay.api.status import PowerStatus
 from assay.artifacts.kinds import Kind
 from assay.plan.expected import Expected
 from assay.reconcile.decide import Join, Launch, State, decide
@@ -20,6 +22,8 @@ ROOM = Capacity(cpus=100, memory_gib=100, stages=100)
 PLAN = a_plan()
 TRAININGS = [stage for stage in PLAN.stages if stage.kind is Kind.TRAIN]
 DIGEST = "d" * 64
+PRICES = Prices.model_validate({"gpuHour": 2})
+POWER = PowerStatus(contrast="refusals", task="mmlu", detectable=0.017, margin=0.02, power=0.8, why="assumed")
 CLEANED = {stage.ref: StageFact(done=True) for stage in PLAN.stages if stage.kind is Kind.CLEAN}
 
 
@@ -29,7 +33,7 @@ def terms(*hours, **said):
         stage.ref: Expected(gpu_hours=took, why="")
         for stage, took in zip(TRAININGS, hours or (40, 60), strict=True)
     }
-    return Terms(digest=DIGEST, expected=expected, price=2, currency="USD", **said)
+    return Terms(digest=DIGEST, expected=expected, prices=PRICES, **said)
 
 
 def decided(said, facts=None, *, approved=(), policy=POLICY):
@@ -65,11 +69,37 @@ def test_the_approval_of_another_plan_is_none():
 
 
 def test_what_is_asked_for_is_told():
-    message = decided(terms(manual=True, power="power of refusals: 80%")).withheld.message
+    message = decided(terms(manual=True, power=POWER)).withheld.message
 
     assert message.startswith(f"plan {DIGEST}: ")
-    for told in ("6 of 8 stages to run, 2 reused", "100 GPU-hours (200 USD)", "power of refusals: 80%"):
+    for told in (
+        "6 of 8 stages to run, 2 reused",
+        "100 GPU-hours (200 USD)",
+        "power of refusals on mmlu: a difference of 0.017 is mostly seen, one of 0.02 80% of the time (assumed)",
+    ):
         assert told in message
+
+
+def test_what_is_asked_for_is_told_to_programs_too():
+    asked = decided(terms(40.004, None, approval_gpu_hours=1, power=POWER)).withheld.asked
+
+    assert (asked.stages, asked.gpu_hours, asked.unknown) == (6, 40, 1)
+    assert (asked.price, asked.currency) == (80.01, "USD")
+    assert asked.power == POWER
+
+
+def test_without_a_price_no_money_is_asked_for():
+    asked = decided(replace(terms(manual=True), prices=Prices())).withheld.asked
+
+    assert (asked.gpu_hours, asked.price, asked.currency) == (100, None, None)
+
+
+def test_a_contrast_of_which_nothing_is_known_says_why():
+    unknown = PowerStatus(contrast="refusals", task="mmlu", margin=0.02, why="too few runs")
+
+    message = decided(terms(manual=True, power=unknown)).withheld.message
+
+    assert "power of refusals on mmlu unknown: too few runs" in message
 
 
 @pytest.mark.parametrize(("limit", "asked"), [(100, False), (99, True)])

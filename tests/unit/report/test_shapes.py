@@ -117,7 +117,12 @@ def a_page(*trends):
             "published": [],
             "arms": [],
             "stages": [],
-            "work": {"kinds": [], "all": dict.fromkeys(("stages", "asked", "done"), 0), "gpus": {}},
+            "work": {
+                "kinds": [],
+                "all": dict.fromkeys(("stages", "asked", "done"), 0),
+                "gpus": {},
+                "cost": None,
+            },
             "comparisons": [document],
             "scores": [],
             "trainings": [],

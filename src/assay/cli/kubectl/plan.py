@@ -4,6 +4,7 @@ import json
 
 from assay.cli.expected import expected_data, print_expected
 from assay.cli.fit import fit_data, print_fit
+from assay.cli.foresight import print_contrasts
 from assay.cli.plan import (
     classes_done,
     plan_data,
@@ -15,6 +16,7 @@ from assay.cli.plan import (
 )
 from assay.cli.terminal import say
 from assay.report.alike import unlike_contrasts
+from assay.report.seen import contrasts_seen
 from assay.settings.expected import EarlierStages, expected_in, machines_of
 from assay.settings.in_cluster import store_environment
 from assay.settings.kubectl import connect, find, open_frozen, profile_named
@@ -35,14 +37,17 @@ def main(flags: tuple[str, ...], name: str, *, output: str) -> None:
         machines, earlier = machines_of(execution, profile), EarlierStages()
         expected = expected_in(plan, machines, store=frozen.store, folders=folders, earlier=earlier)
         takes = expected_data(plan, decision, expected, profile)
+    seen = contrasts_seen(plan, frozen.store)
     unlike = unlike_contrasts(plan, classes_done(decision, frozen.store))
     if output == "json":
         about = {"uri": frozen.uri, "frozenAt": frozen.frozen_at.isoformat(), "digest": frozen.plan.digest}
-        say(json.dumps(plan_data(plan, rows) | about | {"unlike": unlike, "fit": fit, "expected": takes}))
+        found = {"contrasts": seen, "unlike": unlike, "fit": fit, "expected": takes}
+        say(json.dumps(plan_data(plan, rows) | about | found))
         return
     print_plan(plan, rows)
     say(f"digest: {frozen.plan.digest}")
     print_separate(plan)
+    print_contrasts(seen)
     print_unlike(unlike)
     print_fit(fit)
     print_expected(takes)

@@ -14,15 +14,16 @@ from assay.settings.kubectl import connect, find, open_frozen
 def main(flags: tuple[str, ...], name: str, *, html: Path | None, output: str) -> None:
     """Gather, print, and write the page if asked to."""
     kubectl = connect(flags)
-    frozen = open_frozen(kubectl, find(kubectl, name))
+    applied = find(kubectl, name)
+    frozen, prices = open_frozen(kubectl, applied), applied.prices
     plan, decision = frozen.look()
-    report = read_report(plan, frozen.store, not_trusted(decision))
+    report = read_report(plan, frozen.store, not_trusted(decision), prices=prices)
     if html is not None:
         html.write_text(report.html)
     if output == "json":
         say(canonical_json(report.data).decode())
         return
-    print_report(report)
+    print_report(report, prices)
     if html is not None:
         say(f"page: {html}")
     if frozen.store.info(experiment_key(plan.experiment, "report.html")) is not None:

@@ -9,11 +9,13 @@ from rich.table import Table
 
 from assay.adapters.kubectl import Kubectl
 from assay.adapters.told import by_ref
+from assay.api.profile import Prices
 from assay.api.status import Condition, ExperimentStatus, StageStatus
 from assay.artifacts.documents import ArtifactRef
 from assay.cli.status import Row, arm_hours, print_arms, print_stages, see, status_rows
 from assay.cli.terminal import PLAIN, console, lasted, say
 from assay.errors import AssayError
+from assay.reconcile.terms import priced
 from assay.settings.common import now
 from assay.settings.kubectl import Applied, connect, find, find_all, open_frozen
 
@@ -33,7 +35,7 @@ def main(flags: tuple[str, ...], name: str | None, *, everywhere: bool, output: 
     """Tell of one experiment, or of all."""
     kubectl = connect(flags)
     if name is None:
-        _tell_all(find_all(kubectl, everywhere=everywhere), everywhere=everywhere, output=output)
+        tell_all(find_all(kubectl, everywhere=everywhere), everywhere=everywhere, output=output)
         return
     applied = find(kubectl, name)
     rows: list[Row] = []
@@ -48,7 +50,7 @@ def main(flags: tuple[str, ...], name: str | None, *, everywhere: bool, output: 
         say(line)
     if rows:
         print_stages(rows, str)
-        print_arms(arms)
+        print_arms(arms, applied.prices)
     if note:
         say(f"note: {note}")
 
@@ -100,7 +102,7 @@ def _for(since: str, at: datetime) -> str:
 def header(applied: Applied) -> list[str]:
     """Say in a few lines how an experiment stands as a whole, and what keeps it."""
     status = applied.status
-    lines = [f"{applied}: {', '.join(_tally(status))}"]
+    lines = [f"{applied}: {', '.join(_tally(status, applied.prices))}"]
     if (status.observed_generation or 0) < applied.generation:
         lines.append(
             "The operator has not looked at what was applied last."
@@ -124,7 +126,7 @@ def remarkable(conditions: Iterable[Condition]) -> list[Condition]:
     ]
 
 
-def _tally(status: ExperimentStatus) -> Iterable[str]:
+def _tally(status: ExperimentStatus, prices: Prices) -> Iterable[str]:
     yield status.phase or "Pending"
     if status.total is not None:
         yield f"{status.done or 0} of {status.total} stages done"
@@ -133,9 +135,14 @@ def _tally(status: ExperimentStatus) -> Iterable[str]:
     if status.failed:
         yield f"{status.failed} failed"
     if status.gpu_hours is not None:
-        yield f"{status.gpu_hours.spent:,g} GPU-hours spent"
+        yield f"{priced(status.gpu_hours.spent, prices)} spent"
         if status.gpu_hours.saved:
-            yield f"{status.gpu_hours.saved:,g} saved by what others ran"
+            yield f"{priced(status.gpu_hours.saved, prices)} saved by what others ran"
+
+
+def _spent(applied: Applied) -> str:
+    hours = applied.status.gpu_hours
+    return "" if hours is None else priced(hours.spent, applied.prices)
 
 
 def _data(applied: Applied) -> dict[str, Any]:
@@ -144,7 +151,8 @@ def _data(applied: Applied) -> dict[str, Any]:
     return about | told
 
 
-def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
+def tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
+    """Print a line for each experiment."""
     if output == "json":
         say(json.dumps([_data(applied) for applied in found]))
         return
@@ -152,12 +160,14 @@ def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
         say("No experiments.")
         return
     table = Table(**PLAIN)
+    held = any(applied.status.gpu_hours for applied in found)
     for title in (
         *(["NAMESPACE"] if everywhere else []),
         "NAME",
         "PHASE",
         "DONE",
         "REUSED",
+        *(["SPENT"] if held else []),
         "VERDICT OR WHY",
     ):
         table.add_column(title, overflow="fold")
@@ -172,6 +182,7 @@ def _tell_all(found: list[Applied], *, everywhere: bool, output: str) -> None:
             status.phase or "Pending",
             status.progress or "",
             str(status.reused or ""),
+            *([_spent(applied)] if held else []),
             " ".join(why.split()),
         )
     console().print(table)
