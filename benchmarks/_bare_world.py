@@ -34,6 +34,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 NAMESPACE = "assay-system"
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:operator"
 PATIENCE_SECONDS = 120
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the API server's certificate is its own
 AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",

@@ -191,16 +191,21 @@ def main() -> None:
     )
     asked = parser.parse_args()
     goals = []
-    with tempfile.TemporaryDirectory(prefix="assay-scale-") as name, bare_world(Path(name)) as world:
-        if asked.experiments:
-            print(f"{asked.experiments} experiments of 10 stages:")
-            specs = [small(number) for number in range(asked.experiments)]
-            goals += told("many", carried(world, "many", specs, 10 * asked.experiments))
-        if asked.seeds:
-            stages = 42 * asked.seeds + 2
-            print(f"one experiment of {stages} stages:")
-            goals += told("wide", carried(world, "wide", [wide(asked.seeds)], stages))
+    if asked.experiments:
+        print(f"{asked.experiments} experiments of 10 stages:")
+        goals += measured(
+            "many", [small(number) for number in range(asked.experiments)], 10 * asked.experiments
+        )
+    if asked.seeds:
+        stages = 42 * asked.seeds + 2
+        print(f"one experiment of {stages} stages:")
+        goals += measured("wide", [wide(asked.seeds)], stages)
     end(goals)
+
+
+def measured(what: str, specs: list[dict[str, Any]], stages: int) -> list[tuple[str, bool]]:
+    with tempfile.TemporaryDirectory(prefix="assay-scale-") as name, bare_world(Path(name)) as world:
+        return told(what, carried(world, what, specs, stages))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ server says with 410, lists anew, and then what went meanwhile is told too.
 """
 
 import asyncio
-import json
 import logging
 import ssl
 import time
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import aiohttp
+import orjson
 from kubernetes import client
 from kubernetes.config.config_exception import ConfigException
 
@@ -146,7 +146,7 @@ class Informer:
             self._answers.beat()
             self._pauses.answered()
             async for line in _lines(answer):
-                event = json.loads(line)
+                event = orjson.loads(line)
                 found = event["object"]
                 if event["type"] == "ERROR":
                     raise _LostPlaceError

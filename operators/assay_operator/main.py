@@ -78,7 +78,7 @@ async def _serve(options: Options) -> None:
         watched,
         around.remembered,
         reconciler.has_told,
-        lambda key: loop.call_soon_threadsafe(queue.add, key),
+        lambda key, after: loop.call_soon_threadsafe(queue.add, key, after),
     )
     followed = ears.followed(options.watch_namespaces)
     health.gate("the watch", lambda: synced.is_set() and is_current(followed))

@@ -1,5 +1,6 @@
 """What is followed, and what it means: keys in the queue, and slim copies of workloads."""
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,23 +17,27 @@ from assay_operator.queue import Key
 Plain = dict[str, Any]
 
 _API_VERSION = f"{GROUP}/{VERSION}"
+_OVER = frozenset({"Succeeded", "Failed"})
+_LATER_SECONDS = 600.0  # within which those are looked after that seem to be over
 
 
 class Ears:
-    """Keeps `watched` up to date, and wakes whom a change concerns. One thread at a time tells it."""
+    """Keeps `watched` up to date, and wakes whom a change concerns, in so many seconds. One thread at a time tells it."""
 
     def __init__(
         self,
         watched: Watched,
         remembered: Remembered,
         has_told: Callable[[Key, Plain], bool],
-        wake: Callable[[Key], object],
+        wake: Callable[[Key, float], object],
     ) -> None:
         self._watched = watched
         self._remembered = remembered
         self._has_told = has_told
         self._wake = wake
         self._known: dict[Key, tuple[str, object]] = {}  # experiment → its profile, and what it asks for
+        self._over: set[Key] = set()  # experiments whose status says that nothing is left to do
+        self._profiles: set[Key] = set()  # that were told of
 
     def followed(self, namespaces: Sequence[str]) -> list[Followed]:
         """Say what to listen to, in some namespaces or, where none is named, in all."""
@@ -62,13 +67,19 @@ class Ears:
         ]
 
     def experiment(self, found: Plain, *, there: bool) -> None:
-        """Wake it if anything changed but what a wake-up wrote itself: its status, unless somebody else wrote that."""
+        """Wake it if anything changed but what a wake-up wrote itself: its status, unless somebody else wrote that.
+
+        One that is over when it is first told of, as thousands are when an operator starts, comes after all others.
+        """
         key = _key(found)
+        self._over.discard(key)
         if not there:
             self._known.pop(key, None)
-            self._wake(key)
+            self._wake(key, 0.0)
             return
-        metadata = found["metadata"]
+        metadata, status = found["metadata"], found.get("status", {})
+        if status.get("phase") in _OVER and status.get("observedGeneration") == metadata.get("generation"):
+            self._over.add(key)
         asked = (
             metadata["uid"],
             metadata.get("generation"),
@@ -76,24 +87,27 @@ class Ears:
             metadata.get("deletionTimestamp"),
         )
         now = (found["spec"].get("profile", DEFAULT_PROFILE), asked)
-        if self._known.get(key) != now or not self._has_told(key, found.get("status", {})):
+        comes_last = key in self._over and key not in self._known
+        if self._known.get(key) != now or not self._has_told(key, status):
             self._known[key] = now
-            self._wake(key)
+            self._wake(key, random.uniform(0, _LATER_SECONDS) if comes_last else 0.0)  # noqa: S311 -- jitter
 
-    def profile(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
-        """Wake the experiments that are run by it."""
+    def profile(self, found: Plain, *, there: bool) -> None:
+        """Wake the experiments that are run by it; that it is there is no news for those that are over."""
         named = _key(found)
+        unconcerned = set() if named in self._profiles else self._over
+        (self._profiles.add if there else self._profiles.discard)(named)
         self._remembered.forget((path_of(_API_VERSION, "profiles", named.namespace, named.name),))
         for key, (profile, _) in self._known.items():
-            if (key.namespace, profile) == (named.namespace, named.name):
-                self._wake(key)
+            if (key.namespace, profile) == (named.namespace, named.name) and key not in unconcerned:
+                self._wake(key, 0.0)
 
     def approval(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
         """Wake the experiment of its name."""
-        self._wake(_key(found))
+        self._wake(_key(found), 0.0)
 
     def workload(self, found: Plain, *, there: bool) -> None:
-        """Wake its owners, unless they made it so themselves."""
+        """Wake its owners that are not over, unless they made it so themselves."""
         owners = owning_experiments(found)
         if there:
             is_news = self._watched.hear(found)
@@ -102,7 +116,9 @@ class Ears:
             is_news, owners = True, owners or owning_experiments(gone or {})
         if is_news:
             for name in owners:
-                self._wake(Key(namespace=found["metadata"]["namespace"], name=name))
+                key = Key(namespace=found["metadata"]["namespace"], name=name)
+                if key not in self._over:
+                    self._wake(key, 0.0)
 
 
 def _key(found: Plain) -> Key:

@@ -7,6 +7,7 @@ conditional PUT, and its presence is the only meaning of done.
 
 import re
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,7 +75,7 @@ class StageDocument(Document):
     spec: dict[str, Any]
     reads: tuple[str, ...] = Field(description="ArtifactRefs of all that the stage reads, sorted.")
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """The stage's identity as 64 hexadecimal digits."""
         return digest("assay.stage/1", self.model_dump(mode="json", by_alias=True))

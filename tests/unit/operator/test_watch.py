@@ -14,9 +14,11 @@ class Listening:
         self.watched = Watched()
         self.remembered = Remembered()
         self.told = {"phase": "Running"}
-        self.ears = Ears(
-            self.watched, self.remembered, lambda _, status: status == self.told, self.woken.append
-        )
+        self.later = []
+        self.ears = Ears(self.watched, self.remembered, lambda _, status: status == self.told, self.wake)
+
+    def wake(self, key, after):
+        (self.later if after else self.woken).append(key)
 
     def names(self):
         names = [key.name for key in self.woken]
@@ -61,6 +63,25 @@ def test_an_experiment_is_woken_by_what_it_asks_for_and_by_a_status_of_others_an
         assert listening.names() == ["one"]
     listening.ears.experiment(an_experiment(), there=False)
     assert listening.names() == ["one"]
+
+
+def test_experiments_that_are_over_when_the_operator_starts_are_looked_after_when_the_others_have_been(
+    listening,
+):
+    over = an_experiment("over") | {"status": {"phase": "Succeeded", "observedGeneration": 1}}
+    listening.ears.experiment(over, there=True)
+    listening.ears.experiment(an_experiment("edited", generation=2) | {"status": over["status"]}, there=True)
+
+    assert listening.names() == ["edited"]
+    assert [key.name for key in listening.later] == ["over"]
+    profile = {"metadata": {"namespace": "team", "name": "default"}}
+    listening.ears.profile(profile, there=True)
+    listening.ears.workload(a_job("1", ("over", "edited")), there=True)
+    assert listening.names() == ["edited", "edited"]
+    listening.ears.profile(profile, there=True)
+    assert set(listening.names()) == {"over", "edited"}
+    listening.ears.experiment(over | {"status": {"phase": "Failed", "observedGeneration": 1}}, there=True)
+    assert listening.names() == ["over"]
 
 
 def test_a_profile_wakes_those_that_it_runs_with_what_it_says_now(listening):
