@@ -172,7 +172,7 @@ DATA_PATTERN = r"^s3://"
 IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 NO_STARS_PATTERN = r"^[^*]+$"
-FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
+FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)+$"
 LANGUAGE_PATTERN = (  # the two-letter codes among fastText's languages
     r"^(a[fmnrsvz]|b[aegnors]|c[aeosvy]|d[aev]|e[lnostu]|f[airy]|g[adlnuv]|h[eirtuy]|i[adeost]|j[av]|k[akmnouvwy]|l[abiotv]|"
     r"m[gklnrsty]|n[elo]|o[crs]|p[alst]|qu|r[mou]|s[acdikloqruvw]|t[aeghklrt]|u[gkrz]|v[io]|wa|y[io]|zh)$"

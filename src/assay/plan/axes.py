@@ -149,6 +149,12 @@ def _set_item(
         if item_name(model, item, whole) == name:
             kind = next((alias for alias in member_aliases(model) if item.get(alias) is not None), None)
             way = rest if kind is None or (rest and rest[0] in field_by_alias(model)) else [kind, *rest]
+            if not way:
+                raise SpecError(
+                    f"path {whole!r}",
+                    f"found no field of {name!r}, expected one: {', '.join(field_by_alias(model))}",
+                    "Name the field.",
+                )
             changed = _set(model, item, way, value, whole)
             return None if changed is None else [*items[:position], changed, *items[position + 1 :]]
     return None
