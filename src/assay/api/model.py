@@ -11,6 +11,7 @@ A spec model is closed (unknown fields are errors), frozen, camelCase outside an
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import (
@@ -92,7 +93,7 @@ class OneOf(SpecModel):
         """What the member that is set holds."""
         return getattr(self, self._set)
 
-    @property
+    @cached_property
     def _set(self) -> str:
         return next(name for name in self.one_of if getattr(self, name) is not None)
 

@@ -109,9 +109,7 @@ class PlacedAxis:
         merged = merge_items(Stage, stages, patches, f"{place.where}.stages", faults=faults)
         result = [self._at_paths(stage, place, own) for stage in merged]
         before = {id(stage) for stage in stages}
-        self._givers.update(
-            {id(stage): (stage, place.where) for stage in result if id(stage) not in before}
-        )
+        self._givers.update({id(stage): (stage, place.where) for stage in result if id(stage) not in before})
         return result
 
     def _at_paths(self, stage: Plain, place: Place, own: list[SpecError]) -> Plain:
