@@ -54,6 +54,7 @@ PLANS = [
     a_plan(pipeline=a_pipeline()[:2], arms=arms) for arms in ([WITHOUT], [WITHOUT, WITH], [WITH])
 ]  # each shares with the second
 ROUNDS = 60  # of a fair schedule; it takes a tenth
+GIVEN_UP = {State.FAILED, State.BLOCKED}
 NAMES = st.sampled_from(["first", "second"])
 WHICH = st.integers(0, 9)
 PLACES = st.integers(0, len(PLANS) - 1)
@@ -298,7 +299,7 @@ class TwoOwners(RuleBasedStateMachine):
             }
             assert wanting, f"{ref} runs, and nobody wants it"
             given_up = {
-                wanting[name] for name in wanting if decisions[name].judgements[ref].state is State.FAILED
+                wanting[name] for name in wanting if decisions[name].judgements[ref].state in GIVEN_UP
             }
             assert set(wanting.values()) - given_up <= set(owners(found)) <= set(wanting.values())
 
@@ -309,7 +310,8 @@ class TwoOwners(RuleBasedStateMachine):
                 assert judgement.state in FINAL
                 spoilt = self.faults & {ref, *PLANS[self.owners[name].plan].by_ref[ref].reads}
                 assert judgement.state is State.DONE or spoilt, f"{ref}: {judgement}"
-                claimed.setdefault(ref, []).append(decision.spent[ref])
+                if judgement.state not in GIVEN_UP:
+                    claimed.setdefault(ref, []).append(decision.spent[ref])
         for ref, told in claimed.items():
             tries = attempts(self.store, ref)
             assert [item.number for item in tries] == list(range(1, len(tries) + 1))

@@ -63,6 +63,7 @@ SCHEDULES = {
         ("apply", {"name": "first", "plan": 0}),
         ("wake", {"name": "first"}),
         ("apply", {"name": "first", "plan": 2}),
+        ("tell", {}),
         ("wait", {"seconds": 20}),
         ("look", {"name": "first"}),
         ("wait", {"seconds": 200}),
