@@ -49,7 +49,8 @@ def test_a_contrast_of_the_same_runs_is_told_as_that_and_answers_nothing(capsys)
     plan = a_plan(compare=[CONTRAST])
     compared = next(stage for stage in plan.stages if stage.kind is Kind.COMPARE)
     same = {"contrast": "refusals", "a": "with", "b": "without", "coordinates": {"dose": "0"}}
-    document = {"comparison": CONTRAST, "verdicts": [], "missing": [], "sameRuns": [same]}
+    comparison = compared.document.spec["comparison"]
+    document = {"comparison": comparison, "verdicts": [], "missing": [], "sameRuns": [same]}
     data = report_data(plan, {}, {compared.ref: document})
     print_verdicts(data)
 
