@@ -1,6 +1,6 @@
 """Arms × matrix: the instances of the pipeline that an experiment asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -79,9 +79,9 @@ class _Expander:
         self._spec = spec
         self._pipeline = [plain(stage) for stage in spec.pipeline]
         self._validated = _Validation()
-        self._axes = [
+        self._axes = _named_once(
             PlacedAxis(axis, f"spec.matrix[{index}] ({axis.name})") for index, axis in enumerate(spec.matrix)
-        ]
+        )
         self._moved: set[tuple[str, str]] = set()
         self._notes: list[str] = []
 
@@ -163,7 +163,7 @@ class _Expander:
                 axes.append(PlacedAxis(Axis.model_validate(item), f"{place}[{item['name']}]"))
             except ValidationError as error:
                 faults += _after_merging(Axis, item, error, f"{place}[{item['name']}]")
-        return axes
+        return _named_once(axes)
 
     def _every_path_moves_something(self) -> None:
         told = {fault.where for fault in self.faults}
@@ -178,6 +178,14 @@ class _Expander:
                             "Write stage, kind, field, such as sft.train.seed; list items go by name.",
                         )
                     )
+
+
+def _named_once(axes: Iterable[PlacedAxis]) -> list[PlacedAxis]:
+    """Leave out axes whose name has come before: that is a fault, and is not to multiply what is looked at besides."""
+    first: dict[str, PlacedAxis] = {}
+    for axis in axes:
+        first.setdefault(axis.axis.name, axis)
+    return list(first.values())
 
 
 class _Validation:

@@ -32,7 +32,13 @@ class PlacedAxis:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Its values; those of the short form are named by themselves."""
+        """Its values; those of the short form are named by themselves. One that comes again, which is a fault, multiplies nothing."""
+        first: dict[tuple[str, Any], Place] = {}
+        for place in self._every_place():
+            first.setdefault((place.name, place.amount), place)
+        return tuple(first.values())
+
+    def _every_place(self) -> tuple[Place, ...]:
         if self.axis.values is not None:
             return tuple(
                 Place(

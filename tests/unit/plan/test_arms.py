@@ -172,3 +172,12 @@ def test_a_path_that_ends_at_a_list_s_item_is_refused_with_what_it_may_end_at():
 
     with pytest.raises(SpecError, match=r"no field of 'test', expected one: name, share"):
         expand(an_experiment(pipeline=[cleaned, *rest], matrix=[axis]))
+
+
+def test_an_axis_or_a_value_that_is_named_again_multiplies_nothing():
+    values = [{"name": "low", "stages": [{"name": "sft", "train": {"seed": 3}}]}]
+    level = {"name": "level", "role": "factor", "values": values * 30}
+    seeds = SEEDS | {"paths": ["sft.train.seed"], "integers": [1, 2, 1]}
+    expansion = expand(an_experiment(arms=[{"name": "a"}], matrix=[seeds, level, seeds, seeds]))
+
+    assert [item.label for item in expansion.instances] == ["a[seed=1,level=low]", "a[seed=2,level=low]"]
