@@ -36,6 +36,8 @@ Wait = Callable[[datetime], None]
 
 _RENEWAL = timedelta(seconds=20)  # well below the least time after which a silent attempt is taken over
 
+_BELIEVED = 0.75  # of the time after which others give an attempt up
+
 
 class Control:
     """Carries out one plan on one store with one backend."""
@@ -135,8 +137,8 @@ class Control:
 
     def _launch(self, action: Launch) -> None:
         document = action.stage.document
-        if action.claimed_until is not None:
-            self._go_on(document.ref, action.number, action.claimed_until)
+        if action.claimed:
+            self._go_on(document.ref, action.number)
             return
         declare_stage(self._store, document)
         self._use(document.ref)
@@ -154,10 +156,17 @@ class Control:
         self._observer.claimed(document.ref, attempt)
         self._backend.launch(self._store.uri, document.ref, attempt)
 
-    def _go_on(self, ref: ArtifactRef, number: int, until: datetime) -> None:
-        """Launch an attempt that was claimed before, or give its number up: the next one is claimed against all others."""
-        if self._clock() < until:
-            self._backend.launch(self._store.uri, ref, read_claim(self._store, ref, number))
+    def _go_on(self, ref: ArtifactRef, number: int) -> None:
+        """Launch an attempt that was claimed before, or give its number up: the next one is claimed against all others.
+
+        Others may be about to take over what they have long seen no sign of, so this launcher stops believing in its own claim before they do.
+        """
+        attempt, now = read_claim(self._store, ref, number), self._clock()
+        believed = timedelta(seconds=_BELIEVED * self._policy.stale_seconds)
+        if now < max(attempt.claimed_at, self._renewed.get(ref, attempt.claimed_at)) + believed:
+            renew(self._store, ref, attempt)
+            self._renewed[ref] = now
+            self._backend.launch(self._store.uri, ref, attempt)
             return
         message = (
             f"stage {ref}: found attempt {number} claimed long ago with nothing to run it, expected it to begin soon. "

@@ -54,14 +54,11 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """Claim an attempt, unless this launcher has claimed it already, and start it.
-
-    A claim of one's own may be acted upon for half as long as others believe in it: later they may be about to take the stage over.
-    """
+    """Claim an attempt, unless this launcher has claimed it already, and start it."""
 
     stage: PlannedStage
     number: int
-    claimed_until: datetime | None = None  # None: it is not claimed yet
+    claimed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +304,6 @@ def _launches(
         if judgements[stage.ref].state is State.RUNNING and fact.attempts[-1].mine:
             room.take(need_of(stage.kind, policy))
     launches = []
-    believed = timedelta(seconds=policy.stale_seconds / 2)
     for stage in plan.stages:
         fact = _fact(observed, stage.ref)
         if (
@@ -318,7 +314,7 @@ def _launches(
             room.take(need_of(stage.kind, policy))
             last = fact.attempts[-1] if fact.attempts else None
             launches.append(
-                Launch(stage=stage, number=last.number, claimed_until=last.last_sign_of_life + believed)
+                Launch(stage=stage, number=last.number, claimed=True)
                 if last is not None and _resumable(last)
                 else Launch(stage=stage, number=_latest(fact) + 1)
             )

@@ -228,8 +228,7 @@ def test_an_attempt_that_was_claimed_and_never_made_is_made_under_the_same_numbe
     facts = {CLEANS[0].ref: StageFact(attempts=(only_claimed,))}
     decision = decide(PLAN, observed(facts), NOW, POLICY)
 
-    until = only_claimed.last_sign_of_life + timedelta(seconds=POLICY.stale_seconds / 2)
-    assert Launch(stage=CLEANS[0], number=1, claimed_until=until) in decision.actions
+    assert Launch(stage=CLEANS[0], number=1, claimed=True) in decision.actions
 
 
 def test_an_attempt_whose_workload_was_taken_away_is_followed_by_the_next():
