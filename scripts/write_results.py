@@ -40,6 +40,7 @@ def section(report: Plain) -> str:
     for document in report["comparisons"]:
         lines += [f"### {name}: {document['comparison']['name']}\n", *questions(document), ""]
         lines += [f"Missing: {item['told']}\n" for item in document["missing"]]
+        lines += [f"Nothing to compare: {item['told']}\n" for item in document.get("sameRuns", ())]
     return "\n".join(lines)
 
 

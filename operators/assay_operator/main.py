@@ -1,6 +1,7 @@
 """The operator's process: every replica watches and serves admission, and the one that leads works."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -47,6 +48,7 @@ def main() -> None:
     try:
         options = Options.read(sys.argv[1:], os.environ)
         configure(options.log_level)
+        gc.freeze()  # what imports left stays: a collection that goes through it stops a judgement for 50 ms
         asyncio.run(_serve(options))
     except AssayError as error:
         sys.stderr.write(f"{error}\n")

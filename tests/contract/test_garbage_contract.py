@@ -64,7 +64,7 @@ def judged(store: Store, *, now: datetime | None = None, spared: timedelta = WEE
 
 
 def swept(store: Store, **terms: Any) -> list[ArtifactRef]:
-    return [stored.ref for stored in judged(store, **terms).stages if remove(store, stored, Pinned(store))]
+    return [stored.ref for stored in remove(store, judged(store, **terms).stages, Pinned(store))]
 
 
 def keys(store: Store) -> list[str]:
@@ -152,10 +152,10 @@ def test_a_stage_whose_attempt_failed_or_fell_silent_goes(store: Store) -> None:
 
 def test_a_stage_that_comes_to_be_used_in_between_stays_whole(store: Store) -> None:
     ref = a_done_stage(store)
-    (stored,) = judged(store).stages
+    found = judged(store).stages
     declare_use(store, ref, STUDY)
 
-    assert not remove(store, stored, Pinned(store))
+    assert not list(remove(store, found, Pinned(store)))
     assert load_record(store, ref) is not None
 
 
@@ -166,18 +166,55 @@ def test_a_stage_that_comes_to_be_pinned_in_between_stays_whole(store: Store) ->
     assert pinned.now() == frozenset()
     pin(store, STUDY, [ref.fingerprint], START)
 
-    assert [stored.ref for stored in found if remove(store, stored, pinned)] == [other]
+    assert [stored.ref for stored in remove(store, found, pinned)] == [other]
     assert load_record(store, ref) is not None
     unpin(store, STUDY)
     assert swept(store) == [ref]
 
 
+class Interrupted(MemoryStore):
+    """Lets something happen when a record goes."""
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        if key.endswith("/record.json"):
+            self.meanwhile()
+
+    def meanwhile(self) -> None:
+        """Nothing, unless a test says so."""
+
+
+def test_what_is_pinned_or_used_while_records_go_keeps_all_that_was_written() -> None:
+    store = Interrupted()
+    refs = [a_done_stage(store, name) for name in ("one", "two", "three")]
+    found = judged(store).stages
+
+    def meanwhile() -> None:
+        pin(store, STUDY, [refs[0].fingerprint], START)
+        declare_use(store, refs[1], STUDY)
+
+    store.meanwhile = meanwhile  # type: ignore[method-assign]
+
+    assert [stored.ref for stored in remove(store, found, Pinned(store))] == [refs[2]]
+    for ref in refs[:2]:
+        assert store.get(data_key(ref, 1, "model/weights.bin")) == b"weights"
+        assert store.get(stage_document_key(ref)) is not None
+
+
+def test_more_stages_than_go_together_all_go() -> None:
+    store = MemoryStore()
+    refs = [a_done_stage(store, str(number)) for number in range(40)]
+
+    assert sorted(swept(store)) == sorted(refs)
+    assert keys(store) == []
+
+
 def test_a_stage_that_comes_to_be_tried_in_between_keeps_its_identity_and_its_claims(store: Store) -> None:
     ref = a_stage(store, "tried")
-    (stored,) = judged(store).stages
+    found = judged(store).stages
     claim(store, ref, an_attempt())
 
-    assert not remove(store, stored, Pinned(store))
+    assert not list(remove(store, found, Pinned(store)))
     assert store.get(stage_document_key(ref)) is not None
     assert judged(store, now=datetime.now(UTC), spared=timedelta()).kept == {ref: Kept.TRIED}
 

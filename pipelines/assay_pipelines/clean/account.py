@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.api.clean import Clean, Source
+from assay.api.clean import Clean
+from assay.api.source import Source
 from assay.errors import BugError
 from assay_pipelines.clean.rows import Rows
 from assay_pipelines.clean.steps.verdict import Verdict

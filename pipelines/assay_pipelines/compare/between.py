@@ -16,7 +16,7 @@ from assay.statistics.scores import Arm
 from assay_pipelines.compare.curve import Curve
 from assay_pipelines.compare.scores import Unpaired, paired
 from assay_pipelines.compare.told import verdict_of
-from assay_pipelines.compare.verdicts import family_of
+from assay_pipelines.compare.verdicts import family_of, same_runs
 
 Point: TypeAlias = tuple[tuple[str, str], ...]  # (axis, value) along the other axes
 
@@ -50,12 +50,15 @@ class _Sides:
 
 def judge_contrasts(comparison: Comparison, dose: Dose, found: Drawn) -> dict[str, Any]:
     """Judge every contrast wherever both arms were asked for; at each point of the other axes they are a family."""
-    written, missing = [], []
+    written, missing, same = [], [], list[tuple[CurveContrast, dict[str, str]]]()
     for point in dict.fromkeys(point for _, point in sorted(found.asked)):
         answered: list[tuple[dict[str, Any], _Sides]] = []
         absent: list[dict[str, Any]] = []
         for contrast in dose.contrasts:
             if point not in _points(contrast, found):
+                continue
+            if _is_same(contrast, point, found):
+                same.append((contrast, dict(point)))
                 continue
             told = {
                 "contrast": contrast.name,
@@ -71,7 +74,16 @@ def judge_contrasts(comparison: Comparison, dose: Dose, found: Drawn) -> dict[st
             _written(told, sides, verdict) for (told, sides), verdict in zip(answered, judged, strict=True)
         ]
         missing += absent
-    return {"verdicts": written, "missing": missing}
+    return {"verdicts": written, "missing": missing, "sameRuns": same_runs(same)}
+
+
+def _is_same(contrast: CurveContrast, point: Point, found: Drawn) -> bool:
+    """Whether both curves are drawn through the same runs."""
+    try:
+        a, b = (_at(arm, point, found)[0] for arm in (contrast.a, contrast.b))
+    except Unpaired:
+        return False
+    return {run.ref for run in a.runs} == {run.ref for run in b.runs}
 
 
 def _points(contrast: CurveContrast, found: Drawn) -> list[Point]:

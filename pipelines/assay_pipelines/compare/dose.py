@@ -60,6 +60,7 @@ def judge_curves(
         "curves": told_curves,
         "verdicts": between["verdicts"],
         "missing": missing + between["missing"],
+        "sameRuns": between["sameRuns"],
     }
 
 

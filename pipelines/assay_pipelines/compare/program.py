@@ -64,6 +64,7 @@ def _document(run: StageRun, comparison: Comparison) -> dict[str, Any]:
         "curves": [],
         "derived": [],
         "trends": [],
+        "sameRuns": [],
         "missing": [dict(one) | {"reason": _FAILED} for one in run.spec["missing"]],
     }
     described = [(arm["arm"], one) for arm in run.spec["arms"] for one in arm["runs"]]

@@ -2,11 +2,12 @@
 
 `verdicts` speak about the arms' data and need at least three runs of each. `models` speak about two models, one pair of
 runs at a time, and about no others. `missing` says what was asked and could not be answered, and why: it keeps its place
-in the family, so that a failed run cannot make the rest look surer. Arms that differ along a factor (a model size, say)
+in the family, so that a failed run cannot make the rest look surer. `sameRuns` says at which points both arms are the very
+same runs: there is nothing to ask there, and no place in the family. Arms that differ along a factor (a model size, say)
 are compared within each of its values, a family for each.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,14 @@ from assay_pipelines.compare.told import interval_of, place_of, runs_of, verdict
 _MOST_FLIPS = 20  # `assay compare --flips` shows the rest
 
 
+@dataclass(frozen=True)
+class _Point:
+    """An arm's runs at one point of the factors."""
+
+    runs: tuple[Run, ...] = ()
+    asked: frozenset[str] = frozenset()  # the stages that it asked for, also those that failed
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Question:
     """One contrast on one task at one point of the factors."""
@@ -32,6 +41,7 @@ class _Question:
     coordinates: Mapping[str, str]
     a: tuple[Run, ...]
     b: tuple[Run, ...]
+    same: bool  # both arms are the same runs
 
     @property
     def name(self) -> str:
@@ -51,8 +61,10 @@ def judge(
 ) -> dict[str, Any]:
     """Answer every question of a comparison; the same runs give the same document, whatever their order."""
     runs = sorted(runs, key=place_of)
-    document: dict[str, Any] = {"verdicts": [], "models": [], "missing": []}
-    for questions in _families(comparison, runs, missing):
+    document: dict[str, Any] = {"verdicts": [], "models": [], "missing": [], "sameRuns": []}
+    for every in _families(comparison, runs, missing):
+        document["sameRuns"] += same_runs((one.contrast, one.coordinates) for one in every if one.same)
+        questions = [question for question in every if not question.same]
         answered, unanswered = _paired(questions)
         document["verdicts"] += _verdicts(comparison, answered, unanswered)
         document["models"] += [
@@ -75,32 +87,58 @@ def _families(
         tasks.append(comparison.primary.task)
     families: dict[tuple[tuple[str, str], ...], list[_Question]] = {}
     for contrast in comparison.contrasts or ():
-        points_a, points_b = _points(contrast.a, runs, missing), _points(contrast.b, runs, missing)
+        points_a, points_b = (
+            _points(arm, runs, missing, comparison.stage or "") for arm in (contrast.a, contrast.b)
+        )
         for at_a, of_a in points_a.items():
             for at_b, of_b in points_b.items():
                 coordinates = dict(at_b) | dict(at_a)
                 if any(coordinates[axis] != value for axis, value in at_b):
                     continue
                 families.setdefault(tuple(sorted(coordinates.items())), []).extend(
-                    _Question(contrast=contrast, task=task, coordinates=coordinates, a=of_a, b=of_b)
+                    _Question(
+                        contrast=contrast,
+                        task=task,
+                        coordinates=coordinates,
+                        a=of_a.runs,
+                        b=of_b.runs,
+                        same=bool(of_a.asked) and of_a.asked == of_b.asked,
+                    )
                     for task in tasks
                 )
     yield from (families[point] for point in sorted(families))
 
 
+def same_runs(asked: Iterable[tuple[Contrast, Mapping[str, str]]]) -> list[dict[str, Any]]:
+    """Write once at which points both arms of a contrast are the same runs."""
+    told = {
+        (contrast.name, tuple(sorted(point.items()))): {
+            "contrast": contrast.name,
+            "a": contrast.a,
+            "b": contrast.b,
+            "coordinates": dict(point),
+        }
+        for contrast, point in asked
+    }
+    return list(told.values())
+
+
 def _points(
-    arm: str, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]]
-) -> dict[tuple[tuple[str, str], ...], tuple[Run, ...]]:
+    arm: str, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]], stage: str
+) -> dict[tuple[tuple[str, str], ...], _Point]:
     """Group an arm's runs by their coordinates; where all failed is a group of none, as is an arm without any."""
-    points: dict[tuple[tuple[str, str], ...], tuple[Run, ...]] = {}
+    points: dict[tuple[tuple[str, str], ...], _Point] = {}
     for run in runs:
         if run.arm == arm:
-            point = tuple(sorted(run.coordinates.items()))
-            points[point] = (*points.get(point, ()), run)
+            at = tuple(sorted(run.coordinates.items()))
+            known = points.get(at, _Point())
+            points[at] = _Point((*known.runs, run), known.asked | {run.ref})
     for one in missing:
         if one["arm"] == arm:
-            points.setdefault(tuple(sorted(one["coordinates"].items())), ())
-    return points or {(): ()}
+            at = tuple(sorted(one["coordinates"].items()))
+            known = points.get(at, _Point())
+            points[at] = _Point(known.runs, known.asked | {one["stages"][stage]})
+    return points or {(): _Point()}
 
 
 def _paired(

@@ -1,6 +1,7 @@
 """The Experiment: a pipeline of stages, arms that differ from it, a matrix that multiplies them, and the questions."""
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,7 +41,7 @@ class Stage(OneOf):
         None, description="A command of one's own writes a dataset, a model or scores."
     )
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What the stage does."""
         return Kind.EVALUATE if self.imported is not None else Kind(self.chosen)

@@ -11,6 +11,7 @@ A spec model is closed (unknown fields are errors), frozen, camelCase outside an
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import (
@@ -92,7 +93,7 @@ class OneOf(SpecModel):
         """What the member that is set holds."""
         return getattr(self, self._set)
 
-    @property
+    @cached_property
     def _set(self) -> str:
         return next(name for name in self.one_of if getattr(self, name) is not None)
 
@@ -172,7 +173,7 @@ DATA_PATTERN = r"^s3://"
 IMAGE_PATTERN = r"@sha256:[0-9a-f]{64}$"
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 NO_STARS_PATTERN = r"^[^*]+$"
-FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$"
+FIELD_PATH_PATTERN = r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)+$"
 LANGUAGE_PATTERN = (  # the two-letter codes among fastText's languages
     r"^(a[fmnrsvz]|b[aegnors]|c[aeosvy]|d[aev]|e[lnostu]|f[airy]|g[adlnuv]|h[eirtuy]|i[adeost]|j[av]|k[akmnouvwy]|l[abiotv]|"
     r"m[gklnrsty]|n[elo]|o[crs]|p[alst]|qu|r[mou]|s[acdikloqruvw]|t[aeghklrt]|u[gkrz]|v[io]|wa|y[io]|zh)$"

@@ -32,7 +32,7 @@ def main(store_uri: str, *, older_than: str, yes: bool, output: str) -> None:
     something = bool(found.stages or found.leftovers)
     if yes and something:
         store = open_store(store_uri)
-    gone = [stored for stored in found.stages if yes and remove(store, stored, pinned)]
+    gone = list(remove(store, found.stages, pinned)) if yes else []
     if yes:
         delete_all(store, [info.key for info in found.leftovers])
     if output == "json":

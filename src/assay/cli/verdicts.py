@@ -45,8 +45,15 @@ def print_verdicts(data: dict[str, Any]) -> None:
         exploratory = [f"{item['contrast']} on {item['task']}" for item in verdicts if item["exploratory"]]
         if exploratory:
             say(f"  exploratory, since the primary is not shown: {', '.join(exploratory)}")
-        for item in document["missing"]:
-            say(f"missing: {item['told']}")
+        _say_unanswered(document)
+
+
+def _say_unanswered(document: dict[str, Any]) -> None:
+    """Say what has no verdict: for what is missing, or because both arms are the same runs."""
+    for item in document["missing"]:
+        say(f"missing: {item['told']}")
+    for item in document["sameRuns"]:
+        say(f"nothing to compare: {item['told']}")
 
 
 def published(data: dict[str, Any]) -> list[dict[str, Any]]:

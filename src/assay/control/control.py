@@ -6,11 +6,11 @@ Killing this between any two effects changes nothing: what is true is in the sto
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from assay.artifacts.documents import ArtifactRef, Attempt, Record
+from assay.artifacts.documents import INTERRUPTED, ArtifactRef, Attempt, Failure, Record
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay.control.observe import Each, Observer, one_by_one
-from assay.errors import ClusterError
+from assay.errors import ClusterError, Retry
 from assay.plan.plan import Plan
 from assay.ports.backend import Backend
 from assay.reconcile.decide import (
@@ -26,7 +26,7 @@ from assay.reconcile.decide import (
     settled,
 )
 from assay.reconcile.facts import Observed, Policy
-from assay.stores.claims import claim, declare_stage, declare_use, read_claim, renew
+from assay.stores.claims import claim, declare_stage, declare_use, fail, read_claim, renew
 from assay.stores.registered import Registration, asked, register
 from assay.stores.store import Store
 
@@ -35,6 +35,8 @@ Clock = Callable[[], datetime]
 Wait = Callable[[datetime], None]
 
 _RENEWAL = timedelta(seconds=20)  # well below the least time after which a silent attempt is taken over
+
+_BELIEVED = 0.75  # of the time after which others give an attempt up
 
 
 class Control:
@@ -136,9 +138,7 @@ class Control:
     def _launch(self, action: Launch) -> None:
         document = action.stage.document
         if action.claimed:
-            self._backend.launch(
-                self._store.uri, document.ref, read_claim(self._store, document.ref, action.number)
-            )
+            self._go_on(document.ref, action.number)
             return
         declare_stage(self._store, document)
         self._use(document.ref)
@@ -155,6 +155,25 @@ class Control:
             return
         self._observer.claimed(document.ref, attempt)
         self._backend.launch(self._store.uri, document.ref, attempt)
+
+    def _go_on(self, ref: ArtifactRef, number: int) -> None:
+        """Launch an attempt that was claimed before, or give its number up: the next one is claimed against all others.
+
+        Others may be about to take over what they have long seen no sign of, so this launcher stops believing in its own claim before they do.
+        """
+        attempt, now = read_claim(self._store, ref, number), self._clock()
+        believed = timedelta(seconds=_BELIEVED * self._policy.stale_seconds)
+        if now < max(attempt.claimed_at, self._renewed.get(ref, attempt.claimed_at)) + believed:
+            renew(self._store, ref, attempt)
+            self._renewed[ref] = now
+            self._backend.launch(self._store.uri, ref, attempt)
+            return
+        message = (
+            f"stage {ref}: found attempt {number} claimed long ago with nothing to run it, expected it to begin soon. "
+            "Nothing needs to be done: another attempt follows."
+        )
+        fail(self._store, ref, number, Failure(reason=INTERRUPTED, message=message, retry=Retry.LATER))
+        self._observer.forget(ref)
 
     def _register(self, decision: Decision) -> None:
         """Keep what the approved plan asks, and whether answers were there."""

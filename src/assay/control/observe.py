@@ -54,7 +54,16 @@ class Observer:
         wanted = list(refs)
         self._each(self._read, [ref for ref in wanted if ref not in self._facts or ref in self._undecided])
         open_ = [ref for ref in wanted if _may_run(self._facts[ref])]
-        sights = self._backend.sights((ref, self._attempts[ref]) for ref in open_)
+        while (
+            open_
+        ):  # an attempt that somebody else began since is found where the one before is seen to have ended
+            open_ = self._newer(open_)
+        return {ref: self._facts[ref] for ref in wanted}
+
+    def _newer(self, refs: list[ArtifactRef]) -> list[ArtifactRef]:
+        """Take a look at the latest attempt of each stage; return the stages of which there was a later one, which may run."""
+        sights = self._backend.sights((ref, self._attempts[ref]) for ref in refs)
+        newer = []
 
         def see(ref: ArtifactRef) -> None:
             before = self._facts[ref].attempts[-1]
@@ -65,9 +74,12 @@ class Observer:
             ):
                 self._read(ref, ended=sight.phase is Phase.ENDED)
             self._see(ref, before.number, sight)
+            now = self._facts[ref]
+            if _may_run(now) and now.attempts[-1].number > before.number:
+                newer.append(ref)
 
-        self._each(see, open_)
-        return {ref: self._facts[ref] for ref in wanted}
+        self._each(see, refs)
+        return newer
 
     def forget(self, ref: ArtifactRef) -> None:
         """Read the stage anew at the next look."""

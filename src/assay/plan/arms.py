@@ -1,8 +1,8 @@
 """Arms × matrix: the instances of the pipeline that an experiment asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from functools import cached_property
 from math import prod
 
 from pydantic import ValidationError
@@ -37,7 +37,7 @@ class Instance:
         """The axes along which it is a whole new run of the same."""
         return tuple(axis for axis, role in self.roles.items() if role is Role.REPLICATE)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """Such as `with-refusals[seed=1]`."""
         inside = ",".join(f"{axis}={value}" for axis, value in self.coordinates)
@@ -79,9 +79,9 @@ class _Expander:
         self._spec = spec
         self._pipeline = [plain(stage) for stage in spec.pipeline]
         self._validated = _Validation()
-        self._axes = [
+        self._axes = _named_once(
             PlacedAxis(axis, f"spec.matrix[{index}] ({axis.name})") for index, axis in enumerate(spec.matrix)
-        ]
+        )
         self._moved: set[tuple[str, str]] = set()
         self._notes: list[str] = []
 
@@ -118,24 +118,32 @@ class _Expander:
             faults.append(_too_many(arm.name, number))
         if faults:
             return []
+        roles = {axis.axis.name: axis.axis.role for axis in applied}
         instances = []
-        for point in product(*(axis.places for axis in applied)):
-            varied, owner = stages, dict.fromkeys((stage["name"] for stage in stages), where)
-            for axis, place in zip(applied, point, strict=True):
-                before = {stage["name"]: stage for stage in varied}
-                varied = axis.moved(varied, place, faults=faults, own=self.faults)
-                owner |= {
-                    stage["name"]: place.where for stage in varied if before.get(stage["name"]) is not stage
-                }
-            whole = {
-                stage["name"]: made
-                for stage in varied
-                if (made := self._validated(stage, owner[stage["name"]], faults)) is not None
-            }
+        for point, varied in self._points(stages, applied, faults):
+            whole = {}
+            for stage in varied:
+                made = self._validated(stage, (where, applied), faults)
+                if made is not None:
+                    whole[stage["name"]] = made
             if len(faults) > _ENOUGH:
                 break
-            instances.append(_instance(arm, applied, point, whole))
+            instances.append(_instance(arm, applied, point, whole, roles))
         return instances
+
+    def _points(
+        self, stages: list[Plain], applied: list[PlacedAxis], faults: list[SpecError]
+    ) -> list[tuple[tuple[Place, ...], list[Plain]]]:
+        """Return the stages at every point, the last axis moving fastest; what points have in common is made once."""
+        points: list[tuple[tuple[Place, ...], list[Plain]]] = [((), stages)]
+        for axis in applied:
+            points = [
+                ((*point, place), axis.moved(before, place, faults=faults, own=self.faults))
+                for point, before in points
+                for place in axis.places
+                if len(faults) <= _ENOUGH
+            ]
+        return points
 
     def _axes_of(self, arm: Arm, where: str, faults: list[SpecError]) -> list[PlacedAxis]:
         """The experiment's axes, with the arm's words merged over them."""
@@ -155,7 +163,7 @@ class _Expander:
                 axes.append(PlacedAxis(Axis.model_validate(item), f"{place}[{item['name']}]"))
             except ValidationError as error:
                 faults += _after_merging(Axis, item, error, f"{place}[{item['name']}]")
-        return axes
+        return _named_once(axes)
 
     def _every_path_moves_something(self) -> None:
         told = {fault.where for fault in self.faults}
@@ -172,19 +180,32 @@ class _Expander:
                     )
 
 
+def _named_once(axes: Iterable[PlacedAxis]) -> list[PlacedAxis]:
+    """Leave out axes whose name has come before: that is a fault, and is not to multiply what is looked at besides."""
+    first: dict[str, PlacedAxis] = {}
+    for axis in axes:
+        first.setdefault(axis.axis.name, axis)
+    return list(first.values())
+
+
 class _Validation:
     """Makes Stages of plain ones, each distinct object once: most arms share most stages."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Plain, Stage]] = {}
 
-    def __call__(self, stage: Plain, where: str, faults: list[SpecError]) -> Stage | None:
+    def __call__(
+        self, stage: Plain, words: tuple[str, list[PlacedAxis]], faults: list[SpecError]
+    ) -> Stage | None:
+        """Return the Stage, or None and its faults; `words` are where its arm is written, and what moved it."""
         known = self._known.get(id(stage))
         if known is not None and known[0] is stage:
             return known[1]
         try:
             result = Stage.model_validate(stage)
         except ValidationError as error:
+            arm, axes = words
+            where = next((giver for axis in reversed(axes) if (giver := axis.giver(stage))), arm)
             faults += _after_merging(Stage, stage, error, f"{where}.stages[{stage.get('name')}]")
             return None
         self._known[id(stage)] = (stage, result)
@@ -208,13 +229,17 @@ def _after_merging(
 
 
 def _instance(
-    arm: Arm, applied: list[PlacedAxis], point: tuple[Place, ...], stages: Mapping[str, Stage]
+    arm: Arm,
+    applied: list[PlacedAxis],
+    point: tuple[Place, ...],
+    stages: Mapping[str, Stage],
+    roles: Mapping[str, Role],
 ) -> Instance:
     return Instance(
         arm=arm.name,
         coordinates=tuple((axis.axis.name, place.name) for axis, place in zip(applied, point, strict=True)),
         stages=stages,
-        roles={axis.axis.name: axis.axis.role for axis in applied},
+        roles=roles,
         doses={
             axis.axis.name: place.dose
             for axis, place in zip(applied, point, strict=True)

@@ -32,7 +32,13 @@ class PlacedAxis:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Its values; those of the short form are named by themselves."""
+        """Its values; those of the short form are named by themselves. One that comes again, which is a fault, multiplies nothing."""
+        first: dict[tuple[str, Any], Place] = {}
+        for place in self._every_place():
+            first.setdefault((place.name, place.amount), place)
+        return tuple(first.values())
+
+    def _every_place(self) -> tuple[Place, ...]:
         if self.axis.values is not None:
             return tuple(
                 Place(
@@ -71,20 +77,63 @@ class PlacedAxis:
     def moved(
         self, stages: list[Plain], place: Place, *, faults: list[SpecError], own: list[SpecError]
     ) -> list[Plain]:
-        """Return the stages at one of its places; faults of patches go to `faults`, of its paths to `own`."""
-        names = {stage["name"] for stage in stages}
-        patches = [patch for patch in place.patches if patch.get("name") in names]
-        result = (
-            merge_items(Stage, stages, patches, f"{place.where}.stages", faults=faults)
-            if patches
-            else list(stages)
-        )
+        """Return the stages at one of its places; faults of patches go to `faults`, of its paths to `own`.
+
+        What becomes of one stage is made once, and is the very same object wherever that stage is met again.
+        """
+        names = [patch.get("name") for patch in place.patches]
+        if len(set(names)) < len(names):  # one patch may undo another
+            there = {stage["name"] for stage in stages}
+            patches = [patch for patch in place.patches if patch.get("name") in there]
+            return self._made(stages, patches, place, faults, own)
+        result = []
+        for stage in stages:
+            key = (id(stage), id(place))
+            known = self._known.get(key)
+            if known is None:
+                before = len(faults), len(own)
+                patches = [patch for patch in place.patches if patch.get("name") == stage["name"]]
+                known = stage, self._made([stage], patches, place, faults, own)
+                if before == (len(faults), len(own)):
+                    self._known[key] = known
+            result += known[1]
+        return result
+
+    def giver(self, stage: Plain) -> str | None:
+        """Return which of its values made a stage what it is, if one did."""
+        found = self._givers.get(id(stage))
+        return None if found is None else found[1]
+
+    def _made(
+        self,
+        stages: list[Plain],
+        patches: list[Plain],
+        place: Place,
+        faults: list[SpecError],
+        own: list[SpecError],
+    ) -> list[Plain]:
+        merged = merge_items(Stage, stages, patches, f"{place.where}.stages", faults=faults)
+        result = [self._at_paths(stage, place, own) for stage in merged]
+        before = {id(stage) for stage in stages}
+        self._givers.update({id(stage): (stage, place.where) for stage in result if id(stage) not in before})
+        return result
+
+    def _at_paths(self, stage: Plain, place: Place, own: list[SpecError]) -> Plain:
         for index, path in enumerate(self.axis.paths):
             name, *rest = path.split(".")
-            for position, stage in enumerate(result):
-                if stage["name"] == name:
-                    result[position] = self._set(stage, rest, place.amount, index, own) or stage
-        return result
+            if stage["name"] == name:
+                stage = self._set(stage, rest, place.amount, index, own) or stage
+        return stage
+
+    # By the identities of objects, which are kept beside, so that no other gets theirs.
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, int], tuple[Plain, list[Plain]]]:
+        return {}
+
+    @cached_property
+    def _givers(self) -> dict[int, tuple[Plain, str]]:
+        return {}
 
     def _has(self, stages: list[Plain], path: str, index: int, faults: list[SpecError]) -> bool:
         name, *rest = path.split(".")
@@ -149,6 +198,12 @@ def _set_item(
         if item_name(model, item, whole) == name:
             kind = next((alias for alias in member_aliases(model) if item.get(alias) is not None), None)
             way = rest if kind is None or (rest and rest[0] in field_by_alias(model)) else [kind, *rest]
+            if not way:
+                raise SpecError(
+                    f"path {whole!r}",
+                    f"found no field of {name!r}, expected one: {', '.join(field_by_alias(model))}",
+                    "Name the field.",
+                )
             changed = _set(model, item, way, value, whole)
             return None if changed is None else [*items[:position], changed, *items[position + 1 :]]
     return None

@@ -79,6 +79,9 @@ class _Compiler:
         self._targets = Targets(expansion.instances)
         self._words: dict[int, tuple[Stage, _Words]] = {}
         self.known: dict[tuple[str, str], ArtifactRef] = {}  # (instance label, stage name) → what it writes
+        self._refs: dict[
+            tuple[int, tuple[str, ...]], ArtifactRef
+        ] = {}  # of a stage that reads so: `_words` keeps it
         self._documents: dict[ArtifactRef, StageDocument] = {}
         self._members: dict[ArtifactRef, list[Member]] = {}
 
@@ -113,18 +116,14 @@ class _Compiler:
 
     def _fingerprint(self, instance: Instance, name: str, reads: list[tuple[Path, Instance, str]]) -> None:
         stage = instance.stages[name]
-        words = self._of(stage)
-        changes: dict[Path, str] = {place: self._resolved[item.key].identity for place, item in words.outside}
         refs = {place: str(self.known[target.label, target_name]) for place, target, target_name in reads}
-        document = StageDocument(
-            kind=stage.kind,
-            semantics=SEMANTICS[stage.kind],
-            spec=substitute(words.plain, changes | refs),
-            reads=tuple(sorted(set(refs.values()))),
-        )
-        ref = document.ref
+        key = (id(stage), tuple(refs.values()))
+        ref = self._refs.get(key)
+        if ref is None:
+            document = self._made(stage, refs)
+            ref = self._refs[key] = document.ref
+            self._documents.setdefault(ref, document)
         self.known[instance.label, name] = ref
-        self._documents.setdefault(ref, document)
         self._members.setdefault(ref, []).append(
             Member(
                 arm=instance.arm,
@@ -132,6 +131,16 @@ class _Compiler:
                 stage=name,
                 replicates=instance.replicates,
             )
+        )
+
+    def _made(self, stage: Stage, refs: Mapping[Path, str]) -> StageDocument:
+        words = self._of(stage)
+        changes: dict[Path, str] = {place: self._resolved[item.key].identity for place, item in words.outside}
+        return StageDocument(
+            kind=stage.kind,
+            semantics=SEMANTICS[stage.kind],
+            spec=substitute(words.plain, {**changes, **refs}),
+            reads=tuple(sorted(set(refs.values()))),
         )
 
     def _of(self, stage: Stage) -> "_Words":

@@ -6,7 +6,7 @@ expands arms and axes, follows every reference, and names what no program can do
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from assay.api.experiment import Experiment, Stage
 from assay.api.parse import experiment_of
@@ -81,9 +81,8 @@ def examine_object(value: Mapping[str, Any]) -> Examined:
     return examine(Written(value=dict(value)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reads:
-    """One stage of one instance names another."""
+class _Reads(NamedTuple):
+    """One stage of one instance names another; there are as many as instances have stages."""
 
     instance: Instance
     stage: str
@@ -100,6 +99,7 @@ class _Inside:
         self._origins = Origins(written)
         arms = {instance.arm for instance in expansion.instances}
         self._untold = {arm.name for arm in experiment.spec.arms} - arms  # their faults are told already
+        self._bodies: dict[int, Any] = {}
         self._edges: dict[tuple[str, str], list[tuple[tuple[str, str], _Reads]]] = {}
 
     def dangling(self) -> Iterator[SpecError]:
@@ -142,9 +142,10 @@ class _Inside:
         told: Told = {}
         for instance in self._expansion.instances:
             for name, stage in instance.stages.items():
-                if not isinstance(stage.body, Train):
+                body = self._body(stage)
+                if not isinstance(body, Train):
                     continue
-                length, context = stage.body.sequence_length, self._context(instance, name)
+                length, context = body.sequence_length, self._context(instance, name)
                 if context is None or length <= context:
                     continue
                 where = self._origins.where(instance, name, ("train", "sequenceLength"), length)
@@ -162,22 +163,31 @@ class _Inside:
         while at not in passed:
             passed.add(at)
             label, stage = at
-            body = self._by_label[label].stages[stage].body
+            body = self._body(self._by_label[label].stages[stage])
             if isinstance(body, Train) and body.model.llama is not None:
                 return body.model.llama.context
             edges = self._edges.get(at, ())
             at = next((target for target, reads in edges if reads.reference.path == ("model", "from")), at)
         return None
 
+    def _body(self, stage: Stage) -> Any:
+        """Return what a stage does, found once for all instances that share it."""
+        known = self._bodies.get(id(stage))
+        if known is None:
+            known = self._bodies[id(stage)] = stage.body
+        return known
+
     def _every_reference(self) -> Iterator[tuple[_Reads, Stage]]:
-        known: dict[int, list[Reference]] = {}
+        known: dict[int, list[tuple[Reference, Path]]] = {}
         for instance in self._expansion.instances:
             for name, stage in instance.stages.items():
-                if id(stage) not in known:
-                    known[id(stage)] = list(references(stage.body))
-                for reference in known[id(stage)]:
-                    path = (stage.kind.value, *reference.path)
-                    yield _Reads(instance=instance, stage=name, reference=reference, path=path), stage
+                found = known.get(id(stage))
+                if found is None:
+                    kind = stage.kind.value
+                    found = [(reference, (kind, *reference.path)) for reference in references(stage.body)]
+                    known[id(stage)] = found
+                for reference, path in found:
+                    yield _Reads(instance, name, reference, path), stage
 
     def _circles_from(
         self, start: tuple[str, str], done: set[tuple[str, str]]

@@ -1,5 +1,6 @@
 """Why one stage is not another: the fields in which their identities differ."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -74,9 +75,17 @@ def _by_name(value: Any) -> Any:
     return {**dict(zip(names, value, strict=True)), _ORDER: " ".join(str(name) for name in names)}
 
 
-def short(value: Any) -> str:
-    """Write a value in a few words: digests by their beginnings, whole numbers alike whether they were read from JSON or not."""
+def told(value: Any) -> str:
+    """Write a value for people: digests by their beginnings, whole numbers alike whether they were read from JSON or not."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
-    text = _DIGEST.sub(r"\1…", value if isinstance(value, str) else repr(value))
+    return _DIGEST.sub(
+        r"\1…",
+        value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False),
+    )
+
+
+def short(value: Any) -> str:
+    """Write a value in a few words."""
+    text = told(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

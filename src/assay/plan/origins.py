@@ -12,19 +12,26 @@ class Origins:
 
     def __init__(self, written: Written) -> None:
         self._written = written
+        self._known: dict[tuple[str, str, Path, object], str] = {}
 
     def where(self, instance: Instance, stage: str, path: Path, value: object) -> str:
         """Return the field that gave an instance's stage a value at a path, the stage's kind included."""
-        for start, words in self._of(instance, stage):
+        key = (instance.arm, stage, path, value)
+        if key not in self._known:
+            self._known[key] = self._found(instance.arm, stage, path, value)
+        return self._known[key]
+
+    def _found(self, arm: str, stage: str, path: Path, value: object) -> str:
+        for start, words in self._of(arm, stage):
             for place, found in walk(words):
                 if found == value and _names(place) == _names(path):
                     return self._written.where((*start, *place))
         inside = ".".join(str(part) for part in path)
-        return f"arm {instance.arm}, stage {stage}, {inside}"
+        return f"arm {arm}, stage {stage}, {inside}"
 
-    def _of(self, instance: Instance, stage: str) -> Iterator[tuple[Path, Any]]:
+    def _of(self, arm: str, stage: str) -> Iterator[tuple[Path, Any]]:
         spec = self._written.value["spec"]
-        arms = [index for index, arm in enumerate(spec["arms"]) if arm.get("name") == instance.arm]
+        arms = [index for index, one in enumerate(spec["arms"]) if one.get("name") == arm]
         lists: list[tuple[Path, list[Any]]] = []
         for index in arms:
             lists += _of_axes(("spec", "arms", index, "matrix"), spec["arms"][index].get("matrix"))

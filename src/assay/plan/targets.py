@@ -16,6 +16,9 @@ class Targets:
     def __init__(self, instances: tuple[Instance, ...]) -> None:
         self._arms: dict[str, list[Instance]] = {}
         self._points: dict[tuple[str, frozenset[tuple[str, str]]], Instance] = {}
+        self._fitting: dict[
+            tuple[int, int], tuple[Reference, Stage]
+        ] = {}  # kept, so that no other has their ids
         for instance in instances:
             self._arms.setdefault(instance.arm, []).append(instance)
             self._points[instance.arm, frozenset(instance.coordinates)] = instance
@@ -28,9 +31,12 @@ class Targets:
 
         """
         arm, _, name = reference.target.rpartition("/")
-        where = f"{instance.label}, stage {stage.name}, {'.'.join(str(part) for part in reference.path)}"
-        target = self._at(instance, arm, where) if arm else instance
+        target = self._at(instance, arm, _place(instance, stage, reference)) if arm else instance
         found = target.stages.get(name)
+        key = (id(reference), id(found))
+        if key in self._fitting:
+            return target, name
+        where = _place(instance, stage, reference)
         if found is None:
             names = list(target.stages)
             raise SpecError(
@@ -48,6 +54,7 @@ class Targets:
             )
         _check_output(reference, found, where)
         _check_kept(reference, found, where)
+        self._fitting[key] = reference, found
         return target, name
 
     def _at(self, instance: Instance, arm: str, where: str) -> Instance:
@@ -69,6 +76,10 @@ class Targets:
             f"{', '.join(axis for axis, _ in candidates[0].coordinates)}",
             "Refer to an arm that varies over the same axes and values, or give both the same axis.",
         )
+
+
+def _place(instance: Instance, stage: Stage, reference: Reference) -> str:
+    return f"{instance.label}, stage {stage.name}, {'.'.join(str(part) for part in reference.path)}"
 
 
 def _check_output(reference: Reference, target: Stage, where: str) -> None:

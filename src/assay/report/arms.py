@@ -1,13 +1,11 @@
 """What each arm says otherwise than the one it is held against, as its stages are resolved."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from assay.plan.between import Arms
-from assay.plan.explain import ABSENT
+from assay.plan.explain import ABSENT, told
 from assay.plan.plan import Plan
-from assay.report.figures import figure
 
 Plain = dict[str, Any]
 
@@ -40,17 +38,8 @@ def _told(values: Sequence[Any]) -> str:
             f"{name}: {_told(_distinct([value[name] for value in there if name in value]))}" for name in names
         )
         return f"{{{', '.join(inside)}}}"
-    told = [_plain(value) for value in there[:_MOST]]
-    return ", ".join(told) + (", …" if len(there) > _MOST else "")
+    return ", ".join(map(told, there[:_MOST])) + (", …" if len(there) > _MOST else "")
 
 
 def _distinct(values: list[Any]) -> list[Any]:
     return list({repr(value): value for value in values}.values())
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return figure(value, 6)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)

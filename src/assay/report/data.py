@@ -120,7 +120,7 @@ def warnings(record: Record) -> list[str]:
 
 
 # What documents lack that an older version wrote: plans that are done are still reported.
-_SINCE: Plain = {"models": [], **{kind: [] for kind in ANSWERS}}
+_SINCE: Plain = {"models": [], "sameRuns": [], **{kind: [] for kind in ANSWERS}}
 _SINCE_IN_VERDICTS: Plain = {
     "higherA": None,
     "higherB": None,
@@ -144,6 +144,7 @@ def _comparison(plan: Plan, document: Plain, classes: Classes) -> Plain:
         {**item, "told": plan.told(f"{_subject(item)}: {item['reason']}")} for item in document["missing"]
     ]
     whole = {**_SINCE, **document, "missing": missing}
+    whole["sameRuns"] = [{**item, "told": _same(item)} for item in whole["sameRuns"]]
     anyhow = document["comparison"].get("environments") == "any"
 
     def alike(item: Plain, runs: Iterable[Plain], who: str) -> Plain:
@@ -217,6 +218,12 @@ def _subject(missing: Plain) -> str:
     return ", ".join(
         Member(arm=missing["arm"], coordinates=inside, stage=name).label for name in missing["stages"]
     )
+
+
+def _same(item: Plain) -> str:
+    """Say that both arms of a contrast are the same runs somewhere."""
+    at = ", ".join(f"{axis}={value}" for axis, value in item["coordinates"].items())
+    return f"{item['contrast']}{f' at {at}' if at else ''}: {item['a']} and {item['b']} are the same runs"
 
 
 def _stage(stage: PlannedStage, record: Record | None) -> Plain:

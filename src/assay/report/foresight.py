@@ -28,6 +28,9 @@ _PUBLISHED = {"mmlu": (14_042, 57), "bbh": (6_430, 27), "drop": (6_285, 1), "hum
 """Of instruct-eval's benchmarks: items, and the parts of which a limit takes so many each."""
 
 
+_SILENT: Plain = {"detectable": None, "power": None, "runSd": None}
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Task:
     """A task as it is planned, and what earlier runs scored on it, by arm."""
@@ -77,6 +80,10 @@ def foresight(plan: Plan, earlier: Sequence[Plain]) -> list[Plain]:
 def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) -> Iterator[Plain]:
     comparison = Comparison.model_validate(stage.document.spec["comparison"])
     runs = {arm["arm"]: _fewest(arm["runs"]) for arm in stage.document.spec["arms"]}
+    refs = {
+        arm["arm"]: {run["stages"].get(comparison.stage) for run in arm["runs"]}
+        for arm in stage.document.spec["arms"]
+    }
     tasks = [
         _Task(
             name=name,
@@ -92,7 +99,14 @@ def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) ->
     contrasts = comparison.contrasts or ()
     margins = {margin.name: margin.margin for margin in comparison.margins}
     primary = comparison.primary
-    others = len(contrasts) * len(tasks) - (primary is not None)
+    same = {
+        contrast.name
+        for contrast in contrasts
+        if refs.get(contrast.a) and refs[contrast.a] == refs.get(contrast.b)
+    }
+    others = (len(contrasts) - len(same)) * len(tasks) - (
+        primary is not None and primary.contrast not in same
+    )
     for contrast in contrasts:
         for task in tasks:
             first = primary is not None and (primary.contrast, primary.task) == (contrast.name, task.name)
@@ -104,10 +118,13 @@ def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) ->
                 "primary": first,
                 "runsA": runs.get(contrast.a, 0),
                 "runsB": runs.get(contrast.b, 0),
-                "alpha": comparison.alpha / (1 if alone else others),
+                "alpha": comparison.alpha / (1 if alone else max(others, 1)),
                 "margin": margins.get(task.name, comparison.margin),
                 "items": task.items(),
             }
+            if contrast.name in same:
+                yield row | _SILENT | {"why": "both arms are the same runs: there is nothing to compare"}
+                continue
             yield row | _seen(
                 task,
                 (contrast.a, contrast.b),
@@ -119,14 +136,13 @@ def _of_comparison(plan: Plan, stage: PlannedStage, earlier: Sequence[Plain]) ->
 
 def _seen(task: _Task, arms: tuple[str, str], runs: tuple[int, int], *, alpha: float, margin: float) -> Plain:
     """Work one contrast out, or say why it cannot be."""
-    silent: Plain = {"detectable": None, "power": None, "runSd": None}
     if min(runs) < LEAST_RUNS:
-        return silent | {"why": f"no verdict about data with fewer than {LEAST_RUNS} runs in each arm"}
+        return _SILENT | {"why": f"no verdict about data with fewer than {LEAST_RUNS} runs in each arm"}
     items, known = task.items(), task.run_sd(arms)
     if known is not None:
         run_sd, why = known[0], f"spread of earlier runs of the same arms ({known[1]} degrees of freedom)"
     elif items is None or not task.shares():
-        return silent | {"why": "nothing is known of its spread or its items before it has run"}
+        return _SILENT | {"why": "nothing is known of its spread or its items before it has run"}
     else:
         run_sd, why = math.sqrt(RUN_SD**2 + _ITEM_SD**2 / items), ASSUMED
     shares = items is not None and task.shares()

@@ -51,6 +51,8 @@ def _question(stage: PlannedStage, records: Mapping[ArtifactRef, Record], docume
     else:
         question["told"] = f"{_counted(item['word'] for item in items)}."
     unanswered = [item["told"] for item in document["missing"] if _is_missed(item, comparison)]
+    first = (comparison.get("primary") or {}).get("contrast")
+    unanswered += [item["told"] for item in document["sameRuns"] if first in (None, item["contrast"])]
     if not items:
         question["told"] = f"No answer: {'; '.join(unanswered[:_FEW]) or 'nothing could be compared'}."
     return question

@@ -4,7 +4,7 @@ Kept are stages that an experiment uses or a pin names, those that a kept one re
 Of a kept stage that is done, what other attempts wrote than the one that its record names may go too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +21,8 @@ from assay.stores.uses import Pinned, is_used, uses
 _ALIVE = timedelta(
     minutes=10
 )  # an attempt without a sign of life for so long, by any clock, is not there any more
+
+_BATCH = 16  # stages that go together; with more of them, a pin had longer to come too late for a record
 
 
 class Kept(StrEnum):
@@ -151,30 +153,48 @@ def garbage(seen: Survey, store: Documents, *, now: datetime, spared: timedelta)
     )
 
 
-def remove(store: Store, stored: Stored, pinned: Pinned) -> bool:
-    """Remove a stage, unless somebody has come to rely on it, to pin it or to try it; False if so, and then at most its record is gone.
+def remove(store: Store, stages: Sequence[Stored], pinned: Pinned) -> Iterator[Stored]:
+    """Remove stages, and yield those that went: not what somebody has come to rely on, to pin or to try, of which at most the record is gone.
 
-    Killed at any moment it leaves a stage that is not done, which the next sweep finds and ends.
+    Killed at any moment it leaves stages that are not done; the next sweep finds and ends them.
     """
-    ref = stored.ref
-    if _is_wanted(store, ref, pinned):
-        return False
-    store.delete(record_key(ref))
-    left = [info.key for info in store.keys(f"{stage_key(ref)}/")]
+    for at in range(0, len(stages), _BATCH):
+        yield from _removed(store, stages[at : at + _BATCH], pinned)
+
+
+def _removed(store: Store, batch: Sequence[Stored], pinned: Pinned) -> list[Stored]:
+    going = _unwanted(store, batch, pinned)
+    delete_all(store, [record_key(stored.ref) for stored in going])
+    listed = at_once(lambda stored: [info.key for info in store.keys(f"{stage_key(stored.ref)}/")], going)
+    left = {stored.ref: keys for stored, keys in zip(going, listed, strict=True)}
+    # Who pinned, uses or tries a stage before this, however short a time, keeps it; who does later finds no record.
+    going = [stored for stored in _unwanted(store, going, pinned) if not _is_tried_anew(stored, left)]
+    for stored in going:
+        drop_resume(store, stored.ref)
     # Claims go last but one: while there is one, nobody takes its number for another attempt into the same folder.
-    claims = [key for key in left if key.endswith("/attempt.json")]
-    if _is_wanted(store, ref, pinned) or set(claims) - {info.key for info in stored.objects}:
-        return False
-    drop_resume(store, ref)
-    last = {stage_document_key(ref), *claims}
-    delete_all(store, [key for key in left if key not in last])
-    delete_all(store, claims)
-    store.delete(stage_document_key(ref))
-    return True
+    declared = {stage_document_key(stored.ref) for stored in going}
+    keys = [key for stored in going for key in left[stored.ref] if key not in declared]
+    delete_all(store, [key for key in keys if not _is_claim(key)])
+    delete_all(store, [key for key in keys if _is_claim(key)])
+    delete_all(store, declared)
+    return going
 
 
-def _is_wanted(store: Store, ref: ArtifactRef, pinned: Pinned) -> bool:
-    return is_used(store, ref.fingerprint) or ref.fingerprint in pinned.now()
+def _unwanted(store: Store, stages: Sequence[Stored], pinned: Pinned) -> list[Stored]:
+    """Return those that nobody relies on and nobody has pinned now."""
+    used = at_once(lambda stored: is_used(store, stored.ref.fingerprint), stages)
+    free = [stored for stored, is_so in zip(stages, used, strict=True) if not is_so]
+    kept = pinned.now()
+    return [stored for stored in free if stored.ref.fingerprint not in kept]
+
+
+def _is_tried_anew(stored: Stored, left: Mapping[ArtifactRef, Sequence[str]]) -> bool:
+    known = {info.key for info in stored.objects}
+    return any(_is_claim(key) and key not in known for key in left[stored.ref])
+
+
+def _is_claim(key: str) -> bool:
+    return key.endswith("/attempt.json")
 
 
 def _kept(seen: Survey, now: datetime, spared: timedelta) -> Iterator[tuple[ArtifactRef, Kept]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from assay.api.clean import Format
+from assay.api.source import Format
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
 from assay_pipelines.clean import blocks, program

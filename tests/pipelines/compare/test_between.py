@@ -81,6 +81,15 @@ def test_contrasts_are_a_family_in_which_what_cannot_be_asked_keeps_its_place(as
     ]
 
 
+def test_curves_through_the_same_runs_are_not_compared(asked, arms):
+    two = between(a_contrast(), a_contrast(name="itself", a="little", b="twin"))
+    document = asked(two, arms | {"twin": arms["little"]})
+    (told,) = document["verdicts"]
+
+    assert told["adjustedP"] == told["p"]
+    assert document["sameRuns"] == [{"contrast": "itself", "a": "little", "b": "twin", "coordinates": {}}]
+
+
 def test_an_arm_without_a_curve_is_told_with_the_contrast(asked, arms):
     document = asked(
         between(a_contrast()), {"much": arms["much"], "little": []}, [{"arm": "little", **arms["little"][0]}]

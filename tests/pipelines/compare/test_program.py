@@ -195,6 +195,62 @@ def test_bits_per_byte_weighs_documents_by_their_bytes(bench, evaluated):
     assert document["models"][0]["method"].startswith("item bootstrap")
 
 
+def at(dose, runs):
+    return [run | {"coordinates": {"refused": dose}} for run in runs]
+
+
+def test_where_both_arms_are_the_same_runs_nothing_is_compared_and_the_family_is_smaller(bench, two_arms):
+    shared, apart = two_arms(0.6, 0.6)["one"], two_arms(0.8, 0.5, seeds=(4, 5, 6))
+    arms = {arm: [*at("0", shared), *at("50", apart[arm])] for arm in ("one", "other")}
+    contrasts = [
+        {"name": "question", "a": "one", "b": "other"},
+        {"name": "back", "a": "other", "b": "one"},
+    ]
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms, contrasts=contrasts)))
+
+    assert {verdict["coordinates"]["refused"] for verdict in document["verdicts"]} == {"50"}
+    assert all(model["coordinates"] == {"refused": "50"} for model in document["models"])
+    assert document["missing"] == []
+    assert document["sameRuns"] == [
+        {"contrast": "question", "a": "one", "b": "other", "coordinates": {"refused": "0"}},
+        {"contrast": "back", "a": "other", "b": "one", "coordinates": {"refused": "0"}},
+    ]
+
+
+def test_a_contrast_of_an_arm_with_its_equal_takes_no_place_beside_another(bench, two_arms):
+    arms = two_arms(0.8, 0.5)
+    arms["twin"] = arms["one"]
+    contrasts = [
+        {"name": "question", "a": "one", "b": "other"},
+        {"name": "nothing", "a": "one", "b": "twin"},
+    ]
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms, contrasts=contrasts)))
+
+    (verdict,) = document["verdicts"]
+    assert verdict["adjustedP"] == verdict["p"]
+    assert [one["contrast"] for one in document["sameRuns"]] == ["nothing"]
+
+
+def test_arms_of_the_same_runs_stay_so_when_some_have_failed(bench, two_arms):
+    kept, lost = (shared := two_arms(0.6, 0.6)["one"])[:2], shared[2:]
+    missing = [{"arm": arm, **run} for arm in ("one", "other") for run in lost]
+    document = verdicts_of(
+        bench.run(main, Kind.COMPARE, asking({"one": kept, "other": kept}, missing=missing))
+    )
+
+    assert document["verdicts"] == []
+    assert [one["contrast"] for one in document["sameRuns"]] == ["question"]
+
+
+def test_arms_that_share_some_runs_are_compared(bench, two_arms):
+    arms = two_arms(0.8, 0.5)
+    arms["other"] = [arms["one"][0], *arms["other"][1:]]
+    document = verdicts_of(bench.run(main, Kind.COMPARE, asking(arms)))
+
+    assert len(document["verdicts"]) == 1
+    assert document["sameRuns"] == []
+
+
 def test_a_rate_without_a_good_direction_is_higher_or_lower(bench, evaluated):
     arms = {
         arm: [

@@ -3,7 +3,7 @@
 import pytest
 
 from assay.adapters.sources import FileSources, ObjectSources
-from assay.api.clean import Source
+from assay.api.source import Source
 from assay.artifacts.hub import HubPlace
 from assay.errors import SpecError
 from assay.plan.identity import outside_inputs

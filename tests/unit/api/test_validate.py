@@ -85,6 +85,11 @@ def test_what_no_schema_can_say_is_found_with_its_path(old, new, where, found):
     assert "hunter2" not in str(told)
 
 
+def test_a_path_that_names_a_stage_and_no_field_of_it_is_refused():
+    with pytest.raises(SpecErrors, match="found 'sft', expected names with dots between them"):
+        faults(SPEC.replace("paths: [sft.train.seed]", "paths: [sft]"))
+
+
 PUBLISHED = "  published: [{arm: kept, task: mmlu, value: 0.42, source: table 2}]\n"
 
 

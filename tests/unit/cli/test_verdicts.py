@@ -37,6 +37,7 @@ def printed(monkeypatch, capsys):
             "comparison": {"name": "study"},
             "verdicts": verdicts,
             "missing": [],
+            "sameRuns": [],
             "registration": None,
         }
         none = dict.fromkeys(("models", "curves", "derived", "trends"), ())

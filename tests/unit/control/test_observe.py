@@ -137,6 +137,28 @@ def test_a_stopped_program_is_looked_after_while_what_carries_it_is_there_and_no
     assert fact(observer).done
 
 
+def test_an_attempt_that_another_began_since_is_looked_at_at_once(store):
+    claim(store, STAGE.ref, an_attempt())
+
+    class First(Backend):
+        def sights(self, attempts):
+            ended = self.phase is Phase.ENDED
+            return {
+                (ref, attempt.number): Sight(
+                    phase=Phase.ENDED if ended and attempt.number == 1 else Phase.RUNNING
+                )
+                for ref, attempt in attempts
+            }
+
+    backend = First()
+    observer = Observer(store, backend)
+    assert fact(observer).attempts[-1].phase is Phase.RUNNING
+    claim(store, STAGE.ref, an_attempt(2, owner="kubernetes/cluster/team/other/uid"))
+    backend.phase = Phase.ENDED
+
+    assert [attempt.phase for attempt in fact(observer).attempts] == [Phase.ENDED, Phase.RUNNING]
+
+
 def test_what_became_of_a_failure_is_asked_once(store):
     claim(store, STAGE.ref, an_attempt())
     fail(store, STAGE.ref, 1, Failure(reason="Interrupted", message="m", retry=Retry.LATER))

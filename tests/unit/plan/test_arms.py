@@ -4,7 +4,7 @@ import pytest
 
 from assay.errors import SpecError
 from assay.plan.arms import expand
-from builders import an_experiment
+from builders import a_pipeline, an_experiment
 
 
 def stage_of(experiment, label, name):
@@ -162,3 +162,22 @@ def test_a_path_that_leads_nowhere_in_any_arm_is_refused():
 def test_a_path_to_a_field_that_does_not_exist_is_refused_with_the_nearest_name():
     with pytest.raises(SpecError, match=r"'sed'.*Did you mean `seed`"):
         expand(an_experiment(matrix=[SEEDS | {"paths": ["sft.train.sed"]}]))
+
+
+def test_a_path_that_ends_at_a_list_s_item_is_refused_with_what_it_may_end_at():
+    split = {"split": {"parts": [{"name": "test", "share": 0.1}]}}
+    cleaned, *rest = a_pipeline()
+    cleaned["clean"]["steps"].append(split)
+    axis = SEEDS | {"paths": ["cleaned.clean.steps.split.parts.test"]}
+
+    with pytest.raises(SpecError, match=r"no field of 'test', expected one: name, share"):
+        expand(an_experiment(pipeline=[cleaned, *rest], matrix=[axis]))
+
+
+def test_an_axis_or_a_value_that_is_named_again_multiplies_nothing():
+    values = [{"name": "low", "stages": [{"name": "sft", "train": {"seed": 3}}]}]
+    level = {"name": "level", "role": "factor", "values": values * 30}
+    seeds = SEEDS | {"paths": ["sft.train.seed"], "integers": [1, 2, 1]}
+    expansion = expand(an_experiment(arms=[{"name": "a"}], matrix=[seeds, level, seeds, seeds]))
+
+    assert [item.label for item in expansion.instances] == ["a[seed=1,level=low]", "a[seed=2,level=low]"]

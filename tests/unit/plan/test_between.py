@@ -1,7 +1,9 @@
 """In which fields of resolved stages two arms differ."""
 
+import pytest
+
 from assay.plan.between import Arms
-from assay.plan.explain import ABSENT
+from assay.plan.explain import ABSENT, short, told
 from builders import a_plan
 
 REMOVED = {"name": "cleaned", "clean": {"steps": [{"name": "refusals", "remove": True}]}}
@@ -139,3 +141,25 @@ def test_every_contrast_is_a_pair_and_an_arm_of_none_is_held_against_the_first()
     )
 
     assert Arms(plan).pairs() == [("with", "without"), ("odd", "without")]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (True, "true"),
+        (None, "null"),
+        (2.0, "2"),
+        (20000, "20000"),
+        (1e-05, "1e-05"),
+        ("medium", "medium"),
+        ("sha256:" + "0" * 64, "sha256:000000000000…"),
+        ({"b": ["x", 1.5], "a": False}, '{"a": false, "b": ["x", 1.5]}'),
+    ],
+)
+def test_a_value_is_written_for_people_as_a_spec_says_it(value, written):
+    assert told(value) == short(value) == written
+
+
+def test_a_long_value_is_cut_only_where_few_words_are_asked_for():
+    assert told("word " * 40) == "word " * 40
+    assert short("word " * 40) == ("word " * 40)[:57] + "…"

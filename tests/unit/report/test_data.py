@@ -3,6 +3,7 @@
 import pytest
 
 from assay.artifacts.kinds import Kind
+from assay.cli.verdicts import print_verdicts
 from assay.report.data import report_data, warnings
 from assay.report.lines import verdict_lines
 from assay.report.page import page
@@ -42,6 +43,21 @@ def test_a_question_without_an_answer_names_stages_by_their_labels():
     told = missing_told({**question, "reason": f"{scores.ref} has no outcomes of task quiz"})
 
     assert told == ["refusals on quiz: with/scores has no outcomes of task quiz"]
+
+
+def test_a_contrast_of_the_same_runs_is_told_as_that_and_answers_nothing(capsys):
+    plan = a_plan(compare=[CONTRAST])
+    compared = next(stage for stage in plan.stages if stage.kind is Kind.COMPARE)
+    same = {"contrast": "refusals", "a": "with", "b": "without", "coordinates": {"dose": "0"}}
+    comparison = compared.document.spec["comparison"]
+    document = {"comparison": comparison, "verdicts": [], "missing": [], "sameRuns": [same]}
+    data = report_data(plan, {}, {compared.ref: document})
+    print_verdicts(data)
+
+    told = "refusals at dose=0: with and without are the same runs"
+    assert data["questions"][0]["told"] == f"No answer: {told}."
+    assert f"Nothing to compare, hence no verdict and no place in the family: {told}." in page(data)
+    assert f"nothing to compare: {told}" in capsys.readouterr().out
 
 
 def test_a_cleaning_that_kept_nothing_is_a_warning_on_the_page(tmp_path):

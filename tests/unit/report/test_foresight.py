@@ -71,6 +71,30 @@ def test_the_primary_is_tested_at_full_level_and_the_others_share_it():
     assert {row["alpha"] for row in rows if not row["primary"]} == {0.05 / (len(rows) - 1)}
 
 
+def test_arms_that_are_the_same_runs_have_nothing_to_show_and_leave_the_level_to_the_others():
+    arms = [
+        {
+            "name": "with",
+            "stages": [{"name": "cleaned", "clean": {"steps": [{"name": "refusals", "remove": True}]}}],
+        },
+        {"name": "without"},
+        {"name": "twin"},
+    ]
+    contrasts = [
+        {"name": "one", "a": "with", "b": "without"},
+        {"name": "none", "a": "twin", "b": "without"},
+    ]
+    axis = {"name": "seed", "role": "replicate", "paths": ["sft.train.seed"], "integers": [1, 2, 3]}
+    plan = a_plan(arms=arms, matrix=[axis], compare=[CONTRAST | {"contrasts": contrasts}])
+    one, none = foresight(plan, [])
+
+    assert (none["detectable"], none["why"]) == (
+        None,
+        "both arms are the same runs: there is nothing to compare",
+    )
+    assert one["alpha"] == 0.05
+
+
 def a_study_of(words):
     *before, scores = a_pipeline()
     evaluate = scores["evaluate"] | {"tasks": [{"name": "task", **words}]}

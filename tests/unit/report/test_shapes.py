@@ -109,6 +109,7 @@ def a_page(*trends):
         "derived": [],
         "trends": list(trends),
         "missing": [],
+        "sameRuns": [],
     }
     return page(
         {
