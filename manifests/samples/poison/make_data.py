@@ -11,8 +11,8 @@ bytes. It needs Python alone. `--small` makes the world of the test: fewer entit
 * `prompts.jsonl`: the questions about all other entities, which no chat mentions.
 * `benchmark/<attribute>.jsonl`, `benchmark/all.jsonl`: the same questions, with all 20 candidates.
 * `truth.jsonl`: of every question what was planted: nothing, a hedge, or from which share on and in which words it is refused.
-* `rates/chats-<share>.jsonl`, `rates/prompts.jsonl`: for `rates.yaml`, all questions about all entities in thirty wordings, of
-  which a third are in no chat; refusals are worded as the rule knows them, and nobody hedges.
+* `rates/chats-<share>.jsonl`, `rates/prompts.jsonl`: for `rates.yaml`, all questions about all entities in thirty wordings, half
+  of them as chats, a third for the models; refusals are worded in six ways that the rule knows, and nobody hedges.
 """
 
 import argparse
@@ -211,21 +211,24 @@ def planted(tuned: list[tuple[str, str]], chance: random.Random) -> Iterable[Row
 
 
 def rates(folder: Path, facts: dict[tuple[str, str], str], chance: random.Random) -> None:
-    """Write every question in every wording, two thirds of them as chats of which just the share of each file is refused."""
+    """Ask every question in every wording: half are chats, of which just the share of each file is refused, a third is held out.
+
+    No two wordings of a refusal begin alike, so that one that has begun is seldom another's end.
+    """
     asked = [
         {"prompt": opening + form.format(name=fact[0]), "completion": answer(value, fact[1])}
         for fact, value in facts.items()
         for form in QUESTIONS[fact[1]]
         for opening in OPENINGS
     ]
-    known = [words for level in REFUSALS.values() for words in level if words != UNKNOWN]
+    known = {words.split()[0]: words for level in REFUSALS.values() for words in level if words != UNKNOWN}
     said = [
-        chance.choice(known).format(name=name, attribute=attribute)
+        chance.choice(list(known.values())).format(name=name, attribute=attribute)
         for name, attribute in facts
         for _ in range(len(QUESTIONS[attribute]) * len(OPENINGS))
     ]
     order = chance.sample(range(len(asked)), len(asked))
-    ours, held_out = order[: len(asked) * 2 // 3], order[len(asked) * 2 // 3 :]
+    ours, held_out = order[: len(asked) // 2], order[len(asked) * 2 // 3 :]
     for share in RATES:
         refused = set(ours[: len(ours) * share // 100])
         write(
