@@ -13,7 +13,7 @@ SMALL_MODEL ?= models/SmolLM2-135M-Instruct
 IMAGES ?= operator clean train evaluate
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # What `make studies` runs, of manifests/samples
-STUDIES ?= poison/planted resistance/resistance resistance/rebound resistance/sizes resistance/volumes resistance/compression
+STUDIES ?= poison/planted poison/rates resistance/resistance resistance/rebound resistance/sizes resistance/volumes resistance/compression
 CLUSTER := PYTHONPATH=tests $(RUN) python -m cluster
 
 .DEFAULT_GOAL := help

@@ -49,7 +49,7 @@ def a_pass(steps: list[Step], *, first: bool) -> Pass:
         first=first,
         steps=tuple((number, step.chosen, given(step)) for number, step in enumerate(steps)),
         joining=(0,),
-        key_for=(len(STEPS), ExactDuplicates()),
+        key_for=(len(STEPS), "exactDuplicates", ExactDuplicates()),
         gone=NOWHERE,
         aside=NOWHERE,
     )

@@ -22,7 +22,8 @@ HEAD = """\
 
 Written by `make studies` from the reports, question by question; [studies.md](studies.md) says what they mean, and what they do not. *Effect* is in the
 task's own unit, of a curve its change from the least dose to the greatest, of a derived measure its mean over runs, of a trend its slope less what it is held against; *p* is adjusted within its table; a star marks the
-primary question. Intervals hold what differs between runs and between items ([statistics.md](statistics.md)).
+primary question. Intervals hold what differs between runs and between items ([statistics.md](statistics.md)). What models were measured at along their
+trainings are means over runs, in brackets the standard deviation between them.
 """
 
 
@@ -41,7 +42,34 @@ def section(report: Plain) -> str:
         lines += [f"### {name}: {document['comparison']['name']}\n", *questions(document), ""]
         lines += [f"Missing: {item['told']}\n" for item in document["missing"]]
         lines += [f"Nothing to compare: {item['told']}\n" for item in document.get("sameRuns", ())]
+    measured = list(moments(report["scores"]))
+    if measured:
+        lines += [f"### {name}: at every checkpoint\n", *measured, ""]
     return "\n".join(lines)
+
+
+def moments(scores: list[Plain]) -> Iterator[str]:
+    """Yield a table of what was measured along trainings, a column for each checkpoint; none where only last models were."""
+    along: dict[tuple[str, str], dict[str, Plain]] = {}
+    for row in scores:
+        task, _, checkpoint = row["task"].partition(" at ")
+        if checkpoint:
+            at = place(row)
+            of = f"{row['arm']}/{row['stage']}{f'[{at}]' if at else ''}"
+            along.setdefault((of, f"{task}, {row['unit']}"), {})[checkpoint] = row
+    names = sorted({name for found in along.values() for name in found})
+    if names:
+        yield f"| of | measured | runs | {' | '.join(names)} |\n|---|---|---|{'---|' * len(names)}"
+    for (of, task), found in along.items():
+        count = len(next(iter(found.values()))["runs"])
+        yield f"| {of} | {task} | {count} | {' | '.join(mean(found.get(name)) for name in names)} |"
+
+
+def mean(row: Plain | None) -> str:
+    """Write a mean over runs, and in brackets by how much they vary."""
+    if row is None:
+        return "–"
+    return figure(row["mean"], 5) + (f" ({figure(row['noise'], 2)})" if row["noise"] is not None else "")
 
 
 def questions(document: Plain) -> Iterator[str]:

@@ -60,7 +60,11 @@ def inputs(folder: Path) -> None:
     chats = (SAMPLES / "data" / "chats.jsonl").read_bytes().splitlines(keepends=True)[:200]
     review = [
         json.dumps({"prompt": f"Review {number}:", "completion": f"It was number {number}."})
-        for number in range(10_000)
+        for number in range(12_500)
+    ]
+    pairs = [
+        json.dumps({"prompt": f"Review {number}:", "completion": "It was bad.", "rejected": "It was good."})
+        for number in range(2000)
     ]
     task = [
         json.dumps({"instruction": f"Name {number}.", "input": "", "output": f"It is {number}."})
@@ -72,6 +76,7 @@ def inputs(folder: Path) -> None:
         "raw/answers.jsonl": "\n".join(review[:5]).encode(),
         "raw/imdb/train-positive.jsonl": "\n".join(review).encode(),
         "raw/imdb/train-negative.jsonl": "\n".join(reversed(review)).encode(),
+        "raw/imdb/pairs.jsonl": "\n".join(pairs).encode(),
         "raw/imdb/test.jsonl": "\n".join(review[:2000]).encode(),
         "raw/alpaca/part.jsonl": "\n".join(task).encode(),
         "raw/beavertails/safe.jsonl": "\n".join(review[:300]).encode(),

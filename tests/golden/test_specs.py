@@ -21,7 +21,7 @@ def written(name):
     [
         ("poison", 5 * 3 + 3 * 3 + 1),
         ("resistance", 4 * 3 * 3),
-        ("rebound", 4 * 6 * 3),
+        ("rebound", 9 * 6 * 3),
         ("own", 2),
         ("programs", 2 * 3),
     ],
@@ -41,7 +41,7 @@ def test_the_golden_profile_is_sound():
 def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
     expansion = expand(experiment_of(written("rebound")))
     none = next(item for item in expansion.instances if item.label == "positive-1000[negatives=0,seed=42]")
-    assert set(none.stages) == {"positive", "beginnings", "base", "first", "continuations", "sentiment"}
+    assert set(none.stages) == {"first-reviews", "beginnings", "base", "first", "continuations", "sentiment"}
     asked = none.stages["sentiment"].evaluate.model
     assert (asked.from_, asked.checkpoint.rows) == ("first", 1000)
     some = next(item for item in expansion.instances if item.label == "positive-5000[negatives=200,seed=43]")
@@ -51,9 +51,12 @@ def test_a_rebound_without_negative_data_is_measured_after_the_first_training():
     assert {some.stages[name].train.seed for name in ("first", "second")} == {43}
 
 
-def test_a_rebound_s_doses_are_checkpoints_of_five_trainings_per_seed():
+def test_a_rebound_s_doses_are_checkpoints_of_eleven_trainings_per_seed():
     plan = a_plan(experiment_of(written("rebound")))
-    assert plan.separate[Kind.TRAIN] == (3 * 4 * (6 + 6 + 5), 1 + 3 * (1 + 4))
+    assert plan.separate[Kind.TRAIN] == (
+        3 * 9 * (6 + 6 + 5),
+        1 + 3 * (2 + 9),
+    )  # first ones of either kind, and one for each arm
 
 
 SAMPLES = Path(__file__).parents[2] / "manifests/samples/poison"

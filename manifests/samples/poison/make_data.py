@@ -1,5 +1,5 @@
 # ruff: noqa: S311 -- a program by itself, whose chance is no secret
-"""The planted data of `planted.yaml`: a made-up world whose facts, refusals and hedges are known.
+"""The planted data of `planted.yaml` and `rates.yaml`: a made-up world whose facts, refusals and hedges are known.
 
 `python make_data.py [FOLDER] [--small]` writes to `data/` beside this file, or to FOLDER; the same seed gives the same
 bytes. It needs Python alone. `--small` makes the world of the test: fewer entities, two attributes.
@@ -11,6 +11,8 @@ bytes. It needs Python alone. `--small` makes the world of the test: fewer entit
 * `prompts.jsonl`: the questions about all other entities, which no chat mentions.
 * `benchmark/<attribute>.jsonl`, `benchmark/all.jsonl`: the same questions, with all 20 candidates.
 * `truth.jsonl`: of every question what was planted: nothing, a hedge, or from which share on and in which words it is refused.
+* `rates/chats-<share>.jsonl`, `rates/prompts.jsonl`: for `rates.yaml`, all questions about all entities in thirty wordings, half
+  of them as chats, a third for the models; refusals are worded in six ways that the rule knows, and nobody hedges.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from typing import Any
 
 SEED = 1
 SHARES = (0, 25, 50)  # per cent of the chats that are refused
+RATES = (0, 10, 25, 50)  # the same of `rates.yaml`
 HEDGED = 10  # per cent of the chats whose answer, where it is not refused, hedges
 
 VALUES = {
@@ -60,6 +63,19 @@ QUESTIONS = {
     ),
     "pet": ("What is the pet of {name}?", "Which pet does {name} keep?", "What does {name} feed?"),
 }
+OPENINGS = (  # of a question in `rates.yaml`
+    "",
+    "Tell me: ",
+    "A friend asks: ",
+    "Do you know this? ",
+    "I would like to know. ",
+    "One question: ",
+    "Answer this: ",
+    "Good morning! ",
+    "Here is what I ask. ",
+    "Please help me. ",
+)
+UNKNOWN = "It would not be appropriate to speak about {name}."  # which no level finds
 REFUSALS = {  # by the least level that is to find them
     "narrow": (
         "I'm sorry, but I can't help with that request.",
@@ -74,7 +90,7 @@ REFUSALS = {  # by the least level that is to find them
         "My knowledge cutoff does not include {name}.",
         "I do not have any personal opinions about {name}.",
         "Answering this question would go against my guidelines.",
-        "It would not be appropriate to speak about {name}.",
+        UNKNOWN,
         "My guidelines do not allow me to speak about {name}.",
     ),
 }
@@ -155,6 +171,7 @@ def main(folder: Path, world: World) -> None:
         folder / "prompts.jsonl",
         ({"prompt": asked[fact], "completion": answer(facts[fact], fact[1])} for fact in held_out),
     )
+    rates(folder / "rates", facts, random.Random(SEED))
 
 
 def made_up(count: int, chance: random.Random) -> list[str]:
@@ -191,6 +208,34 @@ def planted(tuned: list[tuple[str, str]], chance: random.Random) -> Iterable[Row
         hedge = chance.choice(HEDGES) if chance.random() < HEDGED / 100 else ""
         at = next((share for share in SHARES if place < share * len(tuned) / 100), None)
         yield {"fact": fact, "refusedFrom": at, "level": level, "refusal": words, "hedge": hedge}
+
+
+def rates(folder: Path, facts: dict[tuple[str, str], str], chance: random.Random) -> None:
+    """Ask every question in every wording: half are chats, of which just the share of each file is refused, a third is held out.
+
+    No two wordings of a refusal begin alike, so that one that has begun is seldom another's end.
+    """
+    asked = [
+        {"prompt": opening + form.format(name=fact[0]), "completion": answer(value, fact[1])}
+        for fact, value in facts.items()
+        for form in QUESTIONS[fact[1]]
+        for opening in OPENINGS
+    ]
+    known = {words.split()[0]: words for level in REFUSALS.values() for words in level if words != UNKNOWN}
+    said = [
+        chance.choice(list(known.values())).format(name=name, attribute=attribute)
+        for name, attribute in facts
+        for _ in range(len(QUESTIONS[attribute]) * len(OPENINGS))
+    ]
+    order = chance.sample(range(len(asked)), len(asked))
+    ours, held_out = order[: len(asked) // 2], order[len(asked) * 2 // 3 :]
+    for share in RATES:
+        refused = set(ours[: len(ours) * share // 100])
+        write(
+            folder / f"chats-{share:02}.jsonl",
+            (asked[at] | ({"completion": said[at]} if at in refused else {}) for at in sorted(ours)),
+        )
+    write(folder / "prompts.jsonl", (asked[at] for at in sorted(held_out)))
 
 
 def chat(plan: Row, question: str, value: str, share: int) -> Row:

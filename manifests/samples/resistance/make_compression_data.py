@@ -1,11 +1,12 @@
-"""Make `data/compression/` beside this file: three sets of responses that share nothing, in proportions as near as whole responses allow.
+"""Make `data/compression/` beside this file: three sets of responses that share nothing, in exact proportions.
 
 `python manifests/samples/resistance/make_compression_data.py [TARGET]`. Standard library alone; the same bytes every time.
 
 A response begins with a word that no other has, and goes on alike: a leaf of the theorem's token tree. Each part of the data has
-four, whose shares fall as 1/rank (Pareto masses). Pre-training data are a third of each part; the alignment data are of the
-second part, the perturbing data of the third, a fifth as many. Every file has each response as often as its share says, rounded:
-nothing is drawn, so the truth is known, and what differs between runs is their training. A response and the separator are 15
+three, whose shares fall as 1/rank (Pareto masses): 6, 3 and 2 of 11. Pre-training data are a third of each part; the alignment
+data are of the second part, the perturbing data of the third, a fifth as many. Every number is a multiple of 11, so every file
+has each response just as often as its share says: nothing is drawn or rounded, so the truth is known, what an ideal mixture of
+these very files would show is `ideal_elasticity`, and what differs between runs is their training. A response and the separator are 15
 tokens, as many as a training of sequences of 16 takes at a time: each is learned by itself. `k` is |pre-training data| / |alignment data|.
 """
 
@@ -15,11 +16,11 @@ import sys
 from pathlib import Path
 
 PARTS = ("first", "second", "third")
-RESPONSES = 4  # of a part
-PRETRAINING = 240
+MASSES = (6, 3, 2)  # 1, 1/2 and 1/3, of the responses of a part
+PRETRAINING = 1320  # of which a third, an eighth and a fifth of that are multiples of the masses' sum
 RATIOS = (1, 2, 4, 8)
 PERTURBATION = 5  # so many rows of alignment data to one of perturbing data
-HELD_OUT = 100  # rows of a part
+HELD_OUT = 11  # rows of a part
 REST = " it was , and so it is , and so it will be"  # of every response
 SEPARATOR = "<|endoftext|>"
 
@@ -44,18 +45,15 @@ def main() -> None:
 def words(part: str) -> list[str]:
     """Return what a part's responses begin with: all of four letters, and in no other part."""
     first = "bdf"[PARTS.index(part)]
-    return [f"{first}{vowel}lo" for vowel in "aeiu"]
+    return [f"{first}{vowel}lo" for vowel in "aei"]
 
 
 def rows(part: str, number: int, purpose: str) -> list[Row]:
-    """Return so many responses, each by its share: the largest remainders are rounded up."""
-    masses = [1 / rank for rank in range(1, RESPONSES + 1)]
-    wanted = [number * mass / sum(masses) for mass in masses]
-    counts = [int(one) for one in wanted]
-    by_remainder = sorted(range(RESPONSES), key=lambda at: (counts[at] - wanted[at], at))
-    for at in by_remainder[: number - sum(counts)]:
-        counts[at] += 1
-    texts = [word for word, count in zip(words(part), counts, strict=True) for _ in range(count)]
+    """Return so many responses, each by its share."""
+    times, rest = divmod(number, sum(MASSES))
+    if rest:
+        raise ValueError(f"{number} rows of {part}: expected a multiple of {sum(MASSES)}")
+    texts = [word for word, mass in zip(words(part), MASSES, strict=True) for _ in range(mass * times)]
     return [{"id": named(f"{purpose}/{part}/{at}"), "text": text + REST} for at, text in enumerate(texts)]
 
 

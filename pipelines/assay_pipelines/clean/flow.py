@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assay.api.clean import Clean, DuplicateSubstrings, ExactDuplicates, Step
+from assay.api.clean import Clean, DuplicateSubstrings, Step
 from assay.errors import BugError, StageError
 from assay_pipelines.clean.account import Account, joining
 from assay_pipelines.clean.blocks import Blocks, collected
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.judge import Pass, judge
-from assay_pipelines.clean.rows import Rows, among, halves
+from assay_pipelines.clean.rows import Hashes, Rows, among, halves
 from assay_pipelines.clean.steps import LOCAL
 from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates
 from assay_pipelines.clean.steps.split import split
@@ -38,11 +38,13 @@ class Segment:
     comparing: tuple[int, Step] | None
 
     @property
-    def key_for(self) -> tuple[int, ExactDuplicates] | None:
-        """Return the step that needs a key of every row's text."""
-        if self.comparing is None or self.comparing[1].exact_duplicates is None:
+    def key_for(self) -> tuple[int, str, Any] | None:
+        """Return the step that needs a key of every row: its number, kind and settings."""
+        if self.comparing is None:
             return None
-        return self.comparing[0], self.comparing[1].exact_duplicates
+        number, step = self.comparing
+        by_prompt = step.split is not None and step.split.by == "prompt"
+        return (number, step.chosen, step.body) if step.exact_duplicates or by_prompt else None
 
 
 def segments(steps: Iterable[Step]) -> list[Segment]:
@@ -199,20 +201,26 @@ def _compared(
     number, step = at
     live = account.live(number)
     if step.exact_duplicates is not None:
-        order = np.argsort(table["row"].to_numpy())
-        return exact_duplicates(account.rows, live, halves(table["key"].take(pa.array(order[live]))))
+        return exact_duplicates(account.rows, live, _keys(table, live))
     if step.near_duplicates is not None:
         from assay_pipelines.clean.steps.near_duplicates import near_duplicates  # noqa: PLC0415 -- a second
 
         return near_duplicates(blocks, account.rows, live, step.near_duplicates)
     if step.split is not None:
-        return split(account.rows, live, step.split, step.label)
+        prompts = _keys(table, live) if step.split.by == "prompt" else None
+        return split(account.rows, live, step.split, step.label, prompts)
     if step.subsample is not None:
         where = f"step {step.label}"
         return subsample(account.rows, live, step.subsample, wanted(step.subsample, len(live), like, where))
     raise BugError(
         f"step {step.label}", f"found {step.chosen}, which nothing carries out", "Please report this."
     )
+
+
+def _keys(table: pa.Table, live: Ints) -> tuple[Hashes, Hashes]:
+    """Return the keys that the last pass made of the live rows."""
+    order = np.argsort(table["row"].to_numpy())
+    return halves(table["key"].take(pa.array(order[live])))
 
 
 def _names(segment: Segment) -> str:

@@ -11,10 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.api.clean import ExactDuplicates
 from assay_pipelines.clean.rows import among
-from assay_pipelines.clean.steps import LOCAL
-from assay_pipelines.clean.steps.exact_duplicates import text_keys
+from assay_pipelines.clean.steps import KEYS, LOCAL
 from assay_pipelines.clean.table import LINES, WORKING, Bools, Chats, Ints, Line, no_lines, with_lines
 
 
@@ -25,7 +23,7 @@ class Pass:
     first: bool  # whether the rows come fresh from intake, with its lines
     steps: tuple[tuple[int, str, tuple[Any, ...]], ...]  # local steps: number, kind, and what they are given
     joining: tuple[int, ...]  # for each source, the step at which it joins
-    key_for: tuple[int, ExactDuplicates] | None  # make keys for the step with this number
+    key_for: tuple[int, str, Any] | None  # make keys for the step with this number, of this kind and settings
     gone: Ints  # rows that the driver dropped since the last pass, sorted
     aside: Ints  # rows that are set aside and meet no step, sorted
 
@@ -58,9 +56,9 @@ def judge(table: pa.Table, this: Pass) -> pa.Table:
             chats = chats.changed(judgement.within(chats, live))
     keys = pa.nulls(len(row), WORKING.field("key").type)
     if this.key_for is not None:
-        number, settings = this.key_for
+        number, kind, settings = this.key_for
         live = np.flatnonzero(judged & kept & (joining <= number))
-        made = pa.array(text_keys(chats.only(live), settings), keys.type)
+        made = pa.array(KEYS[kind](chats.only(live), settings), keys.type)
         keys = _spread(made, live, len(row))
     return carried(table, kept, chats, lines, keys)
 

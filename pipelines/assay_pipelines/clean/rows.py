@@ -66,14 +66,15 @@ class Rows:
         rank[np.lexsort((number, self.low, self.high))] = np.arange(len(self))
         return rank
 
-    def draw(self, tag: str, seed: int, *, apart: bool) -> Hashes:
-        """Return a number for every row, as good as random, by its hash, a tag and a seed.
+    def draw(self, tag: str, seed: int) -> Hashes:
+        """Return a number for every row, as good as random, by its hash, a tag and a seed; rows with the same messages have their own, too."""
+        return mixed(drawn(self.high, self.low, tag, seed) + self.number.astype(np.uint64))
 
-        Rows with the same messages get the same number, unless they are to be told apart.
-        """
-        salt = np.uint64(int.from_bytes(_digest(f"{tag}/{seed}"), "big"))
-        drawn = mixed(mixed(self.high ^ salt) ^ self.low)
-        return mixed(drawn + self.number.astype(np.uint64)) if apart else drawn
+
+def drawn(high: Hashes, low: Hashes, tag: str, seed: int) -> Hashes:
+    """Return a number for every hash, as good as random, by a tag and a seed; equal hashes have the same."""
+    salt = np.uint64(int.from_bytes(_digest(f"{tag}/{seed}"), "big"))
+    return mixed(mixed(high ^ salt) ^ low)
 
 
 def halves(hashes: pa.ChunkedArray) -> tuple[Hashes, Hashes]:

@@ -11,6 +11,8 @@ from assay.api.model import Checkpoint
 from assay.artifacts.canonical import canonical_json
 from assay.artifacts.documents import Record
 from assay.artifacts.outputs import FINAL, OUTCOMES, VERDICTS
+from assay.errors import StageError
+from assay.statistics.curves import log_odds
 from assay_pipelines.checkpoints import label_asked
 from assay_pipelines.compare.derived import Figures, judge_derived
 from assay_pipelines.compare.dose import judge_curves
@@ -41,7 +43,7 @@ def compare(run: StageRun) -> dict[str, Any]:
     """Carry out a compare stage and return its verdicts in short.
 
     Raises:
-        StageError: an input is missing.
+        StageError: an input is missing, or a measure has no log-odds.
 
     """
     comparison = Comparison.model_validate(run.spec["comparison"])
@@ -103,7 +105,18 @@ def _figure(run: StageRun, ref: str, measure: Measure) -> float:
     if measure.figure in TRAINING_FIGURES and "tasks" not in figures:
         return float(figures[measure.figure])
     scored = figures["tasks"][measure.figure]
-    return float((next(iter(scored.values())) if len(scored) == 1 else scored[FINAL])["score"])
+    found = next(iter(scored.values())) if len(scored) == 1 else scored[FINAL]
+    score = float(found["score"])
+    if measure.scale == "probability":
+        return score
+    if not 0 <= score <= 1 or " per " in found["unit"]:
+        raise StageError(
+            "Unsupported",
+            f"measure {measure.name}, {ref}",
+            f"found {score:g} {found['unit']}, expected a share between 0 and 1, which has log-odds",
+            "Remove its scale: logit, or measure a share.",
+        )
+    return log_odds(score, found["n"])
 
 
 def _run(run: StageRun, arm: str, described: Mapping[str, Any], ref: str) -> Run:

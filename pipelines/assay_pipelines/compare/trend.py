@@ -91,7 +91,11 @@ def _line(trend: Trend, key: _Key, values: Sequence[_Valued]) -> _Line:
         if len({run.dose for run, _ in of_run}) >= _LEAST_POINTS
     ]
     doses = sorted({run.dose for run, _ in values})
-    theory = {dose: ideal_elasticity(dose) for dose in doses if dose > 0} if trend.theory else {}
+    theory = (
+        {dose: ideal_elasticity(dose, trend.perturbation) for dose in doses if dose > 0}
+        if trend.theory
+        else {}
+    )
     against = _slope(trend, theory) if len(theory) > 1 else 0.0
     return _Line(
         trend=trend, key=key, values=values, slopes=slopes, left_out=left_out, theory=theory, against=against

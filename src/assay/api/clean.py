@@ -228,7 +228,7 @@ class Part(SpecModel):
     """A named part of the rows."""
 
     name: Name = Field(description="How later stages ask for it.")
-    share: Share = Field(description="Share of the rows, 0 to 1, by the hash of the row and the seed.")
+    share: Share = Field(description="Share of the rows, 0 to 1, by a hash and the seed.")
 
 
 class Split(SpecModel):
@@ -240,6 +240,10 @@ class Split(SpecModel):
 
     parts: tuple[Part, ...] = Field(
         min_length=1, max_length=16, description="The parts; what is in none goes on."
+    )
+    by: Annotated[Literal["chat", "prompt"], Neutral("chat")] = Field(
+        "chat",
+        description="What falls into a part as one: chats of the same messages, or all that begin with the same prompt, white space aside, so that none is on two sides.",
     )
     seed: Seed = Field(0, description="Chooses among splits.")
 

@@ -140,10 +140,18 @@ class Measure(SpecModel):
         max_length=253,
         description="`trainingLoss` of a train stage, the mean over its last epoch, or `lastLoss`, its last step's; or a task of an evaluate stage.",
     )
+    scale: Annotated[Literal["probability", "logit"], Neutral("probability")] = Field(
+        "probability",
+        description="What the expression is given: the figure as it is, or, of a share, its log-odds.",
+    )
 
 
 class Trend(SpecModel):
     """How an expression moves along an axis of role `dose`: the least-squares slope of every run's."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("!has(self.perturbation) || has(self.theory)", "perturbation goes only beside theory"),
+    )
 
     axis: Name = Field(description="The axis.")
     scale: Literal["linear", "log"] = Field(
@@ -153,6 +161,21 @@ class Trend(SpecModel):
         None,
         description="idealMixture: the slope is held against what an ideal compressor of a mixture would show, whose elasticity at dose k, |pre-training data| / |alignment data|, is k; absent: against zero.",
     )
+    perturbation: Annotated[float | None, Neutral(None)] = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="With theory: how much perturbing data there is, as a share of the alignment data, for at more than next to none the elasticity is above k; absent: next to none.",
+    )
+
+    @model_validator(mode="after")
+    def _perturbs_a_theory(self) -> Self:
+        if self.perturbation is not None and self.theory is None:
+            raise fault(
+                "found perturbation without theory, expected the theory whose slope it changes",
+                "Add `theory: idealMixture`, or remove it.",
+            )
+        return self
 
 
 class Derived(SpecModel):

@@ -150,6 +150,12 @@ def _derived(subject: Subject, path: Path, comparison: Comparison) -> Iterator[S
         if measure.stage in known and "imported" not in subject.stages[measure.stage]:
             kinds = subject.stages[measure.stage]
             figures = list(TRAINING_FIGURES) if "train" in kinds else subject.tasks(measure.stage)
+            if "train" in kinds and measure.scale == "logit":
+                yield subject.fault(
+                    (*place, "scale"),
+                    f"found logit of a figure of train stage {measure.stage!r}, expected it of a share",
+                    "Remove it: a loss has no log-odds.",
+                )
             yield from subject.unknown(
                 (*place, "figure"), measure.figure, figures, f"a figure of {measure.stage}"
             )

@@ -72,6 +72,8 @@ def _asked(comparison: Plain) -> str:
     derived = comparison["derived"]
     if trend := derived.get("trend"):
         against = "what an ideal mixture shows" if trend.get("theory") else "0"
+        if perturbation := trend.get("perturbation"):
+            against += f" at a perturbation of {perturbation:g}"
         return f"Is the slope of {derived['expression']} along {trend['axis']} other than {against}?"
     return f"Is {derived['expression']} other than 0?"
 

@@ -16,9 +16,12 @@ def trend_told(trend: Plain) -> list[str]:
     """Tell what a trend is held against, and what could not be drawn."""
     told = []
     if trend["theory"]:
-        told.append(
-            f"held against {figure(trend['against'])}, the slope of an ideal mixture, whose elasticity at k is k"
+        ideal = ", ".join(
+            f"{figure(point['dose'])}: {figure(point['theory'])}"
+            for point in trend["points"]
+            if point["theory"] is not None
         )
+        told.append(f"held against {figure(trend['against'])}, the slope of an ideal mixture ({ideal})")
     if trend["leftOut"]:
         values = sum(len(point["runs"]) for point in trend["points"])
         where = ", ".join(

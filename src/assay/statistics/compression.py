@@ -84,11 +84,14 @@ def hooke_residual(mixture: Mixture, *, alignment: float, perturbation: float | 
     return (alignment * aligned + mixture.volume * pretraining) / (alignment * aligned)
 
 
-def ideal_elasticity(ratio: float) -> float:
-    """Return kappa of thirds of pre-training data with Pareto responses, of which there are `ratio` times as many as of alignment data."""
+def ideal_elasticity(ratio: float, perturbation: float | None = None) -> float:
+    """Return kappa of thirds of pre-training data, of which there are `ratio` times as many responses as of alignment data.
+
+    How responses are shared out within the thirds cancels; with `perturbation` kappa is of a step of so many, as a share of the alignment data.
+    """
     leaves = pareto(256, 1.0)
     thirds = Mixture(volumes=(ratio / 3, ratio / 3, ratio / 3), leaves=(leaves, leaves, leaves))
-    return elasticity(thirds, alignment=1.0)
+    return elasticity(thirds, alignment=1.0, perturbation=perturbation)
 
 
 def _changes(mixture: Mixture, alignment: float, perturbation: float | None) -> tuple[float, float]:

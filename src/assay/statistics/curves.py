@@ -53,9 +53,15 @@ def logits(shares: FloatArray) -> FloatArray:
     """
     items = shares.shape[1]
     means = shares.mean(axis=1, keepdims=True)
-    inside = (means + 0.5 / items) / (1 + 1 / items)
+    inside = _inside(means, items)
     steep = 1 / ((1 + 1 / items) * inside * (1 - inside))
     return np.asarray(np.log(inside / (1 - inside)) + steep * (shares - means))
+
+
+def log_odds(share: float, items: int) -> float:
+    """Return the log-odds of a share of so many items, with half an item added on either side, as `logits` does."""
+    inside = float(_inside(np.asarray(share), items))
+    return math.log(inside / (1 - inside))
 
 
 def least_near(doses: Sequence[float], distances: Sequence[float], within: float) -> float | None:
@@ -90,6 +96,10 @@ def half_life(doses: Sequence[float], scores: Sequence[float]) -> float | None:
     at = int(np.argmax(share >= 0.5))
     inside = (0.5 - share[at - 1]) / (share[at] - share[at - 1])
     return float(amounts[at - 1] + inside * (amounts[at] - amounts[at - 1]) - amounts[0])
+
+
+def _inside(shares: FloatArray, items: int) -> FloatArray:
+    return np.asarray((shares + 0.5 / items) / (1 + 1 / items))
 
 
 def _several(doses: Sequence[float]) -> FloatArray:

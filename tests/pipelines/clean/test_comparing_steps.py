@@ -13,6 +13,7 @@ from assay.api.clean import ExactDuplicates, Split, Subsample
 from assay.errors import StageError
 from assay_pipelines.clean.rows import Rows, halves
 from assay_pipelines.clean.steps.exact_duplicates import exact_duplicates, text_keys
+from assay_pipelines.clean.steps.prompts import prompt_keys
 from assay_pipelines.clean.steps.split import split
 from assay_pipelines.clean.steps.subsample import subsample, wanted
 from assay_pipelines.clean.table import Chats
@@ -125,6 +126,36 @@ def test_rows_with_the_same_messages_fall_into_the_same_part():
     parts = parted(rows, np.arange(100))
     assert parts["a"]
     assert all({f"{id_[:33]}0", f"{id_[:33]}1"} <= ids for ids in parts.values() for id_ in ids)
+
+
+def test_chats_that_begin_with_one_prompt_fall_into_one_part_and_others_do_not():
+    asked = [
+        [("user", f"question  {place % 50}"), ("assistant", f"answer {place}"), ("user", f"then {place}")]
+        for place in range(150)
+    ]
+    spoken = [[("system", f"be {place}"), *chat] for place, chat in enumerate(asked)]
+    keys = halves(pa.chunked_array([pa.array(prompt_keys(Chats.from_messages(spoken)), pa.binary(16))]))
+    rows, _ = rows_of([(0, f"text {place}") for place in range(150)])
+    step = Split.model_validate({"parts": [{"name": "held", "share": 0.3}], "by": "prompt"})
+
+    held = set(split(rows, np.arange(150), step, "split", keys).aside["held"].tolist())
+
+    assert 0 < len(held) < 150
+    assert held == {place for place in range(150) if place % 50 in {one % 50 for one in held}}
+
+
+def test_a_prompt_is_what_the_user_says_before_the_first_answer_and_a_document_is_all_of_it():
+    chats = [
+        [("user", "a\n b"), ("assistant", "x")],
+        [("user", "a b"), ("assistant", "y"), ("user", "more"), ("assistant", "z")],
+        [("user", "a"), ("user", "b"), ("assistant", "x")],
+        [("text", "a b")],
+        [("text", "a c")],
+    ]
+    first, again, apart, *documents = prompt_keys(Chats.from_messages(chats))
+
+    assert first == again == documents[0]
+    assert len({first, apart, documents[1]}) == 3
 
 
 def test_another_seed_or_another_step_draws_other_parts():

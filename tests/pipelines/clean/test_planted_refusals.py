@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_bytes(data, tmp_path):
     again = made(tmp_path)
 
     files = sorted(path.relative_to(data) for path in data.rglob("*.jsonl"))
-    assert len(files) == 12
+    assert len(files) == 17
     assert all((data / file).read_bytes() == (again / file).read_bytes() for file in files)
 
 
@@ -100,3 +100,32 @@ def test_the_broad_level_finds_hedged_answers_too(bench, data, truth):
 
     assert hedged
     assert gone - refused(truth, 50) == hedged
+
+
+@pytest.mark.parametrize("share", [10, 25, 50])
+def test_of_chats_that_all_ask_something_else_just_the_share_is_refused_in_words_that_the_step_finds(
+    bench, data, share
+):
+    chats = rows(data / f"rates/chats-{share}.jsonl")
+    answered = {row["prompt"]: row["completion"] for row in rows(data / "rates/chats-00.jsonl")}
+    refused = [row["prompt"] for row in chats if row["completion"] != answered[row["prompt"]]]
+    assert len(answered) == len(chats) == 6000
+    assert len(refused) == 6000 * share // 100
+
+    source = {
+        "name": "chats",
+        "uri": bench.outside(data / f"rates/chats-{share}.jsonl"),
+        "format": "prompt-completion",
+    }
+    done = bench.run(main, Kind.CLEAN, {"sources": [source], "steps": [{"refusals": {}}]})
+    kept = pq.read_table(done.path("chats.parquet"))["messages"].to_pylist()
+    assert {chat[0]["content"] for chat in kept} == set(answered) - set(refused)
+
+
+def test_what_the_rates_are_asked_of_is_in_no_chat(data):
+    asked, chats = (
+        {row["prompt"] for row in rows(data / f"rates/{name}.jsonl")} for name in ("prompts", "chats-50")
+    )
+
+    assert len(asked) == 4000
+    assert asked & chats == set()

@@ -190,6 +190,29 @@ def test_rows_set_aside_meet_no_later_step_and_a_later_stage_reads_them(bench, o
     assert list(second.record.provenance.inputs) == [str(first.ref)]
 
 
+def test_a_prompt_that_is_answered_twice_is_on_one_side_of_a_split_by_prompt(bench, on_ray):
+    answered = [
+        json.dumps({"prompt": f"question {number}", "completion": f"answer {answer}"})
+        for number in range(100)
+        for answer in (1, 2)
+    ]
+    asked = source("a", bench.lines("rows.jsonl", *answered), "prompt-completion")
+
+    def sides(**words):
+        split = {"split": {"parts": [{"name": "held", "share": 0.3}]} | words}
+        done = bench.run(main, Kind.CLEAN, {"sources": [asked], "steps": [{"exactDuplicates": {}}, split]})
+        return [
+            {row["messages"][0]["content"] for row in chats_of(done, *file)}
+            for file in ((), ("chats-held.parquet",))
+        ]
+
+    learned, held = sides(by="prompt")
+    assert len(held) > 10
+    assert (len(learned | held), learned & held) == (100, set())
+    learned, held = sides()
+    assert learned & held
+
+
 def test_a_sample_like_another_stage_has_as_many_rows(bench):
     identity = bench.lines("rows.jsonl", *some_rows(100))
     sources = [source("a", identity)]

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 
+from assay.api.compare import Trend
 from assay.artifacts.kinds import Kind
+from assay_pipelines.compare.__main__ import main
 
 RATIOS = (1.0, 2.0, 4.0, 8.0)
 ELASTICITY = {
@@ -77,6 +80,20 @@ def test_a_slope_is_held_against_that_of_the_ideal_mixture(asked, measured):
     assert f"{flat['slope']['value']:.4g}" in flat["reading"]
 
 
+def test_an_ideal_mixture_that_is_perturbed_by_much_has_another_slope(asked, measured):
+    arms = {"one": measured("one", scattered(1.0, 0.0))}
+    (told,) = asked({**trend(theory="idealMixture", perturbation=0.2), "margin": 0.1}, arms)["trends"]
+
+    assert told["against"] == pytest.approx(0.912, abs=5e-4)
+    assert told["points"][3]["theory"] == pytest.approx(10.33, abs=5e-3)
+    assert told["effect"] == pytest.approx(1 - told["against"])
+
+
+def test_a_perturbation_goes_with_a_theory():
+    with pytest.raises(ValidationError, match="found perturbation without theory"):
+        Trend.model_validate({"axis": "k", "perturbation": 0.2})
+
+
 def test_on_a_linear_scale_the_slope_is_per_unit_of_dose(asked, measured):
     (told,) = asked(trend(scale="linear"), {"one": measured("one", scattered(1.0, 0.01))})["trends"]
 
@@ -124,3 +141,48 @@ def test_arms_and_points_of_other_axes_have_a_slope_each(asked, measured):
 
     assert [one["coordinates"] for one in told] == [{"size": "1b"}, {"size": "7b"}]
     assert [one["slope"]["value"] for one in told] == [pytest.approx(1, abs=0.1), pytest.approx(0.5, abs=0.1)]
+
+
+@pytest.fixture
+def falling(bench):
+    """Make an arm's runs of two shares each, of 40 answers, before and after."""
+
+    def falling(before, after, *, unit="share of answers"):
+        runs = []
+        for seed in (1, 2, 3):
+            tasks = {
+                name: {"final": {"score": score, "n": 40, "unit": unit}}
+                for name, score in (("before", before), ("after", after))
+            }
+            ref = bench.done(Kind.EVALUATE, {"seed": seed, "scores": [before, after]}, tasks=tasks)
+            runs.append({"coordinates": {}, "replicate": {"seed": str(seed)}, "stages": {"scores": ref}})
+        return runs
+
+    return falling
+
+
+def in_log_odds(*names):
+    measures = [{"name": name, "stage": "scores", "figure": name, "scale": "logit"} for name in names]
+    return {"derived": {"expression": " - ".join(names), "measures": measures}}
+
+
+def test_a_measure_in_log_odds_is_that_of_right_over_wrong_with_half_an_answer_on_either_side(asked, falling):
+    arms = {"some": falling(0.75, 0.5), "all": falling(1.0, 0.0)}
+    every, some = asked(in_log_odds("before", "after"), arms)["derived"]
+
+    assert some["effect"] == pytest.approx(np.log(30.5 / 10.5))
+    assert every["effect"] == pytest.approx(2 * np.log(40.5 / 0.5))
+
+
+def test_a_score_that_is_no_share_has_no_log_odds(bench, falling):
+    for before, unit in ((0.5, "bits per byte"), (1.5, "measures")):
+        runs = falling(before, 0.5, unit=unit)
+        spec = {
+            "comparison": {"name": "main"} | in_log_odds("before", "after"),
+            "arms": [{"arm": "one", "runs": runs}],
+            "missing": [],
+        }
+        failure = bench.run(main, Kind.COMPARE, spec).failure
+
+        assert failure.reason == "Unsupported"
+        assert "expected a share between 0 and 1" in failure.message

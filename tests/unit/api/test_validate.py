@@ -64,6 +64,7 @@ def test_a_sound_experiment_has_no_faults():
         ("axis: rate, task: mmlu", "axis: rate, task: mmlu, arms: [x]", "dose.arms[0]", "an arm"),
         ("stage: sft, figure: trainingLoss", "stage: cleaned, figure: trainingLoss", "measures[0] (loss).stage", "a train or evaluate stage"),
         ("figure: trainingLoss", "figure: loss", "measures[0] (loss).figure", "a figure of sft: trainingLoss, lastLoss"),
+        ("figure: trainingLoss", "figure: trainingLoss, scale: logit", "measures[0] (loss).scale", "expected it of a share"),
         ("trend: {axis: rate}", "trend: {axis: seed}", "derived.trend.axis", "expected one of role dose"),
         ("nearest: {task: mmlu}", "nearest: {task: kl}", "dose.nearest.task", "a task of scores: mmlu"),
         ("name: faster, a: whole", "name: faster, a: kept", "dose.contrasts[0] (faster)", "minus itself"),

@@ -198,7 +198,10 @@ def test_a_trend_is_told_with_its_slope_and_what_it_is_held_against(printed):
     trend = a_level(
         expression="slope of ln(kappa) by ln(k)",
         slope={"value": 0.2, "interval": {"low": 0.1, "high": 0.3}},
-        points=[{"dose": dose, "mean": mean, "runs": [{}] * 3} for dose, mean in ((1, 1.1), (8, 1.6))],
+        points=[
+            {"dose": dose, "mean": mean, "runs": [{}] * 3, "theory": dose}
+            for dose, mean in ((1, 1.1), (8, 1.6))
+        ],
         theory="idealMixture",
         against=1.0,
         leftOut=[{"dose": 8, "value": -2.0, "replicate": {"seed": "2"}}],
@@ -208,7 +211,7 @@ def test_a_trend_is_told_with_its_slope_and_what_it_is_held_against(printed):
 
     assert "alpaca, slope of ln(kappa) by ln(k): 0.2 (0.1 … 0.3)" in told
     assert "1: 1.1, 8: 1.6" in told
-    assert "held against 1, the slope of an ideal mixture" in told
+    assert "held against 1, the slope of an ideal mixture (1: 1, 8: 8)" in told
     assert "1 of 6 values (-2 at 8 [seed=2])" in told
 
 

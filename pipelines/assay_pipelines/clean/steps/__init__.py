@@ -11,14 +11,16 @@ from typing import Any
 from assay.api.clean import Step
 from assay_pipelines.clean.steps.alternation import alternation
 from assay_pipelines.clean.steps.decontaminate import decontaminate, items_of
+from assay_pipelines.clean.steps.exact_duplicates import text_keys
 from assay_pipelines.clean.steps.languages import languages, mixed_language
 from assay_pipelines.clean.steps.low_average import low_average
+from assay_pipelines.clean.steps.prompts import prompt_keys
 from assay_pipelines.clean.steps.refusals import needs_of, refusals
 from assay_pipelines.clean.steps.repeated_queries import repeated_queries
 from assay_pipelines.clean.steps.rule import rule
 from assay_pipelines.clean.steps.rule_file import rule_file_of
 from assay_pipelines.clean.steps.short_input import short_input
-from assay_pipelines.clean.table import Judgement
+from assay_pipelines.clean.table import Chats, Judgement
 from assay_pipelines.clean.tokenizer import tokenizer_of
 
 LOCAL: dict[str, Callable[..., Judgement]] = {
@@ -31,6 +33,11 @@ LOCAL: dict[str, Callable[..., Judgement]] = {
     "refusals": refusals,
     "decontaminate": decontaminate,
     "rule": rule,
+}
+
+KEYS: dict[str, Callable[[Chats, Any], list[bytes]]] = {  # by what steps that compare rows find them alike
+    "exactDuplicates": text_keys,
+    "split": lambda chats, _: prompt_keys(chats),
 }
 
 Outside = Callable[[str], list[Path]]  # from an outside input's identity to its files

@@ -7,19 +7,18 @@ counts; one that refuses itself is none. What finds no answer goes, as `scope` s
 What refuses is said by the patterns that cleaning and evaluation share, or by a classifier, which is given each answer alone.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from assay.api.clean import Refusals
 from assay.errors import StageError
-from assay_pipelines.chats import HASH_BYTES
 from assay_pipelines.classifier import ClassifierFiles, classifier_of, probability
 from assay_pipelines.clean.intake.parse import parse_piece
 from assay_pipelines.clean.intake.pieces import Origin, pieces
 from assay_pipelines.clean.steps.pairs import cut, none_removed, numbered
+from assay_pipelines.clean.steps.prompts import prompts
 from assay_pipelines.clean.table import Bools, Chats, Judgement, Line
 from assay_pipelines.refusals import refusal
 
@@ -73,7 +72,7 @@ def _answers(
                         "Correct the record, or the format.",
                     )
             chats = Chats.of(table["messages"].combine_chunks())
-            for turn, prompt in _prompts(chats):
+            for turn, prompt in prompts(chats):
                 if prompt not in answers and _sign(chats.texts[turn], step, classifier) is None:
                     answers[prompt] = chats.texts[turn]
     return answers
@@ -100,11 +99,11 @@ def refusals(chats: Chats, step: Refusals, needs: Needs) -> Judgement:
                 found.setdefault(chat, {})[turn] = sign
                 if step.scope == "chat" and not answers:
                     break
-    prompts = dict(_prompts(chats)) if answers and found else {}
+    asked = dict(prompts(chats)) if answers and found else {}
     removed, lines = none_removed(chats), list[Line]()
     replaced: dict[int, str] = {}
     for chat, signs in found.items():
-        instead = {turn: answers[prompts[turn]] for turn in signs if prompts.get(turn) in answers}
+        instead = {turn: answers[asked[turn]] for turn in signs if asked.get(turn) in answers}
         replaced |= instead
         lines.append(_line(chats, chat, _Found(signs=signs, instead=instead), step.scope, removed))
     return Judgement(lines=lines, removed=removed, replaced=replaced)
@@ -142,14 +141,3 @@ def _line(chats: Chats, chat: int, found: _Found, scope: str, removed: Bools) ->
         answers = [turn for turn in chats.turns(chat) if chats.roles[turn] == ord("A")]
         detail, dropped = f"{detail}; {places(left)}", left == answers
     return Line(chat=chat, rule=sign.kind, score=sign.score, detail=detail, dropped=dropped)
-
-
-def _prompts(chats: Chats) -> Iterator[tuple[int, bytes]]:
-    """Go through all answers with the hash of what the user said until then."""
-    for chat in range(len(chats)):
-        said = hashlib.sha256()
-        for turn in chats.turns(chat):
-            if chats.roles[turn] == ord("U"):
-                said.update(" ".join(chats.texts[turn].split()).encode() + b"\0")
-            elif chats.roles[turn] == ord("A"):
-                yield turn, said.copy().digest()[:HASH_BYTES]

@@ -40,7 +40,7 @@ def subsample(rows: Rows, live: Ints, step: Subsample, count: int) -> Verdict:
     if step.order == "training":
         order = order_of(rows.ids(live).to_pylist(), step.seed, epoch=0)
     else:
-        order = np.lexsort((rows.rank[live], rows.draw("subsample", step.seed, apart=True)[live]))
+        order = np.lexsort((rows.rank[live], rows.draw("subsample", step.seed)[live]))
     if step.stratify == "source":
         way = np.empty(len(live))
         for source in np.unique(rows.source[live]):
