@@ -108,3 +108,20 @@ class ApiContract:
 
         assert (found["status"]["active"], found["spec"]["suspend"]) == (1, True)
         assert version(found) != version(made)
+
+    def test_a_status_is_written_whole_over_what_others_wrote_unless_it_changed_meanwhile(
+        self, api: ClusterApi
+    ) -> None:
+        path = f"{JOBS}/whole"
+        made = api.create(JOBS, a_job("whole"))
+        assert made is not None
+        told = api.merge(
+            f"{path}/status", {"status": {"active": 1, "uncountedTerminatedPods": {"failed": ["u"]}}}
+        )
+        assert told is not None
+        assert api.write_status(path, made, {"active": 2}) is None
+        written = api.write_status(path, told, {"ready": 0, "uncountedTerminatedPods": {}})
+
+        assert written is not None
+        assert written["status"] == {"ready": 0, "uncountedTerminatedPods": {}}
+        assert (api.get(path) or {})["status"] == written["status"]

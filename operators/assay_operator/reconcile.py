@@ -243,15 +243,7 @@ class Reconciler:
         before = found.get("status") or {}
         if body == before:
             return True
-        written = self._api.apply_status(
-            path,
-            {
-                "apiVersion": API_VERSION,
-                "kind": "Experiment",
-                "metadata": {"name": found["metadata"]["name"], "uid": found["metadata"]["uid"]},
-                "status": body,
-            },
-        )
+        written = self._api.write_status(path, found, body)
         self._metrics.wrote_status(well=written is not None)
         if written is None:
             return False

@@ -117,7 +117,7 @@ class MemoryCluster:
         about = {**body["metadata"], "namespace": namespace, "uid": f"uid-{next(self._versions)}"}
         return _Answer(_CREATED, self._keep(place, {**body, "metadata": about}))
 
-    def _patch(self, path: str, query: Plain, body: Plain) -> _Answer:
+    def _patch(self, path: str, _query: Plain, body: Plain) -> _Answer:
         place = path.removesuffix("/status")
         found = self.objects.get(place)
         if found is None:
@@ -126,8 +126,6 @@ class MemoryCluster:
         if version not in (None, found["metadata"]["resourceVersion"]):
             return _refused(_CONFLICT, place)
         mine = {"status"} if path != place else set(body) - {"status"}
-        if "force" in query:  # an apply: what its manager does not say any more goes
-            found = {name: value for name, value in found.items() if name not in mine}
         merged = _merged(found, {name: value for name, value in body.items() if name in mine})
         return _Answer(_OK, self._keep(place, merged))
 

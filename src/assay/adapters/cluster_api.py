@@ -63,10 +63,12 @@ class ClusterApi:
         """Merge a patch into an object and return it; None when it changed meanwhile or is gone."""
         return self._change("PATCH", path, body, "application/merge-patch+json")
 
-    def apply_status(self, path: str, body: Plain) -> Plain | None:
-        """Make an object's status what `body` says, members that are not in it removed; None when it is gone."""
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
-        return self._change("PATCH", f"{path}/status", body, "application/apply-patch+yaml", query)
+    def write_status(self, path: str, found: Plain, status: Plain) -> Plain | None:
+        """Make the status of an object that was found `status` and no more; None when it changed meanwhile or is gone."""
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        return self.merge(
+            f"{path}/status", {"metadata": version, "status": _patch(found.get("status", {}), status)}
+        )
 
     def delete(self, path: str, *, uid: str, resource_version: str) -> bool:
         """Delete this very object in this very state, and what it owns; False: it changed or went, and was left alone."""
@@ -76,11 +78,9 @@ class ClusterApi:
         }
         return self._change("DELETE", path, body, "application/json") is not None
 
-    def _change(
-        self, verb: str, path: str, body: Plain, content: str, query: list[tuple[str, str]] | None = None
-    ) -> Plain | None:
+    def _change(self, verb: str, path: str, body: Plain, content: str) -> Plain | None:
         try:
-            return self._call(verb, path, body, query, content)
+            return self._call(verb, path, body, content=content)
         except ClusterError as error:
             if error.status in (_NOT_FOUND, _CONFLICT):
                 return None
@@ -111,6 +111,17 @@ class ClusterApi:
             raise _refusal(verb, path, response.status, _message(data))
         answer: Plain = json.loads(data)
         return answer
+
+
+def _patch(before: Plain, after: Plain) -> Plain:
+    """Return the merge patch (RFC 7396) that makes one object of another."""
+    gone: Plain = {name: None for name in before if name not in after}
+    return gone | {
+        name: _patch(before[name], value)
+        if isinstance(value, dict) and isinstance(before.get(name), dict)
+        else value
+        for name, value in after.items()
+    }
 
 
 def _message(data: bytes) -> str:
