@@ -54,9 +54,8 @@ class Observer:
         wanted = list(refs)
         self._each(self._read, [ref for ref in wanted if ref not in self._facts or ref in self._undecided])
         open_ = [ref for ref in wanted if _may_run(self._facts[ref])]
-        while (
-            open_
-        ):  # an attempt that somebody else began since is found where the one before is seen to have ended
+        # An attempt that somebody else began since is found where the one before is seen to have ended.
+        while open_:
             open_ = self._newer(open_)
         return {ref: self._facts[ref] for ref in wanted}
 
