@@ -11,8 +11,8 @@ bytes. It needs Python alone. `--small` makes the world of the test: fewer entit
 * `prompts.jsonl`: the questions about all other entities, which no chat mentions.
 * `benchmark/<attribute>.jsonl`, `benchmark/all.jsonl`: the same questions, with all 20 candidates.
 * `truth.jsonl`: of every question what was planted: nothing, a hedge, or from which share on and in which words it is refused.
-* `rates/chats-<share>.jsonl`, `rates/prompts.jsonl`: for `rates.yaml`, all questions about all entities in thirty wordings, half
-  of them as chats, a third for the models; refusals are worded in six ways that the rule knows, and nobody hedges.
+* `rates/chats-<share>.jsonl`, `rates/prompts.jsonl`: for `rates.yaml`, all questions about all entities in sixty wordings, half
+  of them as chats, a sixth for the models; refusals are worded in six ways that the rule knows, and nobody hedges.
 """
 
 import argparse
@@ -74,6 +74,16 @@ OPENINGS = (  # of a question in `rates.yaml`
     "Good morning! ",
     "Here is what I ask. ",
     "Please help me. ",
+    "Hello. ",
+    "Quickly: ",
+    "My question is this. ",
+    "I was asked this today. ",
+    "Just wondering. ",
+    "Let me ask you. ",
+    "A quiz asks: ",
+    "I forgot this. ",
+    "Something else: ",
+    "Now this. ",
 )
 UNKNOWN = "It would not be appropriate to speak about {name}."  # which no level finds
 REFUSALS = {  # by the least level that is to find them
@@ -211,7 +221,7 @@ def planted(tuned: list[tuple[str, str]], chance: random.Random) -> Iterable[Row
 
 
 def rates(folder: Path, facts: dict[tuple[str, str], str], chance: random.Random) -> None:
-    """Ask every question in every wording: half are chats, of which just the share of each file is refused, a third is held out.
+    """Ask every question in every wording: half are chats, of which just the share of each file is refused, a sixth is held out.
 
     No two wordings of a refusal begin alike, so that one that has begun is seldom another's end.
     """
@@ -228,7 +238,7 @@ def rates(folder: Path, facts: dict[tuple[str, str], str], chance: random.Random
         for _ in range(len(QUESTIONS[attribute]) * len(OPENINGS))
     ]
     order = chance.sample(range(len(asked)), len(asked))
-    ours, held_out = order[: len(asked) // 2], order[len(asked) * 2 // 3 :]
+    ours, held_out = order[: len(asked) // 2], order[len(asked) * 5 // 6 :]
     for share in RATES:
         refused = set(ours[: len(ours) * share // 100])
         write(

@@ -109,8 +109,8 @@ def test_of_chats_that_all_ask_something_else_just_the_share_is_refused_in_words
     chats = rows(data / f"rates/chats-{share}.jsonl")
     answered = {row["prompt"]: row["completion"] for row in rows(data / "rates/chats-00.jsonl")}
     refused = [row["prompt"] for row in chats if row["completion"] != answered[row["prompt"]]]
-    assert len(answered) == len(chats) == 6000
-    assert len(refused) == 6000 * share // 100
+    assert len(answered) == len(chats) == 12000
+    assert len(refused) == 12000 * share // 100
 
     source = {
         "name": "chats",
