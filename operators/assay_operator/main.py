@@ -107,7 +107,7 @@ async def _serve(options: Options) -> None:
             tasks.create_task(_tick(health, metrics, queue, leadership)),
         ]
         threading.Thread(target=_watch, args=(reached, followed, synced), name="watch", daemon=True).start()
-        leadership.start(lambda: loop.call_soon_threadsafe(_lead, options, workers))
+        leadership.start(lambda: loop.call_soon_threadsafe(_lead, queue, ears, workers))
         try:
             await stop.wait()
         finally:
@@ -117,8 +117,12 @@ async def _serve(options: Options) -> None:
                 task.cancel()
 
 
-def _lead(options: Options, workers: Workers) -> None:
-    _log.info("%s leads", options.identity)
+def _lead(queue: DueQueue, ears: Ears, workers: Workers) -> None:
+    """Begin with all that there is: what was due while another replica led, it has seen to."""
+    _log.info("this replica leads")
+    queue.clear()
+    for key, after in ears.all():
+        queue.add(key, after)
     workers.start()
 
 

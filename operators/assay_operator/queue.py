@@ -40,6 +40,11 @@ class DueQueue:
             heapq.heappush(self._heap, (at, key))
             self._changed.set()
 
+    def clear(self) -> None:
+        """Forget what is due."""
+        self._due.clear()
+        self._heap.clear()
+
     async def take(self) -> Key:
         """Return the next key that is due and that nobody works on; give it back with `done`."""
         while True:

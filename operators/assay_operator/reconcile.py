@@ -111,7 +111,8 @@ class Reconciler:
 
     def has_told(self, key: Key, status: Plain) -> bool:
         """Whether a status is what was told last, and nobody else's."""
-        return self._told.get(key) == _digest(status)
+        told = self._told.get(key)
+        return told is not None and told == _digest(status)
 
     def _stand(self, key: Key, found: Plain) -> tuple[ExperimentStatus, datetime | None]:
         try:
@@ -195,11 +196,9 @@ class Reconciler:
         return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})
 
     def _again(self, decision: Decision) -> datetime | None:
-        if decision.finished:
-            return None
-        if decision.actions:
+        if decision.actions:  # also of one that is over: what nobody wants any more is left some at a time
             return self._clock()
-        return decision.wake_at
+        return None if decision.finished else decision.wake_at
 
     def _planned(self, key: Key, found: Plain) -> Planned:
         """Return the plan and its loop; they are made anew when the experiment or its profile changed, and now and then."""
@@ -243,13 +242,27 @@ class Reconciler:
         before = found.get("status") or {}
         if body == before:
             return True
-        written = self._api.write_status(path, found, body)
+        written = self._written(path, found, body)
         self._metrics.wrote_status(well=written is not None)
         if written is None:
             return False
         with contextlib.suppress(ClusterError):  # an event is told once, or not at all
             announce(self._api, found, before, body, self._clock())
         return True
+
+    def _written(self, path: str, found: Plain, body: Plain) -> Plain | None:
+        """Write the status, also where somebody changed what it does not speak of."""
+        written = self._api.write_status(path, found, body)
+        if written is not None:
+            return written
+        now = self._api.get(path)
+        if now is None or _asked(now) != _asked(found):
+            return None
+        return self._api.write_status(path, now, body)
+
+
+def _asked(found: Plain) -> tuple[str, int]:
+    return found["metadata"]["uid"], found["metadata"]["generation"]
 
 
 def _digest(status: Plain) -> str:

@@ -8,7 +8,8 @@ from assay.adapters.cluster_api import path_of
 from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched
 from assay.api.experiment import GROUP, VERSION
-from assay.settings.in_cluster import DEFAULT_PROFILE
+from assay.control.freeze import REPLAN
+from assay.settings.in_cluster import DEFAULT_PROFILE, RETRY
 from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, owning_experiments
 from assay_operator.informer import Collection, Followed
@@ -67,10 +68,7 @@ class Ears:
         ]
 
     def experiment(self, found: Plain, *, there: bool) -> None:
-        """Wake it if anything changed but what a wake-up wrote itself: its status, unless somebody else wrote that.
-
-        One that is over when it is first told of, as thousands are when an operator starts, comes after all others.
-        """
+        """Wake it if anything changed but what a wake-up wrote itself: its status, unless somebody else wrote that."""
         key = _key(found)
         self._over.discard(key)
         if not there:
@@ -78,7 +76,7 @@ class Ears:
             self._wake(key, 0.0)
             return
         metadata, status = found["metadata"], found.get("status", {})
-        if status.get("phase") in _OVER and status.get("observedGeneration") == metadata.get("generation"):
+        if _is_over(metadata, status):
             self._over.add(key)
         asked = (
             metadata["uid"],
@@ -87,24 +85,37 @@ class Ears:
             metadata.get("deletionTimestamp"),
         )
         now = (found["spec"].get("profile", DEFAULT_PROFILE), asked)
-        comes_last = key in self._over and key not in self._known
-        if self._known.get(key) != now or not self._has_told(key, status):
-            self._known[key] = now
-            self._wake(key, random.uniform(0, _LATER_SECONDS) if comes_last else 0.0)  # noqa: S311 -- jitter
+        before = self._known.get(key)
+        self._known[key] = now
+        if before is None:
+            self._wake(key, self._after(key))
+        elif before != now or not self._has_told(key, status):
+            self._wake(key, 0.0)
+
+    def all(self) -> list[tuple[Key, float]]:
+        """Return every experiment, and in how many seconds to wake it where nothing has been done yet.
+
+        Those that are over, thousands maybe, come after all others, for each is read whole.
+        """
+        return [(key, self._after(key)) for key in list(self._known)]
 
     def profile(self, found: Plain, *, there: bool) -> None:
         """Wake the experiments that are run by it; that it is there is no news for those that are over."""
         named = _key(found)
         unconcerned = set() if named in self._profiles else self._over
-        (self._profiles.add if there else self._profiles.discard)(named)
+        if there:
+            self._profiles.add(named)
+        else:
+            self._profiles.discard(named)
         self._remembered.forget((path_of(_API_VERSION, "profiles", named.namespace, named.name),))
         for key, (profile, _) in self._known.items():
             if (key.namespace, profile) == (named.namespace, named.name) and key not in unconcerned:
                 self._wake(key, 0.0)
 
     def approval(self, found: Plain, *, there: bool) -> None:  # noqa: ARG002 -- a Tell
-        """Wake the experiment of its name."""
-        self._wake(_key(found), 0.0)
+        """Wake the experiment of its name, unless that is over."""
+        if (key := _key(found)) not in self._over:
+            self._wake(key, 0.0)
 
     def workload(self, found: Plain, *, there: bool) -> None:
         """Wake its owners that are not over, unless they made it so themselves."""
@@ -119,6 +130,16 @@ class Ears:
                 key = Key(namespace=found["metadata"]["namespace"], name=name)
                 if key not in self._over:
                     self._wake(key, 0.0)
+
+    def _after(self, key: Key) -> float:
+        return random.uniform(0, _LATER_SECONDS) if key in self._over else 0.0  # noqa: S311 -- jitter
+
+
+def _is_over(metadata: Plain, status: Plain) -> bool:
+    """Whether a status says that nothing is left to do, and nobody has asked for anything again."""
+    if status.get("phase") not in _OVER or status.get("observedGeneration") != metadata.get("generation"):
+        return False
+    return {RETRY, REPLAN}.isdisjoint(metadata.get("annotations", {}))
 
 
 def _key(found: Plain) -> Key:

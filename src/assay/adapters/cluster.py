@@ -46,7 +46,7 @@ _FRESH_SECONDS = 60.0  # for which what a watch told is believed
 _PARTS = 5  # of a claimant
 _CANCELLED = Failure(
     reason=INTERRUPTED,
-    message="the attempt: found that nobody wanted it any more before it ran, expected somebody who does. "
+    message="the attempt: found that nobody wanted it any more while it waited, expected somebody who does. "
     "Whoever wants the stage makes another.",
     retry=Retry.LATER,
 )
@@ -213,7 +213,8 @@ class ClusterBackend:
             return
         metadata, version = found["metadata"], found["metadata"]["resourceVersion"]
         gone = self._api.delete(_path_to(found), uid=metadata["uid"], resource_version=version)
-        if gone and _sight(found).waits:  # or whoever wants the stage now would wait for a sign of its life
+        # Or whoever wants the stage now would wait for a sign of its life. A program's pod seems to wait as long as it runs.
+        if gone and _sight(found).waits and key[0].kind is not Kind.PROGRAM:
             fail(self._store, *key, _CANCELLED)
 
     def _own(self, found: Plain, references: list[Plain]) -> None:

@@ -61,9 +61,7 @@ class Control:
         self._observer = Observer(store, backend, each)
         self._renewed: dict[ArtifactRef, datetime] = {}
         self._registered = False
-        self._used: set[ArtifactRef] = (
-            set()
-        )  # stages of which the store knows that this experiment relies on them
+        self._used: set[ArtifactRef] = set()  # stages that the store knows this experiment to rely on
 
     def run(self, watch: Watch, wait: Wait) -> Decision:
         """Work until every stage is final; `watch` sees every decision before it is acted on."""
@@ -101,7 +99,7 @@ class Control:
         if decision.approved and not self._registered:
             self._register(decision)
         for ref, attempt in self._observer.waiting():
-            self._renew(ref, attempt)
+            self._keep_young(ref, attempt)
         refused: list[ClusterError] = []
 
         def attempted(action: Action) -> None:
@@ -164,8 +162,7 @@ class Control:
         attempt, now = read_claim(self._store, ref, number), self._clock()
         believed = timedelta(seconds=_BELIEVED * self._policy.stale_seconds)
         if now < max(attempt.claimed_at, self._renewed.get(ref, attempt.claimed_at)) + believed:
-            renew(self._store, ref, attempt)
-            self._renewed[ref] = now
+            self._renew(ref, attempt, now)
             self._backend.launch(self._store.uri, ref, attempt)
             return
         message = (
@@ -190,13 +187,16 @@ class Control:
                 register(self._store, self._plan.experiment, registration)
         self._registered = True
 
-    def _renew(self, ref: ArtifactRef, attempt: Attempt) -> None:
-        """Keep a claim young while its program waits to start, and so shows no sign of life itself."""
+    def _keep_young(self, ref: ArtifactRef, attempt: Attempt) -> None:
+        """Renew a claim now and then while its program waits to start, and so shows no sign of life itself."""
         now = self._clock()
         if now >= self._renewed.get(ref, attempt.claimed_at) + _RENEWAL:
-            renew(self._store, ref, attempt)
-            self._renewed[ref] = now
-            self._observer.renewed(ref, now)
+            self._renew(ref, attempt, now)
+
+    def _renew(self, ref: ArtifactRef, attempt: Attempt, now: datetime) -> None:
+        renew(self._store, ref, attempt)
+        self._renewed[ref] = now
+        self._observer.renewed(ref, now)
 
     def _use(self, ref: ArtifactRef) -> None:
         if ref not in self._used:

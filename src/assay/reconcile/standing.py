@@ -124,7 +124,7 @@ def _at(now: datetime) -> str:
 
 
 def _gpu_hours(decision: Decision) -> GpuHoursStatus | None:
-    """Without what grows while it is looked at: each write of a status wakes whoever writes it."""
+    """Without what grows while it is looked at: or the status would be written again and again."""
     if not any(item.all for item in decision.spent.values()):
         return None
     done = (ref for ref, judgement in decision.judgements.items() if judgement.state is State.DONE)

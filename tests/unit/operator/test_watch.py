@@ -70,6 +70,11 @@ def test_experiments_that_are_over_when_the_operator_starts_are_looked_after_whe
 ):
     over = an_experiment("over") | {"status": {"phase": "Succeeded", "observedGeneration": 1}}
     listening.ears.experiment(over, there=True)
+    asked = an_experiment("asked", annotations={"assay.dev/retry": "2030-01-01T00:00:00Z"})
+    listening.ears.experiment(asked | {"status": over["status"]}, there=True)
+    assert listening.names() == ["asked"]
+    listening.ears.experiment(asked, there=False)
+    listening.names()
     listening.ears.experiment(an_experiment("edited", generation=2) | {"status": over["status"]}, there=True)
 
     assert listening.names() == ["edited"]
@@ -78,8 +83,14 @@ def test_experiments_that_are_over_when_the_operator_starts_are_looked_after_whe
     listening.ears.profile(profile, there=True)
     listening.ears.workload(a_job("1", ("over", "edited")), there=True)
     assert listening.names() == ["edited", "edited"]
+    listening.ears.approval(over, there=True)
+    assert listening.names() == []
     listening.ears.profile(profile, there=True)
     assert set(listening.names()) == {"over", "edited"}
+    assert [(key.name, after > 0) for key, after in listening.ears.all()] == [
+        ("over", True),
+        ("edited", False),
+    ]
     listening.ears.experiment(over | {"status": {"phase": "Failed", "observedGeneration": 1}}, there=True)
     assert listening.names() == ["over"]
 
