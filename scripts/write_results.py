@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from assay.artifacts.outputs import FINAL
 from assay.report.figures import figure
 from assay.report.lines import answers, place
 from assay.report.page import between, p_value
@@ -57,12 +58,18 @@ def moments(scores: list[Plain]) -> Iterator[str]:
             at = place(row)
             of = f"{row['arm']}/{row['stage']}{f'[{at}]' if at else ''}"
             along.setdefault((of, f"{task}, {row['unit']}"), {})[checkpoint] = row
-    names = sorted({name for found in along.values() for name in found})
+    names = sorted({name for found in along.values() for name in found}, key=reached)
     if names:
         yield f"| of | measured | runs | {' | '.join(names)} |\n|---|---|---|{'---|' * len(names)}"
     for (of, task), found in along.items():
         count = len(next(iter(found.values()))["runs"])
         yield f"| {of} | {task} | {count} | {' | '.join(mean(found.get(name)) for name in names)} |"
+
+
+def reached(checkpoint: str) -> tuple[bool, str, float]:
+    """Order checkpoints, such as `slice-2` and `slice-10`, as a training reaches them; `final` is the last."""
+    kind, _, amount = checkpoint.partition("-")
+    return checkpoint == FINAL, kind, float(amount or 0)
 
 
 def mean(row: Plain | None) -> str:

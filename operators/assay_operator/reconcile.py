@@ -189,7 +189,11 @@ class Reconciler:
         if life.verdicts is None:
             planned = life.planned
             report = write_report(
-                plan, planned.store, refused, planned.control.take_record, prices=planned.prices
+                plan,
+                planned.store,
+                refused=refused,
+                known=planned.control.take_record,
+                prices=planned.prices,
             )
             life.verdicts = verdict_lines(report.data)
         first = life.verdicts[0] if life.verdicts else None

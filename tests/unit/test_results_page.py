@@ -55,8 +55,18 @@ def test_what_was_measured_along_a_training_is_a_row_with_a_column_for_each_chec
 
     head, row = moments(scores)
 
-    assert head.startswith("| of | measured | runs | final | slice-1 |")
-    assert row == "| together/before[k=8] | rate, bits per byte | 3 | 0.25 (0.0012) | 0.12346 (0.0012) |"
+    assert head.startswith("| of | measured | runs | slice-1 | final |")
+    assert row == "| together/before[k=8] | rate, bits per byte | 3 | 0.12346 (0.0012) | 0.25 (0.0012) |"
+
+
+def test_checkpoints_stand_as_training_reaches_them(moments):
+    names = ("slice-10", "epoch-1.5", "final", "slice-2", "slice-1", "epoch-0.25")
+
+    head, _ = moments([a_score(f"rate at {name}", 0.5) for name in names])
+
+    assert head.startswith(
+        "| of | measured | runs | epoch-0.25 | epoch-1.5 | slice-1 | slice-2 | slice-10 | final |"
+    )
 
 
 def test_where_only_last_models_were_measured_there_is_no_such_table(moments):

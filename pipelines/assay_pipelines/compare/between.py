@@ -34,7 +34,8 @@ _WEIGHTS = {"change": curves.change, "initialSlope": curves.initial_slope, "slop
 class Drawn:
     """All curves of a comparison."""
 
-    asked: tuple[tuple[str, Point], ...]  # also those that could not be drawn
+    # the stages of each, also those that failed, and also of a curve that could not be drawn
+    asked: Mapping[tuple[str, Point], AbstractSet[str]]
     curves: Mapping[tuple[str, Point], Curve]
     moving: AbstractSet[tuple[str, Point]]  # whose change is shown
 
@@ -78,12 +79,17 @@ def judge_contrasts(comparison: Comparison, dose: Dose, found: Drawn) -> dict[st
 
 
 def _is_same(contrast: CurveContrast, point: Point, found: Drawn) -> bool:
-    """Whether both curves are drawn through the same runs."""
-    try:
-        a, b = (_at(arm, point, found)[0] for arm in (contrast.a, contrast.b))
-    except Unpaired:
-        return False
-    return {run.ref for run in a.runs} == {run.ref for run in b.runs}
+    """Whether both arms asked for the same runs, whatever became of them."""
+    a, b = (
+        {
+            ref
+            for (of, where), refs in found.asked.items()
+            if of == arm and set(where) <= set(point)
+            for ref in refs
+        }
+        for arm in (contrast.a, contrast.b)
+    )
+    return bool(a) and a == b
 
 
 def _points(contrast: CurveContrast, found: Drawn) -> list[Point]:

@@ -36,9 +36,8 @@ class Curve:
 
     @property
     def is_share(self) -> bool:
-        """Whether every score lies between 0 and 1 and is no rate, so that it has log-odds."""
-        within = np.all((self.pair.a >= 0) & (self.pair.a <= 1))
-        return bool(within) and " per " not in self.pair.like.unit
+        """Whether every score has log-odds."""
+        return are_shares(self.pair.a, self.pair.like.unit)
 
     @property
     def unit(self) -> str:
@@ -100,6 +99,11 @@ class Nearing:
         """Every replicate's dose, where all are near after some dose: a curve that begins near has none to take the mean of."""
         found = [dose for dose in self.doses if dose is not None and dose > 0]
         return found if len(found) == len(self.doses) else None
+
+
+def are_shares(scores: FloatArray, unit: str) -> bool:
+    """Say whether all scores lie between 0 and 1 and are no rates, so that they have log-odds."""
+    return bool(np.all((scores >= 0) & (scores <= 1))) and " per " not in unit
 
 
 def drawn(told: Mapping[str, Any], runs: Sequence[Run], task: str, scale: str) -> Curve:

@@ -5,6 +5,7 @@ stands beside it with intervals of its own and no correction. Contrasts between 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from assay.api.compare import Comparison, Dose, Nearest
@@ -27,17 +28,25 @@ from assay_pipelines.compare.scores import Run, Unpaired
 from assay_pipelines.compare.told import level_of
 
 
+@dataclass(frozen=True)
+class _Group:
+    """An arm's runs at one point of the other axes."""
+
+    runs: tuple[Run, ...] = ()
+    asked: frozenset[str] = frozenset()  # the stages that it asked for, also those that failed
+
+
 def judge_curves(
     comparison: Comparison, dose: Dose, runs: Sequence[Run], failed: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Draw and judge the curve of every arm; the same runs give the same document."""
     found: dict[tuple[str, Point], Curve] = {}
     missing = []
-    grouped = _by_curve(dose, runs, failed)
-    for (arm, point), of_arm in sorted(grouped.items()):
+    grouped = _by_curve(comparison, dose, runs, failed)
+    for arm, point in sorted(grouped):
         told = {"arm": arm, "task": dose.task, "axis": dose.axis, "coordinates": dict(point)}
         try:
-            found[arm, point] = drawn(told, of_arm, dose.task, dose.scale)
+            found[arm, point] = drawn(told, grouped[arm, point].runs, dose.task, dose.scale)
         except Unpaired as reason:
             missing.append(told | {"reason": str(reason)})
     verdicts = level_verdicts(
@@ -55,7 +64,8 @@ def judge_curves(
     for (key, curve), verdict in zip(found.items(), verdicts, strict=True):
         written = _written(curve, verdict, comparison.alpha, moves=key in moving)
         told_curves.append(written | {"nearest": _nearest(curve, dose.nearest, comparison.alpha)})
-    between = judge_contrasts(comparison, dose, Drawn(asked=tuple(grouped), curves=found, moving=moving))
+    asked = {key: group.asked for key, group in grouped.items()}
+    between = judge_contrasts(comparison, dose, Drawn(asked=asked, curves=found, moving=moving))
     return {
         "curves": told_curves,
         "verdicts": between["verdicts"],
@@ -77,17 +87,20 @@ def _asked(comparison: Comparison, dose: Dose, curve: Curve) -> Level:
 
 
 def _by_curve(
-    dose: Dose, runs: Sequence[Run], failed: Sequence[Mapping[str, Any]]
-) -> dict[tuple[str, Point], tuple[Run, ...]]:
+    comparison: Comparison, dose: Dose, runs: Sequence[Run], failed: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, Point], _Group]:
     """Group runs by arm and point of the other axes; where all failed is a group of none, as is a named arm without any."""
-    found: dict[tuple[str, Point], tuple[Run, ...]] = {}
+    found: dict[tuple[str, Point], _Group] = {}
     for run in runs:
         key = run.arm, _beside(dose, run.coordinates)
-        found[key] = (*found.get(key, ()), run)
+        known = found.get(key, _Group())
+        found[key] = _Group((*known.runs, run), known.asked | {run.ref})
     for one in failed:
-        found.setdefault((one["arm"], _beside(dose, one["coordinates"])), ())
+        key = one["arm"], _beside(dose, one["coordinates"])
+        known = found.get(key, _Group())
+        found[key] = _Group(known.runs, known.asked | {one["stages"][comparison.stage]})
     for arm in set(dose.arms) - {arm for arm, _ in found}:
-        found[arm, ()] = ()
+        found[arm, ()] = _Group()
     return found
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from assay.api.compare import TRAINING_FIGURES, Comparison, Measure
@@ -14,6 +15,7 @@ from assay.artifacts.outputs import FINAL, OUTCOMES, VERDICTS
 from assay.errors import StageError
 from assay.statistics.curves import log_odds
 from assay_pipelines.checkpoints import label_asked
+from assay_pipelines.compare.curve import are_shares
 from assay_pipelines.compare.derived import Figures, judge_derived
 from assay_pipelines.compare.dose import judge_curves
 from assay_pipelines.compare.scores import Item, Run, TaskScore
@@ -109,7 +111,7 @@ def _figure(run: StageRun, ref: str, measure: Measure) -> float:
     score = float(found["score"])
     if measure.scale == "probability":
         return score
-    if not 0 <= score <= 1 or " per " in found["unit"]:
+    if not are_shares(np.array([score]), found["unit"]):
         raise StageError(
             "Unsupported",
             f"measure {measure.name}, {ref}",

@@ -1,7 +1,7 @@
 """From an expression's values at several doses to its slope, run by run, against zero or a theory. No input or output.
 
 A run is a replicate at all its doses. Where logarithms are taken, a value that is not above zero has none: that point is left
-out and told, and a replicate that keeps fewer than three has no slope.
+out and told, and a replicate that keeps fewer than three has no slope. A theory has one for each replicate, over its own doses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,16 +26,29 @@ _Valued: TypeAlias = tuple[Figures, float]
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Sloped:
+    """One replicate that has a slope."""
+
+    replicate: Mapping[str, str]
+    slope: float
+    against: float  # the theory's over the same doses, or 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Line:
     """One arm at one point of the other axes."""
 
     trend: Trend
     key: _Key
     values: Sequence[_Valued]
-    slopes: Sequence[tuple[Mapping[str, str], float]]  # of each replicate that has one
+    slopes: Sequence[_Sloped]
     left_out: Sequence[dict[str, Any]]
     theory: Mapping[float, float]  # dose → the expression, where a theory says it
-    against: float
+
+    @property
+    def against(self) -> float:
+        """What the mean slope is held against."""
+        return sum(one.against for one in self.slopes) / len(self.slopes)
 
 
 def judge_trend(
@@ -85,20 +98,27 @@ def _line(trend: Trend, key: _Key, values: Sequence[_Valued]) -> _Line:
             left_out.append({"dose": run.dose, "replicate": dict(run.replicate), "value": value})
             continue
         by_replicate.setdefault(tuple(in_order(run.replicate)), []).append((run, value))
-    slopes = [
-        (of_run[0][0].replicate, _slope(trend, {run.dose: value for run, value in of_run}))
-        for _, of_run in sorted(by_replicate.items())
-        if len({run.dose for run, _ in of_run}) >= _LEAST_POINTS
-    ]
     doses = sorted({run.dose for run, _ in values})
     theory = (
         {dose: ideal_elasticity(dose, trend.perturbation) for dose in doses if dose > 0}
         if trend.theory
         else {}
     )
-    against = _slope(trend, theory) if len(theory) > 1 else 0.0
-    return _Line(
-        trend=trend, key=key, values=values, slopes=slopes, left_out=left_out, theory=theory, against=against
+    slopes = [
+        _sloped(trend, of_run, theory)
+        for _, of_run in sorted(by_replicate.items())
+        if len({run.dose for run, _ in of_run}) >= _LEAST_POINTS
+    ]
+    return _Line(trend=trend, key=key, values=values, slopes=slopes, left_out=left_out, theory=theory)
+
+
+def _sloped(trend: Trend, of_run: Sequence[_Valued], theory: Mapping[float, float]) -> _Sloped:
+    found = {run.dose: value for run, value in of_run}
+    ideal = {dose: theory[dose] for dose in found if dose in theory}
+    return _Sloped(
+        replicate=of_run[0][0].replicate,
+        slope=_slope(trend, found),
+        against=_slope(trend, ideal) if ideal else 0.0,
     )
 
 
@@ -119,7 +139,7 @@ def _level(comparison: Comparison, subject: str, line: _Line) -> Level:
     arm, point = line.key
     return Level(
         subject=f"the {subject} of {called(arm, dict(point))}",
-        figures=Arm.of_totals(arm, [slope for _, slope in line.slopes]),
+        figures=Arm.of_totals(arm, [one.slope - one.against + line.against for one in line.slopes]),
         margin=comparison.margin,
         higher_is_better=None,
         against=line.against,
@@ -143,8 +163,7 @@ def _without(subject: str, line: _Line) -> dict[str, Any]:
 
 def _written(subject: str, line: _Line, verdict: LevelVerdict, alpha: float) -> dict[str, Any]:
     arm, point = line.key
-    slopes = [slope for _, slope in line.slopes]
-    estimate = above(Arm.of_totals(arm, slopes), 0.0)
+    estimate = above(Arm.of_totals(arm, [one.slope for one in line.slopes]), 0.0)
     return {
         "arm": arm,
         "coordinates": dict(point),
@@ -157,7 +176,10 @@ def _written(subject: str, line: _Line, verdict: LevelVerdict, alpha: float) -> 
         "slope": {"value": estimate.effect, "interval": interval_of(estimate.interval(1 - alpha))},
         "leftOut": list(line.left_out),
         "points": [_point(line, dose, alpha) for dose in sorted({run.dose for run, _ in line.values})],
-        "runs": [{"replicate": dict(replicate), "value": slope} for replicate, slope in line.slopes],
+        "runs": [
+            {"replicate": dict(one.replicate), "value": one.slope, "against": one.against}
+            for one in line.slopes
+        ],
     }
 
 

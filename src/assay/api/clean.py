@@ -243,7 +243,7 @@ class Split(SpecModel):
     )
     by: Annotated[Literal["chat", "prompt"], Neutral("chat")] = Field(
         "chat",
-        description="What falls into a part as one: chats of the same messages, or all that begin with the same prompt, white space aside, so that none is on two sides.",
+        description="What falls into a part as one: chats of the same messages, or all that begin with the same prompt, white space aside, so that no chat's opening prompt is on two sides.",
     )
     seed: Seed = Field(0, description="Chooses among splits.")
 

@@ -68,6 +68,7 @@ class StageDocument(Document):
 
     In `spec` every reference to another stage is an `ArtifactRef` and every outside input is its content identity
     (`sha256:…`, `s3:…` or `hub:…`), so no name, place or time of a particular experiment is in it.
+    A changed copy is made by construction: an identity is hashed once, and `model_copy` would carry the hash along.
     """
 
     kind: Kind

@@ -23,5 +23,5 @@ SEMANTICS: dict[Kind, int] = {
     Kind.GENERATE: 2,
     Kind.EVALUATE: 5,
     Kind.PROGRAM: 1,
-    Kind.COMPARE: 6,
+    Kind.COMPARE: 7,
 }

@@ -1,6 +1,6 @@
 """What an axis moves: its places, the fields it sets and the stages it patches, and whether an arm has them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,11 @@ class PlacedAxis:
 
     axis: Axis
     where: str
+    # What was made, by the identities of stages and places; a stage is kept beside, so that no other gets its identity.
+    _known: dict[tuple[int, int], tuple[Plain, list[Plain]]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    _givers: dict[int, tuple[Plain, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -124,16 +129,6 @@ class PlacedAxis:
             if stage["name"] == name:
                 stage = self._set(stage, rest, place.amount, index, own) or stage
         return stage
-
-    # By the identities of objects, which are kept beside, so that no other gets theirs.
-
-    @cached_property
-    def _known(self) -> dict[tuple[int, int], tuple[Plain, list[Plain]]]:
-        return {}
-
-    @cached_property
-    def _givers(self) -> dict[int, tuple[Plain, str]]:
-        return {}
 
     def _has(self, stages: list[Plain], path: str, index: int, faults: list[SpecError]) -> bool:
         name, *rest = path.split(".")

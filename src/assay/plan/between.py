@@ -106,7 +106,13 @@ class Arms:
                 return [named(item) for item in value]
             return value
 
-        return stage.document.model_copy(update={"spec": named(stage.document.spec)})
+        document = stage.document
+        return StageDocument(
+            kind=document.kind,
+            semantics=document.semantics,
+            spec=named(document.spec),
+            reads=document.reads,
+        )
 
 
 def _together(

@@ -79,9 +79,8 @@ class _Compiler:
         self._targets = Targets(expansion.instances)
         self._words: dict[int, tuple[Stage, _Words]] = {}
         self.known: dict[tuple[str, str], ArtifactRef] = {}  # (instance label, stage name) → what it writes
-        self._refs: dict[
-            tuple[int, tuple[str, ...]], ArtifactRef
-        ] = {}  # of a stage that reads so: `_words` keeps it
+        # of a stage that reads so: `_words` keeps it
+        self._refs: dict[tuple[int, tuple[str, ...]], ArtifactRef] = {}
         self._documents: dict[ArtifactRef, StageDocument] = {}
         self._members: dict[ArtifactRef, list[Member]] = {}
 

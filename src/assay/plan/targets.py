@@ -16,9 +16,8 @@ class Targets:
     def __init__(self, instances: tuple[Instance, ...]) -> None:
         self._arms: dict[str, list[Instance]] = {}
         self._points: dict[tuple[str, frozenset[tuple[str, str]]], Instance] = {}
-        self._fitting: dict[
-            tuple[int, int], tuple[Reference, Stage]
-        ] = {}  # kept, so that no other has their ids
+        # by their ids; they are kept, so that no other has them
+        self._fitting: dict[tuple[int, int], tuple[Reference, Stage]] = {}
         for instance in instances:
             self._arms.setdefault(instance.arm, []).append(instance)
             self._points[instance.arm, frozenset(instance.coordinates)] = instance

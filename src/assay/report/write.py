@@ -40,12 +40,13 @@ class Report:
 def write_report(
     plan: Plan,
     store: Store,
+    *,
     refused: frozenset[ArtifactRef] = frozenset(),
     known: Known = _nothing,
     prices: Prices | None = None,
 ) -> Report:
     """Gather what is done, and keep the report beside the experiment's other documents."""
-    report = read_report(plan, store, refused, known, prices)
+    report = read_report(plan, store, refused=refused, known=known, prices=prices)
     store.put(experiment_key(plan.experiment, "report.json"), canonical_json(report.data))
     store.put(experiment_key(plan.experiment, "report.html"), report.html.encode())
     return report
@@ -54,6 +55,7 @@ def write_report(
 def read_report(
     plan: Plan,
     store: Store,
+    *,
     refused: frozenset[ArtifactRef] = frozenset(),
     known: Known = _nothing,
     prices: Prices | None = None,

@@ -18,9 +18,8 @@ from assay.stores.resume import drop_resume
 from assay.stores.store import ObjectInfo, Store, at_once, delete_all
 from assay.stores.uses import Pinned, is_used, uses
 
-_ALIVE = timedelta(
-    minutes=10
-)  # an attempt without a sign of life for so long, by any clock, is not there any more
+# An attempt without a sign of life for so long, by any clock, is not there any more.
+_ALIVE = timedelta(minutes=10)
 
 _BATCH = 16  # stages that go together; with more of them, a pin had longer to come too late for a record
 

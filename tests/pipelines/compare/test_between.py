@@ -90,6 +90,31 @@ def test_curves_through_the_same_runs_are_not_compared(asked, arms):
     assert document["sameRuns"] == [{"contrast": "itself", "a": "little", "b": "twin", "coordinates": {}}]
 
 
+def test_curves_through_the_same_runs_of_which_one_arm_asked_for_more_are_compared_and_keep_their_place(
+    asked, curve, arms
+):
+    two = between(a_contrast(), a_contrast(name="itself", a="little", b="twin"))
+    failed = [{"arm": "twin", **run} for run in curve("failed", falling(300), seeds=(4,))]
+    document = asked(two, arms | {"twin": arms["little"]}, failed)
+    told, itself = document["verdicts"]
+
+    assert document["sameRuns"] == []
+    assert told["adjustedP"] == pytest.approx(2 * told["p"])
+    assert (itself["contrast"], itself["word"], itself["effect"]) == ("itself", "inconclusive", 0)
+
+
+def test_arms_of_the_same_runs_of_which_too_many_failed_for_a_curve_take_no_place(asked, arms, curve):
+    two = between(a_contrast(), a_contrast(name="itself", a="one", b="twin"))
+    first, *rest = curve("one", falling(300))
+    failed = [{"arm": arm, **run} for arm in ("one", "twin") for run in rest]
+    document = asked(two, arms | {"one": [first], "twin": [first]}, failed)
+    (told,) = document["verdicts"]
+
+    assert told["adjustedP"] == told["p"]
+    assert document["sameRuns"] == [{"contrast": "itself", "a": "one", "b": "twin", "coordinates": {}}]
+    assert [one for one in document["missing"] if "contrast" in one] == []
+
+
 def test_an_arm_without_a_curve_is_told_with_the_contrast(asked, arms):
     document = asked(
         between(a_contrast()), {"much": arms["much"], "little": []}, [{"arm": "little", **arms["little"][0]}]

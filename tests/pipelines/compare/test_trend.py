@@ -7,6 +7,7 @@ from scipy import stats
 
 from assay.api.compare import Trend
 from assay.artifacts.kinds import Kind
+from assay.statistics.compression import ideal_elasticity
 from assay_pipelines.compare.__main__ import main
 
 RATIOS = (1.0, 2.0, 4.0, 8.0)
@@ -87,6 +88,25 @@ def test_an_ideal_mixture_that_is_perturbed_by_much_has_another_slope(asked, mea
     assert told["against"] == pytest.approx(0.912, abs=5e-4)
     assert told["points"][3]["theory"] == pytest.approx(10.33, abs=5e-3)
     assert told["effect"] == pytest.approx(1 - told["against"])
+
+
+def test_a_replicate_is_held_against_the_theory_at_its_own_doses(asked, measured):
+    def ideal(ratio, seed):
+        if (ratio, seed) == (1, 2):
+            return -1.0
+        return ideal_elasticity(ratio, 0.5) * np.exp(0.001 * np.sin(7 * seed + ratio))
+
+    words = {**trend(theory="idealMixture", perturbation=0.5), "margin": 0.1}
+    (told,) = asked(words, {"one": measured("one", ideal)})["trends"]
+    whole, without = told["runs"][0]["against"], told["runs"][1]["against"]
+
+    by_hand = [ideal_elasticity(ratio, 0.5) for ratio in RATIOS]
+    assert whole == pytest.approx(np.polyfit(np.log(RATIOS), np.log(by_hand), 1)[0])
+    assert without == pytest.approx(np.polyfit(np.log(RATIOS[1:]), np.log(by_hand[1:]), 1)[0])
+    assert without - whole > 0.01
+    assert told["effect"] == pytest.approx(0, abs=0.002)
+    assert told["interval"]["high"] - told["interval"]["low"] < 0.01
+    assert told["slope"]["value"] - told["against"] == pytest.approx(told["effect"])
 
 
 def test_a_perturbation_goes_with_a_theory():

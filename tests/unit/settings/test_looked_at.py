@@ -42,7 +42,7 @@ def test_a_record_of_an_image_that_the_profile_does_not_trust_is_not_done(store,
     )
     _, decision = frozen.look()
     judged = decision.judgements[STAGE.ref]
-    report = read_report(PLAN, store, not_trusted(decision))
+    report = read_report(PLAN, store, refused=not_trusted(decision))
 
     assert (judged.state, judged.reason) == (state, reason)
     assert bool(not_trusted(decision)) == (state == "failed")

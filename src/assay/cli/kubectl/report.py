@@ -17,7 +17,7 @@ def main(flags: tuple[str, ...], name: str, *, html: Path | None, output: str) -
     applied = find(kubectl, name)
     frozen, prices = open_frozen(kubectl, applied), applied.prices
     plan, decision = frozen.look()
-    report = read_report(plan, frozen.store, not_trusted(decision), prices=prices)
+    report = read_report(plan, frozen.store, refused=not_trusted(decision), prices=prices)
     if html is not None:
         html.write_text(report.html)
     if output == "json":
