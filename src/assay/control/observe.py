@@ -45,7 +45,8 @@ class Observer:
         self._each = each
         self._facts: dict[ArtifactRef, StageFact] = {}
         self._attempts: dict[ArtifactRef, Attempt] = {}  # the latest of each stage
-        self._outputs: dict[ArtifactRef, str] = {}  # digests, of those found whole
+        self._outputs: dict[ArtifactRef, str | None] = {}  # digests; None: found, and not whole
+        self._inputs: dict[ArtifactRef, list[ArtifactRef]] = {}  # of those found whole
         self._undecided: set[ArtifactRef] = set()  # their records hold again if their inputs do
         self._records: dict[ArtifactRef, bytes] = {}  # small, until somebody takes them
 
@@ -53,6 +54,8 @@ class Observer:
         """Say how each stage stands now."""
         wanted = list(refs)
         self._each(self._read, [ref for ref in wanted if ref not in self._facts or ref in self._undecided])
+        while doubtful := [ref for ref in wanted if self._rests_on_what_is_not_whole(ref)]:
+            self._each(self._read, doubtful)
         open_ = [ref for ref in wanted if _may_run(self._facts[ref])]
         # An attempt that somebody else began since is found where the one before is seen to have ended.
         while open_:
@@ -130,6 +133,8 @@ class Observer:
         state = verify(self._store, ref, listed, self._outputs)
         if state.record is not None and state.damage is None:
             self._keep(ref, state.record)
+        else:
+            self._outputs[ref] = None
         self._undecided.discard(ref)
         if state.record is None and record_key(ref) in listed:
             self._undecided.add(ref)
@@ -145,7 +150,13 @@ class Observer:
 
     def _keep(self, ref: ArtifactRef, record: Record) -> None:
         self._outputs[ref] = record.outputs_digest
+        self._inputs[ref] = [ArtifactRef(read) for read in record.provenance.inputs]
         self._records[ref] = zlib.compress(record.encode())
+
+    def _rests_on_what_is_not_whole(self, ref: ArtifactRef) -> bool:
+        """Whether a stage was found whole, and what it was made of was not: it may have been read first."""
+        is_whole = self._outputs.get(ref) is not None
+        return is_whole and any(self._outputs.get(read, "") is None for read in self._inputs[ref])
 
     def _fact(self, item: AttemptState, record: Record | None) -> AttemptFact:
         fact = AttemptFact(

@@ -51,13 +51,13 @@ def verify(
     store: Store,
     ref: ArtifactRef,
     listed: Mapping[str, ObjectInfo],
-    known: Mapping[ArtifactRef, str],
+    known: Mapping[ArtifactRef, str | None],
 ) -> RecordState:
     """Say whether the stage's record may be used now: its files are there, and its inputs are still those it read.
 
-    `listed` is what lies in the stage's folder; `known` are digests of outputs that were found whole before. While an
-    input has no record, nobody can say, and the record counts as absent: the input's stage runs again, and if it writes
-    the same bytes, this record holds again.
+    `listed` is what lies in the stage's folder; `known` are digests of outputs that were looked at before, None where they were not
+    whole. While an input has no record that may be used, nobody can say, and the record counts as absent: the input's stage
+    runs again, and if it writes the same bytes, this record holds again.
 
     Raises:
         StoreError: what lies there is no record.
@@ -71,7 +71,8 @@ def verify(
         return RecordState(record=record, damage=f"{_several(missing)} gone or cut short")
     changed = []
     for read, was in record.provenance.inputs.items():
-        now = known.get(ArtifactRef(read)) or _outputs_digest(store, ArtifactRef(read))
+        source = ArtifactRef(read)
+        now = known[source] if source in known else _outputs_digest(store, source)
         if now is None:
             return RecordState(record=None, damage=None)
         if now != was:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from assay.artifacts.documents import Outputs, Provenance, Record
 from assay.artifacts.kinds import Kind
+from assay.artifacts.layout import stage_key
 from assay.control.control import Control
 from assay.reconcile.decide import State
 from assay.reconcile.facts import Capacity, Need, Phase, Policy, Sight
@@ -53,9 +54,10 @@ class Backend:
 
     owner = "kubernetes/cluster/team/mine/uid"
 
-    def __init__(self, store, plan):
+    def __init__(self, store, plan, writes):
         self._store = store
         self._plan = plan
+        self._writes = writes
         self._running = []
         self._ended = set()
 
@@ -75,9 +77,10 @@ class Backend:
         self._running.append((ref, attempt))
 
     def sights(self, attempts):
+        running = {ref for ref, _ in self._running}
+        phases = {ref: Phase.RUNNING if ref in running else Phase.ENDED for ref in running | self._ended}
         return {
-            (ref, attempt.number): Sight(phase=Phase.ENDED if ref in self._ended else Phase.RUNNING)
-            for ref, attempt in attempts
+            (ref, attempt.number): Sight(phase=phases.get(ref, Phase.ABSENT)) for ref, attempt in attempts
         }
 
     def finish(self):
@@ -95,7 +98,9 @@ class Backend:
             )
             publish(
                 self._store,
-                Record(identity=document, outputs=Outputs(files={}, summary={}), provenance=provenance),
+                Record(
+                    identity=document, outputs=Outputs(files={}, summary=self._writes), provenance=provenance
+                ),
             )
             self._ended.add(ref)
         self._running.clear()
@@ -105,8 +110,8 @@ class Backend:
 POLICY = Policy(since=NOW)
 
 
-def carried_out(store, plan=PLAN, policy=POLICY):
-    backend = Backend(store, plan)
+def carried_out(store, plan=PLAN, policy=POLICY, writes=None):
+    backend = Backend(store, plan, writes or {})
     control = Control(plan, store=store, backend=backend, policy=policy, clock=lambda: NOW)
     decision = control.run(lambda *_: None, lambda _until: backend.finish())
     assert {judgement.state for judgement in decision.judgements.values()} == {State.DONE}
@@ -123,6 +128,20 @@ def test_a_stage_that_is_reused_costs_at_most_four():
     store.asked = 0
 
     assert carried_out(store) <= 4 * len(PLAN.stages)
+
+
+def test_what_rests_on_a_stage_that_is_made_anew_is_made_anew_as_well_however_far_down():
+    store = CountingStore()
+    carried_out(store)
+    root = next(stage.ref for stage in PLAN.stages if not stage.reads)
+    for info in list(store.keys(f"{stage_key(root)}/")):
+        store.delete(info.key)
+    carried_out(store, writes={"rows": 1})
+
+    for stage in PLAN.stages:
+        record = load_record(store, stage.ref)
+        now = {read: load_record(store, read).outputs_digest for read in stage.reads}
+        assert record.provenance.inputs == now, stage.label
 
 
 def comparing(contrast, *published):
