@@ -5,7 +5,6 @@ stands beside it with intervals of its own and no correction. Contrasts between 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from assay.api.compare import Comparison, Dose, Nearest
@@ -26,14 +25,7 @@ from assay_pipelines.compare.curve import (
 )
 from assay_pipelines.compare.scores import Run, Unpaired
 from assay_pipelines.compare.told import level_of
-
-
-@dataclass(frozen=True)
-class _Group:
-    """An arm's runs at one point of the other axes."""
-
-    runs: tuple[Run, ...] = ()
-    asked: frozenset[str] = frozenset()  # the stages that it asked for, also those that failed
+from assay_pipelines.compare.verdicts import Asked
 
 
 def judge_curves(
@@ -88,19 +80,17 @@ def _asked(comparison: Comparison, dose: Dose, curve: Curve) -> Level:
 
 def _by_curve(
     comparison: Comparison, dose: Dose, runs: Sequence[Run], failed: Sequence[Mapping[str, Any]]
-) -> dict[tuple[str, Point], _Group]:
+) -> dict[tuple[str, Point], Asked]:
     """Group runs by arm and point of the other axes; where all failed is a group of none, as is a named arm without any."""
-    found: dict[tuple[str, Point], _Group] = {}
+    found: dict[tuple[str, Point], Asked] = {}
     for run in runs:
         key = run.arm, _beside(dose, run.coordinates)
-        known = found.get(key, _Group())
-        found[key] = _Group((*known.runs, run), known.asked | {run.ref})
+        found[key] = found.get(key, Asked()).ran(run)
     for one in failed:
         key = one["arm"], _beside(dose, one["coordinates"])
-        known = found.get(key, _Group())
-        found[key] = _Group(known.runs, known.asked | {one["stages"][comparison.stage]})
+        found[key] = found.get(key, Asked()).failed(one["stages"][comparison.stage])
     for arm in set(dose.arms) - {arm for arm, _ in found}:
-        found[arm, ()] = _Group()
+        found[arm, ()] = Asked()
     return found
 
 

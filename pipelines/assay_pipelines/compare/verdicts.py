@@ -25,11 +25,19 @@ _MOST_FLIPS = 20  # `assay compare --flips` shows the rest
 
 
 @dataclass(frozen=True)
-class _Point:
-    """An arm's runs at one point of the factors."""
+class Asked:
+    """An arm's runs at one point of the factors, or of all but the dose."""
 
     runs: tuple[Run, ...] = ()
     asked: frozenset[str] = frozenset()  # the stages that it asked for, also those that failed
+
+    def ran(self, run: Run) -> "Asked":
+        """Return it with one more run."""
+        return Asked((*self.runs, run), self.asked | {run.ref})
+
+    def failed(self, ref: str) -> "Asked":
+        """Return it with one more stage that failed."""
+        return Asked(self.runs, self.asked | {ref})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,20 +133,18 @@ def same_runs(asked: Iterable[tuple[Contrast, Mapping[str, str]]]) -> list[dict[
 
 def _points(
     arm: str, runs: Sequence[Run], missing: Sequence[Mapping[str, Any]], stage: str
-) -> dict[tuple[tuple[str, str], ...], _Point]:
+) -> dict[tuple[tuple[str, str], ...], Asked]:
     """Group an arm's runs by their coordinates; where all failed is a group of none, as is an arm without any."""
-    points: dict[tuple[tuple[str, str], ...], _Point] = {}
+    points: dict[tuple[tuple[str, str], ...], Asked] = {}
     for run in runs:
         if run.arm == arm:
             at = tuple(sorted(run.coordinates.items()))
-            known = points.get(at, _Point())
-            points[at] = _Point((*known.runs, run), known.asked | {run.ref})
+            points[at] = points.get(at, Asked()).ran(run)
     for one in missing:
         if one["arm"] == arm:
             at = tuple(sorted(one["coordinates"].items()))
-            known = points.get(at, _Point())
-            points[at] = _Point(known.runs, known.asked | {one["stages"][stage]})
-    return points or {(): _Point()}
+            points[at] = points.get(at, Asked()).failed(one["stages"][stage])
+    return points or {(): Asked()}
 
 
 def _paired(

@@ -36,14 +36,19 @@ def test_a_cleaning_that_kept_something_is_simply_done(bench, cleaned, status):
     assert status()[cleaned.label]["detail"] == ""
 
 
-def test_gpu_hours_are_told_by_stage_and_by_arm(spec, bench, cleaned, capsys):
+@pytest.fixture
+def base(spec, bench, cleaned):
+    """A training that held four GPUs for two hours."""
     [base] = [stage for stage in compile_file(spec)[1].stages if stage.label == "plain+slower/base"]
     bench.finish(cleaned.document, **a_cleaning(12))
     bench.claimed(Kind.TRAIN, base.document.spec)
     bench.finish(
         base.document, environment={"device": "NVIDIA H200", "processes": 4}, took=timedelta(hours=2)
     )
+    return base
 
+
+def test_gpu_hours_are_told_by_stage_and_by_arm(spec, bench, base, capsys):
     main(spec, bench.store.uri, watch=False, output="json")
     told = json.loads(capsys.readouterr().out)
     main(spec, bench.store.uri, watch=False, output="text")
@@ -54,13 +59,8 @@ def test_gpu_hours_are_told_by_stage_and_by_arm(spec, bench, cleaned, capsys):
     assert "GPU-hours by arm, what they share in each: plain 8.0, slower 8.0" in capsys.readouterr().out
 
 
-def test_with_a_profile_s_prices_money_stands_beside_gpu_hours(spec, bench, cleaned, capsys):
-    [base] = [stage for stage in compile_file(spec)[1].stages if stage.label == "plain+slower/base"]
-    bench.finish(cleaned.document, **a_cleaning(12))
-    bench.claimed(Kind.TRAIN, base.document.spec)
-    bench.finish(
-        base.document, environment={"device": "NVIDIA H200", "processes": 4}, took=timedelta(hours=2)
-    )
+@pytest.mark.usefixtures("base")
+def test_with_a_profile_s_prices_money_stands_beside_gpu_hours(spec, bench, capsys):
     profile = spec.parent / "profile.yaml"
     profile.write_text(
         "apiVersion: assay.dev/v1alpha1\nkind: Profile\nmetadata: {name: default}\n"
