@@ -94,5 +94,5 @@ class Effects:
         return urlopen
 
 
-def _changes(verb: str, _path: str, _body: Any = None, query: Any = None, *_: Any) -> bool:
+def _changes(verb: str, _path: str, _body: Any = None, query: Any = None, **_: Any) -> bool:
     return verb != "GET" and ("dryRun", "All") not in (query or [])
