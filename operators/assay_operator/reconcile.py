@@ -6,7 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,14 +69,13 @@ _PASSING: dict[type[AssayError], str] = {
 
 @dataclass(kw_only=True)
 class _Life:
-    """What is kept of an experiment between wake-ups; losing it changes nothing."""
+    """What is kept of an experiment that is not over between wake-ups; losing it changes nothing."""
 
     of_experiment: tuple[str, int, tuple[str, ...]]  # UID, generation, and when it was asked for again
     of_profile: tuple[str, int]
     planned: Planned
     forget_at: datetime
-    failed: set[tuple[ArtifactRef, int]] = field(default_factory=set)  # attempts whose failure was counted
-    verdicts: list[str] | None = None  # of the report, once it is written
+    verdicts: tuple[str, ...] | None = None  # of the report, once it is written
 
 
 class Reconciler:
@@ -89,6 +88,7 @@ class Reconciler:
         self._clock = clock
         self._lives: dict[Key, _Life] = {}
         self._told: dict[Key, str] = {}  # digests of statuses
+        self._failed: dict[Key, set[tuple[ArtifactRef, int]]] = {}  # attempts whose failure was counted
         self._states: dict[Key, Counter[tuple[str, str]]] = {}  # of the stages of each, by kind
         self._totals: Counter[tuple[str, str]] = Counter()
         self._counting = threading.Lock()
@@ -98,8 +98,8 @@ class Reconciler:
         path = path_of(API_VERSION, "experiments", key.namespace, key.name)
         found = self._api.get(path)
         if found is None or "deletionTimestamp" in found["metadata"]:
-            self._lives.pop(key, None)
-            self._told.pop(key, None)
+            for kept in (self._lives, self._told, self._failed):
+                kept.pop(key, None)
             self._total(key, Counter())
             return None
         status, again = self._stand(key, found)
@@ -107,6 +107,8 @@ class Reconciler:
         self._told[key] = _digest(body)  # before it is written, since it may be heard before the answer comes
         if not self._tell(path, found, body):
             return self._clock()  # it changed meanwhile
+        if again is None:
+            self._lives.pop(key, None)
         return again
 
     def has_told(self, key: Key, status: Plain) -> bool:
@@ -148,7 +150,7 @@ class Reconciler:
             decision,
             frozen=planned.frozen,
             generation=found["metadata"]["generation"],
-            suspended=planned.experiment.spec.suspend,
+            suspended=planned.suspended,
         )
         status = with_cost(status, planned.prices)
         if decision.finished:
@@ -160,17 +162,22 @@ class Reconciler:
 
     def _count(self, key: Key, plan: Plan, decision: Decision) -> None:
         """Count stages of all experiments, and each attempt that failed once."""
-        life = self._lives[key]
         self._total(
             key,
             Counter((stage.kind.value, decision.judgements[stage.ref].state.value) for stage in plan.stages),
         )
         for stage in plan.stages:
             judgement = decision.judgements[stage.ref]
-            if judgement.failed and (stage.ref, judgement.attempt) not in life.failed:
-                life.failed.add((stage.ref, judgement.attempt))
+            if judgement.failed and self._is_first(key, (stage.ref, judgement.attempt)):
                 self._metrics.failed(stage.kind.value, judgement.reason)
                 _about(key, stage, judgement.attempt).warning("%s: %s", judgement.reason, judgement.message)
+
+    def _is_first(self, key: Key, attempt: tuple[ArtifactRef, int]) -> bool:
+        """Whether an attempt's failure was not counted before; from now on it was."""
+        counted = self._failed.setdefault(key, set())
+        is_first = attempt not in counted
+        counted.add(attempt)
+        return is_first
 
     def _total(self, key: Key, counts: Counter[tuple[str, str]]) -> None:
         """Let an experiment's stages count as they stand now; none: it is gone."""
@@ -195,9 +202,9 @@ class Reconciler:
                 known=planned.control.take_record,
                 prices=planned.prices,
             )
-            life.verdicts = verdict_lines(report.data)
-        first = life.verdicts[0] if life.verdicts else None
-        return status.model_copy(update={"verdict": first, "verdicts": tuple(life.verdicts)})
+            life.verdicts = tuple(verdict_lines(report.data))
+        first = next(iter(life.verdicts), None)
+        return status.model_copy(update={"verdict": first, "verdicts": life.verdicts})
 
     def _again(self, decision: Decision) -> datetime | None:
         if decision.actions:  # also of one that is over: what nobody wants any more is left some at a time
@@ -211,14 +218,13 @@ class Reconciler:
         annotations = metadata.get("annotations", {})
         asked_again = tuple(annotations.get(name, "") for name in (RETRY, REPLAN))
         of_experiment = (metadata["uid"], metadata["generation"], asked_again)
-        if life is not None and life.of_experiment == of_experiment:
-            experiment = life.planned.experiment
-        else:
-            experiment = examine_object(found).sound()
-        profile = self._profile(key.namespace, experiment.spec.profile or DEFAULT_PROFILE)
+        is_same = life is not None and life.of_experiment == of_experiment
+        experiment = None if is_same else examine_object(found).sound()
+        profile = self._profile(key.namespace, found["spec"].get("profile") or DEFAULT_PROFILE)
         of_profile = (profile["metadata"]["uid"], profile["metadata"]["generation"])
-        is_fresh = life is not None and (life.of_experiment, life.of_profile) == (of_experiment, of_profile)
+        is_fresh = is_same and life is not None and life.of_profile == of_profile
         if life is None or not is_fresh or self._clock() > life.forget_at:
+            experiment = experiment or examine_object(found).sound()
             planned = open_planned(experiment, _fit(profile), self._around)
             jitter = _RESYNC * random.uniform(0.8, 1.2)  # noqa: S311 -- jitter
             life = _Life(

@@ -76,8 +76,6 @@ class Ears:
             self._wake(key, 0.0)
             return
         metadata, status = found["metadata"], found.get("status", {})
-        if _is_over(metadata, status):
-            self._over.add(key)
         asked = (
             metadata["uid"],
             metadata.get("generation"),
@@ -87,9 +85,12 @@ class Ears:
         now = (found["spec"].get("profile", DEFAULT_PROFILE), asked)
         before = self._known.get(key)
         self._known[key] = now
+        is_answer = before == now and self._has_told(key, status)
+        if _is_over(metadata, status) and (is_answer or not _asks_again(metadata)):
+            self._over.add(key)
         if before is None:
             self._wake(key, self._after(key))
-        elif before != now or not self._has_told(key, status):
+        elif not is_answer:
             self._wake(key, 0.0)
 
     def all(self) -> list[tuple[Key, float]]:
@@ -136,10 +137,13 @@ class Ears:
 
 
 def _is_over(metadata: Plain, status: Plain) -> bool:
-    """Whether a status says that nothing is left to do, and nobody has asked for anything again."""
-    if status.get("phase") not in _OVER or status.get("observedGeneration") != metadata.get("generation"):
-        return False
-    return {RETRY, REPLAN}.isdisjoint(metadata.get("annotations", {}))
+    """Whether a status says that nothing is left to do."""
+    return status.get("phase") in _OVER and status.get("observedGeneration") == metadata.get("generation")
+
+
+def _asks_again(metadata: Plain) -> bool:
+    """Whether somebody has asked for all of it, or for what failed, once more."""
+    return not {RETRY, REPLAN}.isdisjoint(metadata.get("annotations", {}))
 
 
 def _key(found: Plain) -> Key:

@@ -44,7 +44,7 @@ class Observer:
         self._backend = backend
         self._each = each
         self._facts: dict[ArtifactRef, StageFact] = {}
-        self._attempts: dict[ArtifactRef, Attempt] = {}  # the latest of each stage
+        self._attempts: dict[ArtifactRef, Attempt] = {}  # the latest of each stage that is not whole
         self._outputs: dict[ArtifactRef, str | None] = {}  # digests; None: found, and not whole
         self._inputs: dict[ArtifactRef, list[ArtifactRef]] = {}  # of those found whole
         self._undecided: set[ArtifactRef] = set()  # their records hold again if their inputs do
@@ -121,26 +121,28 @@ class Observer:
                 yield ref, self._attempts[ref]
 
     def _read(self, ref: ArtifactRef, *, ended: bool = False) -> None:
-        """Read all of a stage. After its program has ended, a record just written needs no second look."""
+        """Read all of a stage. After its program has ended, the record of a first attempt needs no second look."""
         record = load_record(self._store, ref) if ended else None
-        if record is not None:
-            self._keep(ref, record)
+        if (
+            record is not None and record.provenance.attempt == 1
+        ):  # else those before may have told more since
             known, attempt = self._facts[ref], self._attempts[ref]
+            self._keep(ref, record)
             facts = tuple(_told(item, attempt, record) for item in known.attempts)
             self._facts[ref] = replace(known, done=True, image=_image(record), attempts=facts)
             return
         listed = listing(self._store, ref)
         state = verify(self._store, ref, listed, self._outputs)
+        tries = attempts_in(self._store, ref, listed)
         if state.record is not None and state.damage is None:
             self._keep(ref, state.record)
         else:
             self._outputs[ref] = None
+            if tries:
+                self._attempts[ref] = tries[-1].attempt
         self._undecided.discard(ref)
         if state.record is None and record_key(ref) in listed:
             self._undecided.add(ref)
-        tries = attempts_in(self._store, ref, listed)
-        if tries:
-            self._attempts[ref] = tries[-1].attempt
         self._facts[ref] = StageFact(
             done=state.record is not None,
             damage=state.damage,
@@ -152,6 +154,7 @@ class Observer:
         self._outputs[ref] = record.outputs_digest
         self._inputs[ref] = [ArtifactRef(read) for read in record.provenance.inputs]
         self._records[ref] = zlib.compress(record.encode())
+        self._attempts.pop(ref, None)
 
     def _rests_on_what_is_not_whole(self, ref: ArtifactRef) -> bool:
         """Whether a stage was found whole, and what it was made of was not: it may have been read first."""

@@ -20,7 +20,7 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"  # launched elsewhere: only its heartbeat tells
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sight:
     """What a backend sees of an attempt."""
 
@@ -30,7 +30,7 @@ class Sight:
     joined: bool = True  # whether what carries it knows this launcher's interest
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AttemptFact:
     """One try at a stage."""
 
@@ -68,7 +68,7 @@ class AttemptFact:
         return self.failure is not None and self.failure.retry is Retry.NEVER
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StageFact:
     """What the store and the backend say of one stage."""
 

@@ -64,7 +64,7 @@ class Surroundings:
 class Planned:
     """An experiment with its frozen plan, and the loop that carries it out in the cluster."""
 
-    experiment: Experiment
+    suspended: bool
     frozen: PlanStatus  # names plan.json
     store: Store
     control: Control
@@ -115,7 +115,9 @@ def open_planned(experiment: Experiment, profile: ProfileSpec, around: Surroundi
     )
     control = Control(plan, store=store, backend=backend, policy=policy, clock=now, each=around.each)
     told = PlanStatus(digest=known.plan.digest, uri=f"{store.uri}/{plan_key(experiment)}")
-    return Planned(experiment=experiment, frozen=told, store=store, control=control, prices=profile.prices)
+    return Planned(
+        suspended=experiment.spec.suspend, frozen=told, store=store, control=control, prices=profile.prices
+    )
 
 
 def needs_of(execution: Execution, profile: ProfileSpec) -> dict[Kind, Need]:

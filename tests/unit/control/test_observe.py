@@ -15,8 +15,9 @@ from assay.artifacts.documents import (
 )
 from assay.artifacts.kinds import Kind
 from assay.artifacts.layout import record_key
+from assay.control import observe
 from assay.control.observe import Observer
-from assay.errors import Retry
+from assay.errors import Retry, StoreError
 from assay.reconcile.facts import Phase, Sight
 from assay.stores.claims import claim, declare_stage, fail
 from assay.stores.records import publish
@@ -65,9 +66,13 @@ def an_attempt(number=1, owner=OWNER):
     return Attempt(number=number, owner=owner, claimed_at=NOW)
 
 
-def a_record(stage=STAGE, **inputs):
+def refused(*_):
+    raise StoreError("the store", "found no answer, expected one", "Nothing: it is tried again.")
+
+
+def a_record(stage=STAGE, *, attempt=1, **inputs):
     provenance = Provenance(
-        attempt=1, inputs=inputs, execution={}, environment={}, started_at=NOW, finished_at=NOW
+        attempt=attempt, inputs=inputs, execution={}, environment={}, started_at=NOW, finished_at=NOW
     )
     return Record(identity=stage, outputs=Outputs(files={}, summary={}), provenance=provenance)
 
@@ -219,3 +224,21 @@ def test_a_record_that_was_read_is_handed_on_once_and_not_after_it_was_withdrawn
     fact(again := Observer(store, Backend()))
     again.forget(STAGE.ref)
     assert again.take_record(STAGE.ref) is None
+
+
+def test_a_fault_while_a_later_attempt_is_read_at_its_end_costs_a_look_and_no_more(store, monkeypatch):
+    for number in (1, 2):
+        claim(store, STAGE.ref, an_attempt(number))
+        if number == 1:
+            fail(store, STAGE.ref, 1, Failure(reason="R", message="m", retry=Retry.LATER))
+    backend = Backend()
+    observer = Observer(store, backend)
+    fact(observer)
+    backend.phase = Phase.ENDED
+    publish(store, a_record(attempt=2))
+    monkeypatch.setattr(observe, "attempts_in", refused)
+    with pytest.raises(StoreError):
+        fact(observer)
+    monkeypatch.undo()
+
+    assert fact(observer).done

@@ -75,3 +75,15 @@ def test_a_status_is_not_written_to_an_experiment_that_asks_for_something_else_b
     assert all(
         "status" not in found for found in team.server.objects.values() if found["kind"] == "Experiment"
     )
+
+
+def test_of_an_experiment_that_is_over_nothing_is_remembered(team):
+    team.make("experiments", "over", cleaning(1))
+    team.finish("over")
+    reports = {info.key for info in team.store.keys("") if "/report" in info.key}
+    for key in reports:
+        team.store.delete(key)
+    team.wake("over")
+
+    assert reports
+    assert reports <= {info.key for info in team.store.keys("")}
