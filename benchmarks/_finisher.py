@@ -28,7 +28,7 @@ from assay.errors import AssayError
 from assay.stores.claims import read_stage
 from assay.stores.open import open_store
 from assay.stores.records import publish
-from assay.workloads.carrier import CARRIERS, Carrier
+from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, attempt_of
 from assay_operator.api import ApiClient, configuration
 from builders import SUMMARIES
@@ -41,10 +41,9 @@ ENDED: set[tuple[int, str]] = set()  # attempts
 TWICE: list[str] = []  # stages that were launched again
 
 
-def watch(client: ApiClient, carrier: Carrier, seen: queue.Queue) -> None:
-    """Put every workload into the queue once, in the order in which they came to be."""
-    path = path_of(carrier.api_version, carrier.plural, os.environ["ASSAY_TEAM"])
-    chosen = {"labelSelector": f"{MANAGED_BY}={MANAGER}"}
+def watch(client: ApiClient, path: str, selector: str, seen: queue.Queue) -> None:
+    """Put every object into the queue once, in the order in which they came to be."""
+    chosen = {"labelSelector": selector}
     version = "0"
     known: set[str] = set()
     while True:
@@ -140,7 +139,9 @@ def main() -> None:
     client = ApiClient(reached)
     api, seen = ClusterApi(client), queue.Queue()
     for carrier in CARRIERS:
-        threading.Thread(target=watch, args=(client, carrier, seen), daemon=True).start()
+        path = path_of(carrier.api_version, carrier.plural, os.environ["ASSAY_TEAM"])
+        asked = (client, path, f"{MANAGED_BY}={MANAGER}", seen)
+        threading.Thread(target=watch, args=asked, daemon=True).start()
     for _ in range(WORKERS):
         threading.Thread(target=work, args=(api, seen), daemon=True).start()
     stop = threading.Event()
