@@ -1,7 +1,8 @@
 """How long a judgement takes, whatever the spec: `python benchmarks/hostile_specs.py [COUNT]`, 10,000 specs.
 
-Each goes through the webhook, and what is allowed is compiled, against reading the same JSON. One that raises anything
-but what users are told ends the run.
+Each goes through the webhook, and what is allowed is compiled, against reading the same JSON. One that takes longer than the goal is tried
+twice more, and the least time counts: what is wanted is the spec that is slow, and not the moment. One that raises anything but
+what users are told ends the run.
 """
 
 import contextlib
@@ -18,18 +19,21 @@ from _goals import end as end_with
 from assay.errors import SpecError
 from assay.plan.examine import examine_object
 from assay_operator.webhook import BadReviewError, answer, parsed
-from builders import a_plan
+from builders import a_plan, an_experiment
 from hostile import hostile_specs
 
 GOAL_SECONDS = 0.1  # of the processor
+TRIES = 3
 
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    gc.freeze()  # as the operator does
+    specs = list(hostile_specs(2026, count))
+    compiled(an_experiment())
+    gc.freeze()  # as the operator does; and what made the specs is no part of it
     ends = {"allowed": 0, "refused": 0, "no JSON": 0}
     judging, compiling, reading = [], [0.0], 0.0
-    for value in hostile_specs(2026, count):
+    for value in specs:
         request = {"uid": "1", "kind": {"kind": "Experiment"}, "object": value, "oldObject": None}
         body = json.dumps({"apiVersion": "admission.k8s.io/v1", "request": request}).encode()
         reading += took(lambda body=body: json.loads(body))[0]
@@ -47,9 +51,14 @@ def main() -> None:
 
 
 def took(act):
-    start = time.thread_time()
-    result = act()
-    return time.thread_time() - start, result
+    least = float("inf")
+    for _ in range(TRIES):
+        start = time.thread_time()
+        result = act()
+        least = min(least, time.thread_time() - start)
+        if least <= GOAL_SECONDS:
+            break
+    return least, result
 
 
 def told(seconds):

@@ -14,6 +14,8 @@ from typing import Any
 
 from assay.errors import BugError
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
 
 def canonical_json(value: Any) -> bytes:
     """Encode a JSON-like value canonically.
@@ -31,8 +33,10 @@ def digest(tag: str, value: Any) -> str:
 
 
 def _plain(value: Any, where: str) -> Any:
-    if value is None or isinstance(value, bool | str):
-        return str(value) if isinstance(value, str) else value
+    if type(value) in _AS_THEY_ARE:  # most of a document
+        return value
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):

@@ -5,6 +5,7 @@ items of named lists and members of mappings merge by name, `remove: true` delet
 place, and what a patch does not touch is the very same object afterwards, so that callers may compare by identity.
 """
 
+from functools import cache
 from typing import Any
 
 from assay.api.experiment import Stage
@@ -106,10 +107,11 @@ def member_aliases(model: type[SpecModel]) -> list[str]:
     return [shape.alias for shape in _members(model)]
 
 
-def _members(model: type[SpecModel]) -> list[FieldShape]:
+@cache
+def _members(model: type[SpecModel]) -> tuple[FieldShape, ...]:
     if not issubclass(model, OneOf):
-        return []
-    return [shape for shape in shape_of(model) if shape.attribute in model.one_of]
+        return ()
+    return tuple(shape for shape in shape_of(model) if shape.attribute in model.one_of)
 
 
 def _without_other_members(model: type[SpecModel], base: Plain, patch: Plain) -> Plain:
