@@ -4,13 +4,13 @@ What is left out of identity: the stage's own name, values at which a field is n
 default. Everything else is in, spelled as in YAML.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from assay.api.clean import Step
 from assay.api.model import Refers, SpecModel
-from assay.plan.shape import shape_of
+from assay.plan.shape import shape_of, telling_fields
 
 Path = tuple[str | int, ...]
 
@@ -78,15 +78,20 @@ def identity(model: SpecModel) -> dict[str, Any]:
     return result
 
 
-def substitute(value: Any, changes: dict[Path, Any], path: Path = ()) -> Any:
-    """Return a plain value with what stands at some paths replaced."""
-    if path in changes:
-        return changes[path]
-    if isinstance(value, dict):
-        return {key: substitute(item, changes, (*path, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [substitute(item, changes, (*path, index)) for index, item in enumerate(value)]
+def substitute(value: Any, changes: Mapping[Path, Any]) -> Any:
+    """Return a plain value with what stands at some paths replaced; what has none of them below it is the same object."""
+    for path, new in changes.items():
+        value = _with(value, path, new)
     return value
+
+
+def _with(value: Any, path: Path, new: Any) -> Any:
+    if not path:
+        return new
+    first, *rest = path
+    changed = value.copy()
+    changed[first] = _with(value[first], tuple(rest), new)
+    return changed
 
 
 def _plain(value: Any) -> Any:
@@ -100,7 +105,7 @@ def _plain(value: Any) -> Any:
 
 
 def _walk(model: SpecModel, path: Path) -> Iterator[tuple[Any, Any, Path]]:
-    for shape in shape_of(type(model)):
+    for shape in telling_fields(type(model)):
         value = getattr(model, shape.attribute)
         if value is not None:
             yield shape, value, (*path, shape.alias)

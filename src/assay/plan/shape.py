@@ -1,5 +1,6 @@
 """What a spec model is made of: its nested models, named lists and marked fields, found once per class."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args, get_origin
@@ -61,19 +62,31 @@ def field_by_alias(model: type[SpecModel]) -> dict[str, FieldShape]:
 
 
 @cache
+def telling_fields(model: type[SpecModel]) -> tuple[FieldShape, ...]:
+    """Return the fields that name a stage or outside content, or hold what, however deep, may do so."""
+    return tuple(
+        shape for shape in shape_of(model) if any(inner.refers or inner.outside for inner in _below(shape))
+    )
+
+
+@cache
 def outside_names(model: type[SpecModel]) -> frozenset[str]:
     """Return the YAML names of all fields, however deep, that name content outside the store."""
-    names: set[str] = set()
-    todo, seen = [model], set[type[SpecModel]]()
+    return frozenset(inner.alias for shape in shape_of(model) for inner in _below(shape) if inner.outside)
+
+
+def _below(shape: FieldShape) -> Iterator[FieldShape]:
+    """Yield a field and all that are in what it holds, however deep."""
+    yield shape
+    todo, seen = [shape.nested, shape.items], set[type[SpecModel]]()
     while todo:
-        current = todo.pop()
-        if current in seen:
+        model = todo.pop()
+        if model is None or model in seen:
             continue
-        seen.add(current)
-        for shape in shape_of(current):
-            names |= {shape.alias} if shape.outside else set()
-            todo += [inner for inner in (shape.nested, shape.items) if inner is not None]
-    return frozenset(names)
+        seen.add(model)
+        for inner in shape_of(model):
+            yield inner
+            todo += [inner.nested, inner.items]
 
 
 def _members(annotation: Any) -> list[Any]:
