@@ -2,7 +2,7 @@
 
 A number of experiments of ten stages, and then as many Workflows whose DAGs have the same ten tasks, each on a real API server of its own. What they
 launch ends as soon as it is seen. Argo's controller has the same number of workers as our operator and no limit on its requests; its steps
-have no artifacts, so it speaks with no store, where ours claims each stage and reads its record from a real MinIO.
+have no artifacts, so it speaks with no store, where ours claims each stage and reads its record from a real MinIO, 20 ms away.
 The first use builds Argo's controller from source, some minutes.
 """
 
@@ -143,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiments", type=int, default=300, help="Of ten stages each.")
     number = parser.parse_args().experiments
+    program("argo")  # built, if need be, before anything waits for it
     with tempfile.TemporaryDirectory(prefix="assay-argo-") as name, bare_world(Path(name)) as world:
         theirs = by_argo(world, number)
     told("Argo Workflows", theirs)

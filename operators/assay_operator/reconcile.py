@@ -107,8 +107,9 @@ class Reconciler:
         self._told[key] = _digest(body)  # before it is written, since it may be heard before the answer comes
         if not self._tell(path, found, body):
             return self._clock()  # it changed meanwhile
-        if again is None:
-            self._lives.pop(key, None)
+        life = self._lives.get(key)
+        if again is None and life is not None and not any(life.of_experiment[2]):
+            del self._lives[key]  # one that was asked for again is woken by whatever happens to its workloads
         return again
 
     def has_told(self, key: Key, status: Plain) -> bool:

@@ -8,6 +8,7 @@ from assay.adapters.cluster_api import path_of
 from assay.adapters.remembered import Remembered
 from assay.adapters.watched import Watched
 from assay.api.experiment import GROUP, VERSION
+from assay.artifacts.canonical import digest
 from assay.control.freeze import REPLAN
 from assay.settings.in_cluster import DEFAULT_PROFILE, RETRY
 from assay.workloads.carrier import CARRIERS
@@ -36,7 +37,7 @@ class Ears:
         self._remembered = remembered
         self._has_told = has_told
         self._wake = wake
-        self._known: dict[Key, tuple[str, object]] = {}  # experiment → its profile, and what it asks for
+        self._known: dict[Key, tuple[str, str]] = {}  # experiment → its profile, a digest of what it asks
         self._over: set[Key] = set()  # experiments whose status says that nothing is left to do
         self._profiles: set[Key] = set()  # that were told of
 
@@ -76,21 +77,15 @@ class Ears:
             self._wake(key, 0.0)
             return
         metadata, status = found["metadata"], found.get("status", {})
-        asked = (
-            metadata["uid"],
-            metadata.get("generation"),
-            metadata.get("annotations"),
-            metadata.get("deletionTimestamp"),
-        )
-        now = (found["spec"].get("profile", DEFAULT_PROFILE), asked)
+        if _is_over(metadata, status):
+            self._over.add(key)
+        asked = [metadata.get(name) for name in ("uid", "generation", "annotations", "deletionTimestamp")]
+        now = (found["spec"].get("profile", DEFAULT_PROFILE), digest("asked", asked))
         before = self._known.get(key)
         self._known[key] = now
-        is_answer = before == now and self._has_told(key, status)
-        if _is_over(metadata, status) and (is_answer or not _asks_again(metadata)):
-            self._over.add(key)
         if before is None:
             self._wake(key, self._after(key))
-        elif not is_answer:
+        elif before != now or not self._has_told(key, status):
             self._wake(key, 0.0)
 
     def all(self) -> list[tuple[Key, float]]:
@@ -137,13 +132,10 @@ class Ears:
 
 
 def _is_over(metadata: Plain, status: Plain) -> bool:
-    """Whether a status says that nothing is left to do."""
-    return status.get("phase") in _OVER and status.get("observedGeneration") == metadata.get("generation")
-
-
-def _asks_again(metadata: Plain) -> bool:
-    """Whether somebody has asked for all of it, or for what failed, once more."""
-    return not {RETRY, REPLAN}.isdisjoint(metadata.get("annotations", {}))
+    """Whether a status says that nothing is left to do, and nobody has asked for anything again."""
+    if status.get("phase") not in _OVER or status.get("observedGeneration") != metadata.get("generation"):
+        return False
+    return {RETRY, REPLAN}.isdisjoint(metadata.get("annotations", {}))
 
 
 def _key(found: Plain) -> Key:

@@ -19,7 +19,7 @@ from assay.control import observe
 from assay.control.observe import Observer
 from assay.errors import Retry, StoreError
 from assay.reconcile.facts import Phase, Sight
-from assay.stores.claims import claim, declare_stage, fail
+from assay.stores.claims import beat, claim, declare_stage, fail
 from assay.stores.records import publish
 from fakes.memory_store import MemoryStore
 
@@ -242,3 +242,16 @@ def test_a_fault_while_a_later_attempt_is_read_at_its_end_costs_a_look_and_no_mo
     monkeypatch.undo()
 
     assert fact(observer).done
+
+
+def test_what_a_later_attempt_held_is_told_though_the_first_one_won(store):
+    claim(store, STAGE.ref, an_attempt(1))
+    claim(store, STAGE.ref, an_attempt(2))
+    backend = Backend()
+    observer = Observer(store, backend)
+    assert not fact(observer).attempts[-1].started
+    beat(store, STAGE.ref, 2, NOW)
+    publish(store, a_record(attempt=1))
+    backend.phase = Phase.ENDED
+
+    assert fact(observer).attempts[-1].started

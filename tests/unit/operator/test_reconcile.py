@@ -77,7 +77,7 @@ def test_a_status_is_not_written_to_an_experiment_that_asks_for_something_else_b
     )
 
 
-def test_of_an_experiment_that_is_over_nothing_is_remembered(team):
+def test_the_report_of_an_experiment_that_is_over_is_written_again_where_it_is_woken_again(team):
     team.make("experiments", "over", cleaning(1))
     team.finish("over")
     reports = {info.key for info in team.store.keys("") if "/report" in info.key}

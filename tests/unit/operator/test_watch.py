@@ -95,20 +95,6 @@ def test_experiments_that_are_over_when_the_operator_starts_are_looked_after_whe
     assert listening.names() == ["over"]
 
 
-def test_an_experiment_that_was_asked_for_again_is_over_once_its_own_status_says_so(listening):
-    asked = an_experiment(annotations={"assay.dev/retry": "2030-01-01T00:00:00Z"})
-    over = {"phase": "Succeeded", "observedGeneration": 1}
-    listening.ears.experiment(asked | {"status": over}, there=True)
-    listening.ears.workload(a_job("1"), there=True)
-    assert listening.names() == ["one", "one"]
-
-    listening.told = over
-    listening.ears.experiment(asked | {"status": over}, there=True)
-    listening.ears.workload(a_job("2", succeeded=1), there=True)
-
-    assert listening.names() == []
-
-
 def test_a_profile_wakes_those_that_it_runs_with_what_it_says_now(listening):
     path = "/apis/assay.dev/v1alpha1/namespaces/team/profiles/gpu"
     listening.ears.experiment(an_experiment("one", profile="gpu"), there=True)
