@@ -13,7 +13,9 @@ import statistics
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,14 @@ from assay.errors import AssayError
 from assay.stores.claims import read_stage
 from assay.stores.open import open_store
 from assay.stores.records import publish
+from assay.stores.store import Store
 from assay.workloads.carrier import CARRIERS
 from assay.workloads.names import MANAGED_BY, MANAGER, attempt_of
 from assay_operator.api import ApiClient, configuration
 from builders import SUMMARIES
 from finisher import ended
+
+Finish = Callable[[ClusterApi, dict[str, Any]], None]
 
 WORKERS = 8
 DIGESTS: dict[str, str] = {}  # of outputs, by stage
@@ -78,12 +83,11 @@ def lines(answer: urllib3.BaseHTTPResponse) -> Any:
         return
 
 
-def work(api: ClusterApi, seen: queue.Queue) -> None:
-    store = open_store(os.environ["ASSAY_STORE"])
+def work(api: ClusterApi, finish: Finish, seen: queue.Queue) -> None:
     while True:
         came, found = seen.get()
         try:
-            finish(api, store, found)
+            finish(api, found)
         except AssayError as error:  # a server that has no time
             print(error, file=sys.stderr)
             seen.put((came, found))
@@ -91,7 +95,7 @@ def work(api: ClusterApi, seen: queue.Queue) -> None:
             TOOK.append(time.monotonic() - came)
 
 
-def finish(api: ClusterApi, store: Any, found: dict[str, Any]) -> None:
+def finish(store: Store, api: ClusterApi, found: dict[str, Any]) -> None:
     ref, number = attempt_of(found) or (ArtifactRef(), 0)
     stage, now = read_stage(store, ref), datetime.now(UTC)
     record = Record(
@@ -132,23 +136,31 @@ def tell(file: Path, seen: queue.Queue) -> None:
     part.rename(file)
 
 
-def main() -> None:
+def run(followed: Iterable[tuple[str, str]], finish: Finish) -> None:
+    """Finish whatever is at some paths and has their labels, until SIGTERM; tell of it in the file that was named."""
     file = Path(sys.argv[1])
     reached = configuration()
     reached.connection_pool_maxsize = WORKERS + 4
     client = ApiClient(reached)
     api, seen = ClusterApi(client), queue.Queue()
-    for carrier in CARRIERS:
-        path = path_of(carrier.api_version, carrier.plural, os.environ["ASSAY_TEAM"])
-        asked = (client, path, f"{MANAGED_BY}={MANAGER}", seen)
-        threading.Thread(target=watch, args=asked, daemon=True).start()
+    for path, selector in followed:
+        threading.Thread(target=watch, args=(client, path, selector, seen), daemon=True).start()
     for _ in range(WORKERS):
-        threading.Thread(target=work, args=(api, seen), daemon=True).start()
+        threading.Thread(target=work, args=(api, finish, seen), daemon=True).start()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     while not stop.wait(1.0):
         tell(file, seen)
     tell(file, seen)
+
+
+def main() -> None:
+    team, store = os.environ["ASSAY_TEAM"], open_store(os.environ["ASSAY_STORE"])
+    ours = f"{MANAGED_BY}={MANAGER}"
+    run(
+        [(path_of(carrier.api_version, carrier.plural, team), ours) for carrier in CARRIERS],
+        partial(finish, store),
+    )
 
 
 if __name__ == "__main__":

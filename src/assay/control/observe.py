@@ -122,9 +122,9 @@ class Observer:
 
     def _read(self, ref: ArtifactRef, *, ended: bool = False) -> None:
         """Read all of a stage. After its program has ended, the record of an only attempt needs no second look."""
-        record = load_record(self._store, ref) if ended else None
-        # Where there are others, they may have told more since.
-        if record is not None and record.provenance.attempt == self._attempts[ref].number == 1:
+        is_only = ended and self._attempts[ref].number == 1  # others may have told more since
+        record = load_record(self._store, ref) if is_only else None
+        if record is not None and record.provenance.attempt == 1:
             known, attempt = self._facts[ref], self._attempts[ref]
             self._keep(ref, record)
             facts = tuple(_told(item, attempt, record) for item in known.attempts)
